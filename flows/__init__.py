@@ -1,0 +1,1 @@
+"""Which flows realise an intent? Pure functions from intent to OpenFlow state."""

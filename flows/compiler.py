@@ -1,0 +1,41 @@
+"""Which contribution does a unit's intent make? The one place that says which features a unit has."""
+
+from collections.abc import Iterable
+
+from flows.contribution import Contribution
+from flows.features import admission, base, l2, services, tunnel
+from flows.intent import BaseIntent, LocalPortIntent, PeerIntent, RemotePortIntent, SegmentIntent, UnitIntent
+from flows.state import BridgeState
+
+
+def compile_unit(intent: UnitIntent) -> Contribution:
+    """Return what one unit adds to its bridge; the same intent gives the same value."""
+    match intent:
+        case LocalPortIntent():
+            return Contribution(
+                flows=(*admission.flows(intent), *services.dhcp_flows(intent), *l2.local_flows(intent)),
+                members=tuple(l2.local_members(intent)),
+                meters=tuple(services.punt_meter(intent)),
+            )
+        case RemotePortIntent():
+            return Contribution(flows=tuple(l2.remote_flows(intent)), members=tuple(l2.remote_members(intent)))
+        case SegmentIntent():
+            return Contribution(
+                flows=(
+                    *tunnel.segment_flows(intent),
+                    *services.service_address_flows(intent),
+                    *l2.segment_flows(intent),
+                ),
+                groups=(intent.segment,),
+            )
+        case PeerIntent():
+            return Contribution(flows=tuple(tunnel.peer_flows(intent)))
+        case BaseIntent():
+            return Contribution(flows=tuple(base.flows()))
+
+
+def compile_bridge(intents: Iterable[UnitIntent]) -> BridgeState:
+    """Return the whole desired state of a bridge, compiled from nothing."""
+    state = BridgeState()
+    state.replace({intent.unit: compile_unit(intent) for intent in intents})
+    return state

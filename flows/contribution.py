@@ -1,0 +1,41 @@
+"""What does one unit add to a bridge? Flows, buckets of shared groups, meters."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from flows.flow import Bucket, Flow, Meter
+
+
+class BucketKey(NamedTuple):
+    """Orders the buckets of one group and tells which contributions are the same bucket.
+
+    All ports of one remote host contribute the same bucket, so a frame crosses the tunnel once per host.
+    """
+
+    kind: int
+    """0 = a local port, 1 = a remote host."""
+    key: int
+    """Port key or endpoint."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupMember:
+    """One bucket of one group."""
+
+    group_id: int
+    key: BucketKey
+    bucket: Bucket
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contribution:
+    """What one unit adds; contributions of all units, merged, are the bridge's desired state."""
+
+    flows: tuple[Flow, ...] = ()
+    groups: tuple[int, ...] = ()
+    """Ids of the groups the unit declares; a group exists while someone declares it, empty or not."""
+    members: tuple[GroupMember, ...] = ()
+    meters: tuple[Meter, ...] = ()
+
+
+NOTHING = Contribution()

@@ -1,0 +1,86 @@
+"""Who receives a frame? Known unicast addresses one by one, group addresses by the segment's broadcast group."""
+
+from collections.abc import Iterator
+
+from flows import fields
+from flows.contribution import BucketKey, GroupMember
+from flows.cookie import Feature
+from flows.flow import Bucket, Flow, Load, Output, Resubmit, SetField, ToGroup
+from flows.intent import LocalPortIntent, RemotePortIntent, SegmentIntent
+from flows.pipeline import L2_LOOKUP, OUT_PORT, OUTPUT, SEGMENT, Priority
+
+
+def local_flows(port: LocalPortIntent) -> Iterator[Flow]:
+    """Yield the flow that delivers unicast frames to a port of this host.
+
+    A port may bear a group address as its MAC (Neutron allows it); such frames go to the group, or one port could take
+    every broadcast of its segment.
+    """
+    if port.mac & fields.MULTICAST_BIT:
+        return
+    yield L2_LOOKUP.flow(
+        priority=Priority.UNICAST,
+        feature=Feature.LOCAL_DELIVERY,
+        key=port.port,
+        match=[SEGMENT.eq(port.segment), fields.ETH_DST.eq(port.mac)],
+        actions=[Load(OUT_PORT, port.ofport)],
+        goto=OUTPUT,
+        why="this MAC address is a port of this host",
+    )
+
+
+def remote_flows(port: RemotePortIntent) -> Iterator[Flow]:
+    """Yield the flow that sends unicast frames straight to the host of a port."""
+    if port.mac & fields.MULTICAST_BIT:
+        return
+    yield L2_LOOKUP.flow(
+        priority=Priority.UNICAST,
+        feature=Feature.REMOTE_DELIVERY,
+        key=port.port,
+        match=[SEGMENT.eq(port.segment), fields.ETH_DST.eq(port.mac)],
+        actions=[
+            SetField(fields.TUN_DST, port.endpoint),
+            SetField(fields.TUN_ID, port.vni),
+            Output(port.tunnel_ofport),
+        ],
+        why="this MAC address is a port of another host",
+    )
+
+
+def segment_flows(segment: SegmentIntent) -> Iterator[Flow]:
+    """Yield the flow that hands broadcast and multicast frames to the segment's group."""
+    yield L2_LOOKUP.flow(
+        priority=Priority.BROADCAST,
+        feature=Feature.BROADCAST,
+        key=segment.segment,
+        match=[
+            SEGMENT.eq(segment.segment),
+            fields.ETH_DST.masked(fields.MULTICAST_BIT, fields.MULTICAST_BIT),
+        ],
+        actions=[ToGroup(segment.segment)],
+        why="broadcast and multicast go to the members of the segment",
+    )
+
+
+def local_members(port: LocalPortIntent) -> Iterator[GroupMember]:
+    """Yield the port's place in the segment's group; OVS itself leaves out the port a frame came from."""
+    yield GroupMember(
+        group_id=port.segment,
+        key=BucketKey(0, port.port),
+        bucket=Bucket(actions=(Load(OUT_PORT, port.ofport), Resubmit(OUTPUT.id))),
+    )
+
+
+def remote_members(port: RemotePortIntent) -> Iterator[GroupMember]:
+    """Yield the remote host's place in the segment's group: one copy a host, only to hosts with a port in it."""
+    yield GroupMember(
+        group_id=port.segment,
+        key=BucketKey(1, port.endpoint),
+        bucket=Bucket(
+            actions=(
+                SetField(fields.TUN_DST, port.endpoint),
+                SetField(fields.TUN_ID, port.vni),
+                Output(port.tunnel_ofport),
+            )
+        ),
+    )

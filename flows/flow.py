@@ -1,0 +1,152 @@
+"""What is a flow, a group, a meter? Values with a canonical identity.
+
+Nothing here knows which flows Weft wants (`flows.features`) or how they look on the wire (the controller's southbound).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NewType
+
+from flows.fields import Field, RegField, Term
+
+Match = tuple[Term, ...]
+FlowKey = NewType("FlowKey", tuple[int, int, Match])
+"""(table, priority, match): what identifies a flow in a switch (OpenFlow 1.4 section 6.4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetField:
+    """Write a constant into a whole packet or tunnel field."""
+
+    field: Field
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Write a constant into a register field."""
+
+    dst: RegField
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Copy one whole field onto another of the same width."""
+
+    src: Field
+    dst: Field
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Send to an OpenFlow port; OVS never sends a frame back to the port it came from this way."""
+
+    ofport: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutputReg:
+    """Send to the OpenFlow port whose number a register field holds."""
+
+    src: RegField
+
+
+@dataclass(frozen=True, slots=True)
+class OutputInPort:
+    """Send back to where the frame came from (OFPP_IN_PORT)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToController:
+    """Punt the whole frame as a packet-in."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToGroup:
+    """Hand to a group."""
+
+    group_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resubmit:
+    """Go on in a table and come back (ovs-actions(7)); buckets need it because they have no goto."""
+
+    table: int
+
+
+Action = SetField | Load | Move | Output | OutputReg | OutputInPort | ToController | ToGroup | Resubmit
+
+
+def canonical_match(terms: Iterable[Term]) -> Match:
+    """Merge terms on one field and order them, so that equal conditions are equal values.
+
+    Raises:
+        ValueError: Two terms want different values of the same bits: the flow could never match.
+    """
+    merged: dict[Field, Term] = {}
+    for term in terms:
+        known = merged.get(term.field)
+        if known is not None:
+            both = known.mask & term.mask
+            if known.value & both != term.value & both:
+                raise ValueError(f"{term.field.name}: contradictory conditions in one match")
+            term = term.field.masked(known.value | term.value, known.mask | term.mask)  # noqa: PLW2901
+        merged[term.field] = term
+    return tuple(sorted(merged.values(), key=lambda t: t.field.name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """One flow entry. Make it with `flows.pipeline.Table.flow`, which checks it against the table's declaration.
+
+    Attributes:
+        table: Table id.
+        priority: 0..65535.
+        match: Canonical.
+        actions: Applied in order; empty and no `goto` means drop.
+        goto: Id of the table to go on in, greater than `table`, or None.
+        meter: Id of the meter in front of the actions, or None.
+        cookie: See `flows.cookie`.
+        why: One clause for the network engineer: why does this flow exist?
+    """
+
+    table: int
+    priority: int
+    match: Match
+    actions: tuple[Action, ...]
+    goto: int | None
+    meter: int | None
+    cookie: int
+    why: str
+
+    @property
+    def key(self) -> FlowKey:
+        """What identifies the flow in a switch."""
+        return FlowKey((self.table, self.priority, self.match))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bucket:
+    """One copy a group makes of a frame."""
+
+    actions: tuple[Action, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """A group of type ``all``: every bucket gets a copy (OpenFlow 1.4 section 5.6.1)."""
+
+    id: int
+    buckets: tuple[Bucket, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meter:
+    """A packet-per-second meter with one drop band (OpenFlow 1.4 section 5.7)."""
+
+    id: int
+    rate_pps: int
+    burst: int
+    """Packets."""

@@ -1,0 +1,131 @@
+"""How does a flow read in ``ovs-ofctl`` syntax? Text for engineers, tests and the interface, one canonical spelling."""
+
+from ipaddress import IPv4Address, IPv6Address
+
+from flows.fields import ETH_TYPE, IP_PROTO, Field, RegField, Term
+from flows.flow import (
+    Action,
+    Bucket,
+    Flow,
+    Group,
+    Load,
+    Match,
+    Meter,
+    Move,
+    Output,
+    OutputInPort,
+    OutputReg,
+    Resubmit,
+    SetField,
+    ToController,
+    ToGroup,
+)
+from flows.pipeline import TABLE_BY_ID
+
+_SHORTHAND = {
+    (0x0800, None): "ip",
+    (0x0806, None): "arp",
+    (0x86DD, None): "ipv6",
+    (0x0800, 17): "udp",
+    (0x0800, 6): "tcp",
+    (0x0800, 1): "icmp",
+    (0x86DD, 17): "udp6",
+    (0x86DD, 6): "tcp6",
+    (0x86DD, 58): "icmp6",
+}
+"""ovs-fields(7): a protocol's name stands for its prerequisites."""
+
+
+def value_text(field: Field, value: int) -> str:
+    """Return a value of `field` as OVS writes it."""
+    match field.form:
+        case "mac":
+            return ":".join(f"{octet:02x}" for octet in value.to_bytes(6, "big"))
+        case "ipv4":
+            return str(IPv4Address(value))
+        case "ipv6":
+            return str(IPv6Address(value))
+        case "hex":
+            return f"{value:#x}"
+        case _:
+            return str(value)
+
+
+def term_text(term: Term) -> str:
+    """Return one condition, e.g. ``dl_dst=01:00:00:00:00:00/01:00:00:00:00:00``."""
+    text = f"{term.field.name}={value_text(term.field, term.value)}"
+    return text if term.is_exact else f"{text}/{value_text(term.field, term.mask)}"
+
+
+def match_text(match: Match) -> str:
+    """Return a match with protocol names in front, or ``*`` for everything."""
+    exact = {t.field: t.value for t in match if t.is_exact}
+    kind = (exact.get(ETH_TYPE, -1), exact.get(IP_PROTO))
+    name = _SHORTHAND.get(kind)
+    hidden = {ETH_TYPE, IP_PROTO} if name else set()
+    terms = [term_text(t) for t in match if t.field not in hidden]
+    return ",".join([name, *terms] if name else terms) or "*"
+
+
+def _bits(dst: RegField) -> str:
+    return f"{dst.field.name}[{dst.lo}..{dst.hi}]"
+
+
+def action_text(action: Action) -> str:
+    """Return one action as ovs-actions(7) spells it."""
+    match action:
+        case SetField(field, value):
+            return f"set_field:{value_text(field, value)}->{field.name}"
+        case Load(dst, value):
+            return f"load:{value:#x}->{_bits(dst)}"
+        case Move(src, dst):
+            return f"move:{src.name}[]->{dst.name}[]"
+        case Output(ofport):
+            return f"output:{ofport}"
+        case OutputReg(src):
+            return f"output:{_bits(src)}"
+        case OutputInPort():
+            return "IN_PORT"
+        case ToController():
+            return "CONTROLLER:65535"
+        case ToGroup(group_id):
+            return f"group:{group_id}"
+        case Resubmit(table):
+            return f"resubmit(,{table_name(table)})"
+
+
+def table_name(table: int) -> str:
+    """Return a table's name, or its number when the pipeline does not know it."""
+    known = TABLE_BY_ID.get(table)
+    return str(table) if known is None else known.name
+
+
+def actions_text(flow: Flow) -> str:
+    """Return what a flow does: meter, actions, goto; ``drop`` when nothing."""
+    parts = [] if flow.meter is None else [f"meter:{flow.meter}"]
+    parts.extend(action_text(a) for a in flow.actions)
+    if flow.goto is not None:
+        parts.append(f"goto_table:{table_name(flow.goto)}")
+    return ",".join(parts) or "drop"
+
+
+def flow_text(flow: Flow) -> str:
+    """Return a flow as one ``ovs-ofctl`` line with table names."""
+    return (
+        f"table={table_name(flow.table)},priority={flow.priority},{match_text(flow.match)} actions={actions_text(flow)}"
+    )
+
+
+def bucket_text(bucket: Bucket) -> str:
+    """Return one bucket."""
+    return "bucket=actions=" + ",".join(action_text(a) for a in bucket.actions)
+
+
+def group_text(group: Group) -> str:
+    """Return a group as one ``ovs-ofctl`` line."""
+    return ",".join([f"group_id={group.id},type=all", *(bucket_text(b) for b in group.buckets)])
+
+
+def meter_text(meter: Meter) -> str:
+    """Return a meter as one ``ovs-ofctl`` line."""
+    return f"meter={meter.id},pktps,burst,bands=type=drop,rate={meter.rate_pps},burst_size={meter.burst}"

@@ -1,0 +1,106 @@
+"""`BridgeState` and `delta`: incremental equals full, and a delta is exactly the difference."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows.compiler import compile_bridge, compile_unit
+from flows.delta import Tables, apply, diff, same_in_switch
+from flows.flow import Bucket, Output
+from flows.intent import BaseIntent, Unit, UnitIntent
+from flows.state import BUCKETS_PER_GROUP, BridgeState, chained_groups
+from tests.unit.flows.builders import INTENTS, a_local_port, a_peer, a_remote_port, a_segment
+
+EMPTY = Tables(flows={}, groups={}, meters={})
+STEPS = st.lists(st.lists(st.tuples(INTENTS, st.booleans()), min_size=1, max_size=4), max_size=12)
+
+
+def same(one: Tables, other: Tables) -> bool:
+    return (
+        one.flows.keys() == other.flows.keys()
+        and all(same_in_switch(one.flows[k], other.flows[k]) for k in one.flows)
+        and one.groups == other.groups
+        and one.meters == other.meters
+    )
+
+
+@given(STEPS)
+def test_any_history_of_changes_gives_what_a_full_compile_gives(steps: list[list[tuple[UnitIntent, bool]]]) -> None:
+    """Invariants 1 and 2: the state depends on the intents that remain, not on how they came."""
+    state, intents = BridgeState(), dict[Unit, UnitIntent]()
+    installed = EMPTY
+    for step in steps:
+        changes = {intent.unit: intent if keep else None for intent, keep in step}
+        delta = state.replace({u: None if i is None else compile_unit(i) for u, i in changes.items()})
+        installed = apply(delta, installed)
+        for unit, intent in changes.items():
+            if intent is None:
+                intents.pop(unit, None)
+            else:
+                intents[unit] = intent
+        full = compile_bridge(intents.values()).tables()
+        assert same(full, state.tables())
+        assert same(full, installed)
+
+
+@given(st.lists(INTENTS, max_size=10), st.randoms())
+def test_the_order_of_intents_does_not_matter(intents: list[UnitIntent], rng: object) -> None:
+    by_unit = {intent.unit: intent for intent in intents}
+    shuffled = list(by_unit.values())
+    rng.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert compile_bridge(by_unit.values()).tables() == compile_bridge(shuffled).tables()
+
+
+@given(st.lists(INTENTS, max_size=8), st.lists(INTENTS, max_size=8))
+def test_a_diff_applied_gives_the_other_state(before: list[UnitIntent], after: list[UnitIntent]) -> None:
+    old = compile_bridge({i.unit: i for i in before}.values()).tables()
+    new = compile_bridge({i.unit: i for i in after}.values()).tables()
+    assert same(apply(diff(old, new), old), new)
+    assert not diff(new, new)
+
+
+def test_an_unchanged_unit_changes_nothing() -> None:
+    state = compile_bridge([a_local_port(), a_segment()])
+    assert not state.replace({a_local_port().unit: compile_unit(a_local_port())})
+
+
+def test_one_port_more_costs_its_own_flows_and_one_group() -> None:
+    state = compile_bridge([a_segment(), *(a_local_port(n) for n in range(1, 50))])
+    delta = state.replace({a_local_port(99).unit: compile_unit(a_local_port(99))})
+    assert len(delta.flows) == 4
+    assert [g.id for g in delta.groups] == [5]
+    assert len(delta.groups[0].buckets) == 50
+    assert not delta.deleted_flows
+
+
+def test_ports_of_one_remote_host_share_one_bucket_until_the_last_is_gone() -> None:
+    """A broadcast frame crosses the tunnel once per host."""
+    state = compile_bridge([a_segment(), a_remote_port(10), a_remote_port(11)])
+    assert len(state.tables().groups[5].buckets) == 1
+    assert not state.replace({a_remote_port(10).unit: None}).groups
+    assert state.replace({a_remote_port(11).unit: None}).groups[0].buckets == ()
+
+
+def test_two_claims_on_one_key_are_settled_by_the_unit_not_by_time() -> None:
+    first, second = a_local_port(1, mac=0xFA163E0000AA), a_local_port(2, mac=0xFA163E0000AA)
+    one, other = compile_bridge([first, second]), BridgeState()
+    other.replace({second.unit: compile_unit(second)})
+    other.replace({first.unit: compile_unit(first)})
+    assert one.tables() == other.tables()
+    other.replace({first.unit: None})
+    assert other.tables() == compile_bridge([second]).tables()
+
+
+def test_a_group_too_large_for_one_message_is_chained() -> None:
+    buckets = tuple(Bucket(actions=(Output(n),)) for n in range(BUCKETS_PER_GROUP * 2 + 1))
+    groups = chained_groups(5, buckets)
+    assert [len(g.buckets) for g in groups] == [1, BUCKETS_PER_GROUP, BUCKETS_PER_GROUP, 3]
+    assert groups[-1].id == 5
+    assert len({g.id for g in groups}) == 4
+
+
+def test_nothing_is_left_when_every_unit_is_gone() -> None:
+    intents = [BaseIntent(), a_peer(), a_segment(servers=(1,)), a_local_port(), a_remote_port()]
+    state = compile_bridge(intents)
+    state.replace({intent.unit: None for intent in intents})
+    assert state.tables() == EMPTY
+    assert not state.units()
