@@ -1,0 +1,66 @@
+"""What is the API made of? The application factory; every part is made here and handed to who needs it."""
+
+import uuid
+from collections.abc import Callable
+
+from flask import Flask, Response, request
+
+from api import faults
+from api.auth import Auth
+from api.control import Control
+from api.extensions import EXTENSIONS, Extensions
+from api.lookups import Lookups
+from api.machinery import METHODS, Endpoint
+from api.resources.hosts import HOST
+from api.resources.networks import NETWORK
+from api.resources.ports import PORT
+from api.resources.subnets import SUBNET
+from api.versions import Versions
+from api.wire import API_ROOT, REQUEST_ID, ApiResponse, Spelling
+from controller.store.database import Database
+
+LARGEST_BODY = 16 * 1024 * 1024
+"""Bytes; a bulk request of 10,000 ports has some 2 MB."""
+
+
+def create_app(
+    database: Database, *, auth: Auth, control: Control, new_id: Callable[[], str] = lambda: str(uuid.uuid4())
+) -> Flask:
+    """Return the WSGI application.
+
+    Args:
+        database: migrated already.
+        auth: says who the callers are.
+        control: reaches the controller process, for what only a switch knows.
+        new_id: makes request ids.
+    """
+    app = Flask("weft", static_folder=None)
+    app.response_class = ApiResponse
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    app.wsgi_app = Spelling(app.wsgi_app, new_id)  # type: ignore[method-assign] # Flask's documented way
+    app.after_request(_with_request_id)
+    faults.install(app)
+
+    endpoints = (
+        Endpoint(NETWORK, database=database, auth=auth),
+        Endpoint(SUBNET, database=database, auth=auth),
+        Endpoint(PORT, database=database, auth=auth),
+        Endpoint(HOST, database=database, auth=auth),
+    )
+    for endpoint in endpoints:
+        resource = endpoint.resource
+        root = f"{API_ROOT}/{resource.collection}"
+        for path, view in ((root, endpoint.collection), (f"{root}/<object_id>", endpoint.item)):
+            app.add_url_rule(path, endpoint=path, view_func=view, methods=METHODS, provide_automatic_options=False)
+    Versions([(endpoint.resource.member, endpoint.resource.collection) for endpoint in endpoints]).register(app)
+    Extensions(EXTENSIONS, auth=auth).register(app)
+    Lookups(database=database, auth=auth, control=control).register(app)
+    return app
+
+
+def _with_request_id(response: Response) -> Response:
+    if faults.is_api(request.path):
+        response.headers["x-openstack-request-id"] = request.environ[REQUEST_ID]
+    return response

@@ -1,0 +1,175 @@
+"""What is an attribute of a resource, and what is a resource?
+
+One ``Resource`` with its tuple of ``Attribute`` declares everything the API knows about a collection: validation,
+defaults, visibility, filtering, sorting and the wire form all follow from it. Verbs live in ``api.machinery``.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Generic, TypeVar
+
+from api.validators import Parse, Refused, boolean, integer, ip_address, mac_address
+from controller.caller import Caller
+from controller.errors import InvalidInput
+from controller.services.query import Filter, Query
+from controller.store.database import Transaction
+
+R = TypeVar("R")
+"""The record a service returns."""
+V = TypeVar("V")
+"""What the wire form is made from: the record, or the record with what belongs to it."""
+
+
+class Audience(Enum):
+    """Who sees, or may set, an attribute."""
+
+    EVERYBODY = "everybody"
+    ADMIN = "admin"
+
+    def includes(self, caller: Caller) -> bool:
+        """Say whether the caller belongs to the audience."""
+        return self is Audience.EVERYBODY or caller.is_admin
+
+
+class Default(Enum):
+    """What an attribute that is not given means, when that is not simply a value."""
+
+    REQUIRED = "required"
+    ABSENT = "absent"
+    """The service does not hear of the attribute."""
+
+
+FilterBy = Callable[[Sequence[str]], tuple[Filter, ...] | None]
+"""From the values of a query parameter to filters; None when no stored object can match."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribute(Generic[V]):
+    """One attribute on the wire."""
+
+    name: str
+    doc: str
+    show: Callable[[V], object]
+    key: str | None = None
+    """The name the service knows it by; None for what is checked but not stored."""
+    parse: Parse | None = None
+    default: object = Default.ABSENT
+    post: bool = False
+    put: bool = False
+    shown_to: Audience = Audience.EVERYBODY
+    set_by: Audience = Audience.EVERYBODY
+    filter: FilterBy | None = None
+    sort: str | None = None
+    """The record attribute to sort by; None when the attribute is not sortable."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service(Generic[R]):
+    """The use cases of a resource; the functions of one module of ``controller.services``."""
+
+    create: Callable[[Transaction, Caller, Mapping[str, object]], R]
+    create_many: Callable[[Transaction, Caller, Sequence[Mapping[str, object]]], Sequence[R]]
+    get: Callable[[Transaction, Caller, str], R]
+    find: Callable[[Transaction, Caller, Query], Sequence[R]]
+    update: Callable[..., R]
+    """(tx, caller, id, changes, *, if_revision)."""
+    delete: Callable[..., None]
+    """(tx, caller, id, *, if_revision, **the resource's delete options)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource(Generic[R, V]):
+    """One collection under ``/v2.0``."""
+
+    collection: str
+    member: str
+    doc: str
+    service: Service[R]
+    attributes: tuple[Attribute[V], ...]
+    look: Callable[[Transaction, Caller, Sequence[R]], Sequence[V]]
+    """Fetch, for a whole page of records at once, what their wire form needs besides them."""
+    identify: Callable[[R], str]
+    """The value ``marker`` takes."""
+    extra_filters: Mapping[str, FilterBy] = field(default_factory=dict)
+    """Query parameters that filter but are no attributes."""
+    delete_options: tuple[str, ...] = ()
+    """Boolean query parameters of DELETE, handed to the service as keywords."""
+
+
+def itself(_tx: Transaction, _caller: Caller, records: Sequence[R]) -> Sequence[R]:
+    """Return the records as they are: their wire form needs nothing else."""
+    return records
+
+
+def wire_time(at: datetime | None) -> str | None:
+    """Return a time as Neutron writes it: UTC, whole seconds, ``Z``."""
+    if at is None:
+        return None
+    if at.tzinfo is not None:
+        at = at.astimezone(UTC).replace(tzinfo=None)
+    return at.isoformat(timespec="seconds") + "Z"
+
+
+def by(name: str, convert: Callable[[str], object] = str) -> FilterBy:
+    """Filter by the record attribute ``name``; several values mean "one of them"."""
+
+    def filters(values: Sequence[str]) -> tuple[Filter, ...]:
+        return (Filter(name=name, values=tuple(convert(value) for value in values)),)
+
+    return filters
+
+
+def by_constant(constant: str | bool | None) -> FilterBy:
+    """Filter by an attribute that has one value in every object."""
+
+    def filters(values: Sequence[str]) -> tuple[Filter, ...] | None:
+        if isinstance(constant, bool):
+            return () if any(boolean(value) is constant for value in values) else None
+        return () if (constant or "") in values else None
+
+    return filters
+
+
+def by_emptiness(values: Sequence[str]) -> tuple[Filter, ...] | None:
+    """Filter by a list attribute that is empty in every object: only the empty value matches."""
+    return () if "" in values else None
+
+
+def by_lacking(_values: Sequence[str]) -> tuple[Filter, ...] | None:
+    """Filter by what objects must not have, when no object has any."""
+    return ()
+
+
+def flag(value: str) -> object:
+    """Return a filter value for a boolean."""
+    return boolean(value)
+
+
+def number(value: str) -> object:
+    """Return a filter value for an integer; empty means unset (alias empty-string-filtering)."""
+    return None if value == "" else integer()(value)
+
+
+def optional(value: str) -> object:
+    """Return a filter value for text that may be unset; empty means unset."""
+    return value or None
+
+
+def canonical(rule: Parse) -> Callable[[str], object]:
+    """Return a filter value in the canonical form; what is not valid is compared as given, and matches nothing."""
+
+    def convert(value: str) -> object:
+        if not value:
+            return None
+        try:
+            return rule(value)
+        except (Refused, InvalidInput):
+            return value
+
+    return convert
+
+
+mac = canonical(mac_address)
+ip = canonical(ip_address)

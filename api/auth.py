@@ -1,0 +1,58 @@
+"""Who sends this request?
+
+Mode ``none`` is the only one yet: everybody who can connect is an administrator, so the service must listen on
+loopback addresses only; ``refuse_exposed`` is the check, and whoever opens the socket calls it.
+"""
+
+import ipaddress
+from typing import Protocol
+
+from werkzeug.datastructures import Headers
+
+from controller.caller import Caller
+from controller.errors import ConfigurationError
+
+DEFAULT_PROJECT = "fake_project_id"
+"""The owner of what is created without naming a project (Neutron's noauth mode)."""
+_LONGEST_PROJECT = 255
+
+
+class Auth(Protocol):
+    """Tells who the caller of a request is."""
+
+    def caller(self, headers: Headers) -> Caller:
+        """Return the caller, from the request's headers."""
+        ...
+
+
+class NoAuth:
+    """Mode ``none``: every caller is an administrator.
+
+    Clients send ``X-Auth-Token: notused`` and the like in this mode: a token that is there is not looked at.
+    """
+
+    def caller(self, headers: Headers) -> Caller:
+        """Return an administrator of the project in ``X-Project-Id``, or of the default project."""
+        project_id = headers.get("X-Project-Id", "").strip()[:_LONGEST_PROJECT]
+        return Caller(project_id=project_id or DEFAULT_PROJECT, roles=frozenset({"admin"}), is_admin=True)
+
+
+def refuse_exposed(host: str) -> None:
+    """Refuse to serve mode ``none`` where other machines could connect.
+
+    Args:
+        host: the address about to be listened on, as text; a name other than ``localhost`` is not trusted to stay
+            on loopback.
+
+    Raises:
+        ConfigurationError: the address is not a loopback address (127.0.0.0/8, ::1).
+    """
+    try:
+        is_loopback = ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        is_loopback = host == "localhost"
+    if not is_loopback:
+        raise ConfigurationError(
+            f"Refusing to listen on {host or 'every address'}: without authentication every caller is an "
+            "administrator. Listen on 127.0.0.1 or ::1, and put an authenticating proxy in front for other machines.",
+        )

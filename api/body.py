@@ -1,0 +1,161 @@
+"""What does a request body ask for? From bytes to the values a service takes.
+
+The order of the checks is Neutron's, so that a body with several faults gets the same answer: the wrapper, unknown
+attributes, what may not or must be given, then each value.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+from api.attributes import Attribute, Default, Resource
+from api.errors import (
+    InvalidAttribute,
+    MalformedBody,
+    MissingAttribute,
+    MissingWrapper,
+    NoMembers,
+    NotAllowedInPost,
+    ProjectMismatch,
+    ReadOnlyAttribute,
+    UnknownAttributes,
+)
+from api.validators import Refused
+from controller.caller import Caller
+from controller.errors import PolicyNotAuthorized
+
+R = TypeVar("R")
+V = TypeVar("V")
+
+_PROJECT = "project_id"
+
+
+def parse(content: bytes, content_type: str | None) -> Mapping[str, object]:
+    """Return the JSON object of a body; an empty body is an empty object.
+
+    A form or text content type is refused even around good JSON: a browser sends these without asking first
+    (Fetch standard, "CORS-safelisted request-header"), so any web page could otherwise drive an API without tokens.
+
+    Raises:
+        MalformedBody: it is not JSON, or not an object, or of another content type.
+    """
+    if content_type and content_type.partition(";")[0].strip().lower() != "application/json":
+        raise MalformedBody
+    if not content.strip():
+        return {}
+    try:
+        body = json.loads(content, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):  # bad UTF-8 and integers of thousands of digits are ValueErrors too
+        raise MalformedBody from None
+    if not isinstance(body, dict):
+        raise MalformedBody
+    return body
+
+
+def _refuse_constant(_name: str) -> object:
+    raise MalformedBody  # NaN and Infinity are no JSON (RFC 8259 section 6)
+
+
+def members(resource: Resource[R, V], body: Mapping[str, object]) -> tuple[list[Mapping[str, object]], bool]:
+    """Return the objects of a create request, and whether it is a bulk request.
+
+    Raises:
+        MissingWrapper, NoMembers, MalformedBody: the body does not have the shape of either.
+    """
+    if resource.collection not in body:
+        return [member(resource, body)], False
+    many = body[resource.collection]
+    if not isinstance(many, list):
+        raise MalformedBody
+    if not many:
+        raise NoMembers
+    found: list[Mapping[str, object]] = []
+    for item in many:
+        # Neutron takes {"ports": [{"port": {...}}]} as well.
+        inner = item.get(resource.member, item) if isinstance(item, dict) else None
+        if not isinstance(inner, dict):
+            raise MalformedBody
+        found.append(inner)
+    return found, True
+
+
+def member(resource: Resource[R, V], body: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the one object of a request.
+
+    Raises:
+        MissingWrapper, MalformedBody: it is not there, or no object.
+    """
+    found = body.get(resource.member)
+    if found is None:
+        raise MissingWrapper(resource.member)
+    if not isinstance(found, dict):
+        raise MalformedBody
+    return found
+
+
+def wanted(resource: Resource[R, V], caller: Caller, given: Mapping[str, object]) -> dict[str, object]:
+    """Return what a create request asks of the service, defaults filled in.
+
+    Raises:
+        WeftError: of kind INVALID or FORBIDDEN, with Neutron's sentence.
+    """
+    _refuse_unknown(resource, given)
+    values: dict[str, object] = {}
+    for attribute in resource.attributes:
+        if attribute.name in given:
+            if not attribute.post:
+                raise NotAllowedInPost(attribute.name)
+        elif attribute.default is Default.REQUIRED:
+            raise MissingAttribute(attribute.name)
+        elif attribute.key is not None and attribute.default is not Default.ABSENT:
+            values[attribute.key] = attribute.default
+    values |= _parsed(resource, caller, given, f"create_{resource.member}")
+    if any(attribute.key == _PROJECT for attribute in resource.attributes):
+        values.setdefault(_PROJECT, caller.project_id)
+    return values
+
+
+def changes(resource: Resource[R, V], caller: Caller, given: Mapping[str, object]) -> dict[str, object]:
+    """Return what an update request asks of the service.
+
+    Raises:
+        WeftError: of kind INVALID or FORBIDDEN, with Neutron's sentence.
+    """
+    _refuse_unknown(resource, given)
+    for attribute in resource.attributes:
+        if attribute.name in given and not attribute.put:
+            raise ReadOnlyAttribute(attribute.name)
+    return _parsed(resource, caller, given, f"update_{resource.member}")
+
+
+def _refuse_unknown(resource: Resource[R, V], given: Mapping[str, object]) -> None:
+    unknown = given.keys() - {attribute.name for attribute in resource.attributes}
+    if unknown:
+        raise UnknownAttributes(sorted(unknown))
+
+
+def _parsed(resource: Resource[R, V], caller: Caller, given: Mapping[str, object], action: str) -> dict[str, object]:
+    values: dict[str, object] = {}
+    for attribute in _given(resource.attributes, given):
+        if not attribute.set_by.includes(caller):
+            raise PolicyNotAuthorized(action, f"{action}:{attribute.name}")
+        value = _parse_one(attribute, given[attribute.name])
+        if attribute.key is None:
+            continue
+        if attribute.key == _PROJECT and values.setdefault(_PROJECT, value) != value:
+            raise ProjectMismatch
+        values[attribute.key] = value
+    return values
+
+
+def _given(attributes: Sequence[Attribute[V]], given: Mapping[str, object]) -> list[Attribute[V]]:
+    return [attribute for attribute in attributes if attribute.name in given]
+
+
+def _parse_one(attribute: Attribute[V], value: object) -> object:
+    if attribute.parse is None:
+        return value
+    try:
+        return attribute.parse(value)
+    except Refused as refused:
+        raise InvalidAttribute(attribute.name, refused.reason) from None

@@ -1,0 +1,209 @@
+"""Which extensions of the Neutron API does Weft have?
+
+An alias is a promise: it is listed only while every part of the extension works. Names, descriptions and dates are
+Neutron's, because clients show and compare them; those of ``weft-*`` are our own.
+"""
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flask import Flask, Response
+
+from api.auth import Auth
+from api.machinery import admit
+from api.wire import API_ROOT, answer
+
+_READ = ("GET", "OPTIONS")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extension:
+    """One extension as it is announced."""
+
+    alias: str
+    name: str
+    description: str
+    updated: str
+
+    def wire(self) -> dict[str, object]:
+        """Return the extension as on the wire."""
+        return {
+            "name": self.name,
+            "alias": self.alias,
+            "description": self.description,
+            "updated": self.updated,
+            "links": [],
+        }
+
+
+EXTENSIONS: tuple[Extension, ...] = (
+    Extension(
+        alias="empty-string-filtering",
+        name="Empty String Filtering Extension",
+        description="Allow filtering by attributes with empty string value",
+        updated="2018-05-01T10:00:00-00:00",
+    ),
+    Extension(
+        alias="external-net",
+        name="Neutron external network",
+        description="Adds external network attribute to network resource.",
+        updated="2013-01-14T10:00:00-00:00",
+    ),
+    Extension(
+        alias="extra_dhcp_opt",
+        name="Neutron Extra DHCP options",
+        description=(
+            "Extra options configuration for DHCP. For example PXE boot options to DHCP clients can be specified "
+            "(e.g. tftp-server, server-ip-address, bootfile-name)"
+        ),
+        updated="2013-03-17T12:00:00-00:00",
+    ),
+    Extension(
+        alias="filter-validation",
+        name="Filter parameters validation",
+        description="Provides validation on filter parameters.",
+        updated="2018-07-04T10:00:00-00:00",
+    ),
+    Extension(
+        alias="ip-substring-filtering",
+        name="IP address substring filtering",
+        description="Provides IP address substring filtering when listing ports",
+        updated="2017-11-28T09:00:00-00:00",
+    ),
+    Extension(
+        alias="net-mtu",
+        name="Network MTU",
+        description="Provides MTU attribute for a network resource.",
+        updated="2015-03-25T10:00:00-00:00",
+    ),
+    Extension(
+        alias="net-mtu-writable",
+        name="Network MTU (writable)",
+        description="Provides a writable MTU attribute for a network resource.",
+        updated="2017-07-12T00:00:00-00:00",
+    ),
+    Extension(
+        alias="pagination",
+        name="Pagination support",
+        description="Extension that indicates that pagination is enabled.",
+        updated="2016-06-12T00:00:00-00:00",
+    ),
+    Extension(
+        alias="binding",
+        name="Port Binding",
+        description="Expose port bindings of a virtual port to external application",
+        updated="2014-02-03T10:00:00-00:00",
+    ),
+    Extension(
+        alias="port-security",
+        name="Port Security",
+        description="Provides port security",
+        updated="2012-07-23T10:00:00-00:00",
+    ),
+    Extension(
+        alias="project-id",
+        name="project_id field enabled",
+        description="Extension that indicates that project_id field is enabled.",
+        updated="2016-09-09T09:09:09-09:09",
+    ),
+    Extension(
+        alias="provider",
+        name="Provider Network",
+        description="Expose mapping of virtual networks to physical networks",
+        updated="2012-09-07T10:00:00-00:00",
+    ),
+    Extension(
+        alias="revision-if-match",
+        name="If-Match constraints based on revision_number",
+        description="Extension indicating that If-Match based on revision_number is supported.",
+        updated="2016-12-11T00:00:00-00:00",
+    ),
+    Extension(
+        alias="standard-attr-revisions",
+        name="Resource revision numbers",
+        description="This extension will display the revision number of neutron resources.",
+        updated="2016-04-11T10:00:00-00:00",
+    ),
+    Extension(
+        alias="sorting",
+        name="Sorting support",
+        description="Extension that indicates that sorting is enabled.",
+        updated="2016-06-12T00:00:00-00:00",
+    ),
+    Extension(
+        alias="standard-attr-description",
+        name="standard-attr-description",
+        description="Extension to add descriptions to standard attributes",
+        updated="2016-02-10T10:00:00-00:00",
+    ),
+    Extension(
+        alias="subnet-external-network",
+        name="Subnet belongs to an external network",
+        description="Informs if the subnet belongs to an external network",
+        updated="2024-02-05T18:00:00-00:00",
+    ),
+    Extension(
+        alias="standard-attr-timestamp",
+        name="Resource timestamps",
+        description=(
+            "Adds created_at and updated_at fields to all Neutron resources that have Neutron standard attributes."
+        ),
+        updated="2016-09-12T10:00:00-00:00",
+    ),
+    Extension(
+        alias="weft-host",
+        name="Weft hosts",
+        description="Registers the hypervisors whose Open vSwitch Weft programs.",
+        updated="2026-11-21T00:00:00-00:00",
+    ),
+    Extension(
+        alias="weft-port-status",
+        name="Weft port status",
+        description="Says why a port has the status it has, and since when.",
+        updated="2026-11-21T00:00:00-00:00",
+    ),
+    Extension(
+        alias="weft-flows",
+        name="Weft flows",
+        description="Shows the live flows of a host with their owners and reasons.",
+        updated="2026-11-21T00:00:00-00:00",
+    ),
+)
+
+
+class Extensions:
+    """The documents under ``/v2.0/extensions``."""
+
+    def __init__(self, extensions: Sequence[Extension], *, auth: Auth) -> None:
+        self._extensions = {extension.alias: extension for extension in extensions}
+        self._auth = auth
+
+    def register(self, app: Flask) -> None:
+        """Add both documents to the application."""
+        root = f"{API_ROOT}/extensions"
+        for path, view in ((root, self.every), (f"{root}/<alias>", self.one)):
+            app.add_url_rule(
+                path, endpoint=f"extensions:{path}", view_func=view, methods=_READ, provide_automatic_options=False
+            )
+
+    def every(self) -> Response:
+        """Return all extensions."""
+        admit(self._auth)
+        return answer(200, {"extensions": [extension.wire() for extension in self._extensions.values()]})
+
+    def one(self, alias: str) -> Response:
+        """Return one extension; Neutron's answer for an unknown one is no NeutronError."""
+        admit(self._auth)
+        extension = self._extensions.get(alias)
+        if extension is not None:
+            return answer(200, {"extension": extension.wire()})
+        message = f"Extension with alias {html.escape(alias)} does not exist"
+        return answer(
+            404,
+            {
+                "message": f"The resource could not be found.<br /><br />\n{message}\n\n",
+                "code": "404 Not Found",
+                "title": "Not Found",
+            },
+        )

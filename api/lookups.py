@@ -1,0 +1,96 @@
+"""What can be asked about an object besides what it is: why a port has its status, which flows a host has?
+
+Weft's own (extensions ``weft-port-status``, ``weft-flows``), and whether the service is well.
+"""
+
+from collections.abc import Mapping
+
+from flask import Flask, Response, request
+
+from api import query
+from api.attributes import wire_time
+from api.auth import Auth
+from api.control import Control
+from api.errors import UnknownFilter
+from api.machinery import admit
+from api.wire import API_ROOT, answer
+from controller.records import PortState
+from controller.services import hosts, ports
+from controller.services.query import Query
+from controller.store.database import Database
+from controller.store.states import load_port_state
+
+_READ = ("GET", "OPTIONS")
+_FLOW_FILTERS = ("port_id", "network_id", "table")
+
+
+class Lookups:
+    """Read-only documents about one object each."""
+
+    def __init__(self, *, database: Database, auth: Auth, control: Control) -> None:
+        self._database = database
+        self._auth = auth
+        self._control = control
+
+    def register(self, app: Flask) -> None:
+        """Add the documents to the application."""
+        for path, view in (
+            (f"{API_ROOT}/ports/<port_id>/status", self.port_status),
+            (f"{API_ROOT}/hosts/<host>/flows", self.host_flows),
+        ):
+            app.add_url_rule(
+                path, endpoint=f"lookups:{path}", view_func=view, methods=_READ, provide_automatic_options=False
+            )
+        app.add_url_rule("/healthz", endpoint="healthz", view_func=self.health, methods=("GET", "HEAD"))
+
+    def port_status(self, port_id: str) -> Response:
+        """Say where a port is plugged, its state, and why it is not ACTIVE."""
+        caller = admit(self._auth)
+        with self._database.read() as tx:
+            port = ports.get(tx, caller, port_id)
+            state = load_port_state(tx, port.id)
+        return answer(200, {"port_status": _wire_state(state)})
+
+    def host_flows(self, host: str) -> Response:
+        """Return the live flows of a host, as the controller process reads and explains them."""
+        caller = admit(self._auth)
+        asked = query.pairs(request.query_string)
+        unknown = [name for name, _value in asked if name not in _FLOW_FILTERS]
+        if unknown:
+            raise UnknownFilter(unknown)
+        with self._database.read() as tx:
+            name = hosts.get(tx, caller, host).name
+        args: dict[str, object] = {"host": name}
+        args |= {key: value for key, value in asked if value}
+        return answer(200, {"flows": _flows(self._control.call("flows", args))})
+
+    def health(self) -> Response:
+        """Say that the database answers."""
+        with self._database.read() as tx:
+            hosts.find(tx, self._auth.caller(request.headers), Query(limit=1))
+        return answer(200, {"status": "ok"})
+
+
+def _flows(result: object) -> object:
+    return result.get("flows", []) if isinstance(result, Mapping) else result
+
+
+def _wire_state(state: PortState) -> dict[str, object]:
+    return {
+        "port_id": state.port_id,
+        "status": str(state.status),
+        "reason": str(state.reason),
+        "host": state.host,
+        "detail": state.detail,
+        "link_state": state.link_state,
+        "timeline": [
+            {
+                "at": wire_time(event.at),
+                "status": str(event.status),
+                "reason": str(event.reason),
+                "host": event.host,
+                "detail": event.detail,
+            }
+            for event in state.timeline
+        ],
+    }

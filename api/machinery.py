@@ -1,0 +1,151 @@
+"""What do GET, POST, PUT and DELETE do with any resource?
+
+One ``Endpoint`` serves one declared ``Resource``; there is no code per verb per resource anywhere else.
+"""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Generic, TypeVar
+
+from flask import Response, request
+from werkzeug.exceptions import MethodNotAllowed, NotAcceptable
+
+from api import body, query
+from api.attributes import Resource
+from api.auth import Auth
+from api.validators import boolean
+from api.wire import API_ROOT, accepts_json, answer, base_url, no_content
+from controller.caller import Caller
+from controller.store.database import Database, Transaction
+
+R = TypeVar("R")
+V = TypeVar("V")
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
+"""What is routed to an endpoint; it refuses what it does not know itself, with Neutron's body."""
+_COLLECTION_METHODS = ("GET", "POST", "OPTIONS")
+_ITEM_METHODS = ("GET", "PUT", "DELETE", "OPTIONS")
+_REVISION = re.compile(r"revision_number=([0-9]{1,18})")
+
+
+class Endpoint(Generic[R, V]):
+    """The verbs of one resource."""
+
+    def __init__(self, resource: Resource[R, V], *, database: Database, auth: Auth) -> None:
+        self.resource = resource
+        self._database = database
+        self._auth = auth
+
+    def collection(self) -> Response:
+        """Serve ``/v2.0/<collection>``; OPTIONS lists like GET, as Neutron's does."""
+        caller = admit(self._auth)
+        match request.method:
+            case "GET" | "OPTIONS":
+                return self._list(caller)
+            case "POST":
+                return self._create(caller)
+            case "DELETE":
+                return self._delete(caller, "None")  # Neutron answers 404 "Port None could not be found."
+        raise MethodNotAllowed(_COLLECTION_METHODS)
+
+    def item(self, object_id: str) -> Response:
+        """Serve ``/v2.0/<collection>/<id>``."""
+        caller = admit(self._auth)
+        match request.method:
+            case "GET" | "OPTIONS":
+                return self._show(caller, object_id)
+            case "PUT":
+                return self._update(caller, object_id)
+            case "DELETE":
+                return self._delete(caller, object_id)
+        raise MethodNotAllowed(_ITEM_METHODS)
+
+    def _list(self, caller: Caller) -> Response:
+        resource = self.resource
+        parameters = query.pairs(request.query_string)
+        listed = query.listing(resource, caller, parameters)
+        records: Sequence[R] = ()
+        views: list[dict[str, object]] = []
+        if listed.query is not None:
+            with self._database.read() as tx:
+                records = resource.service.find(tx, caller, listed.query)
+                views = self._views(tx, caller, records, query.fields(parameters))
+        found: dict[str, object] = {resource.collection: views}
+        if listed.limit:
+            ids = [resource.identify(record) for record in records]
+            url = f"{base_url(request)}{API_ROOT}/{resource.collection}"
+            links = query.links(url, parameters, listed, ids)
+            if links:
+                found[f"{resource.collection}_links"] = links
+        return answer(200, found)
+
+    def _show(self, caller: Caller, object_id: str) -> Response:
+        fields = query.fields(query.pairs(request.query_string))
+        with self._database.read() as tx:
+            record = self.resource.service.get(tx, caller, object_id)
+            (view,) = self._views(tx, caller, [record], fields)
+        return answer(200, {self.resource.member: view})
+
+    def _create(self, caller: Caller) -> Response:
+        resource = self.resource
+        given, bulk = body.members(resource, read_body())
+        wanted = [body.wanted(resource, caller, one) for one in given]
+        with self._database.write() as tx:
+            if bulk:
+                records = resource.service.create_many(tx, caller, wanted)
+            else:
+                records = [resource.service.create(tx, caller, wanted[0])]
+            views = self._views(tx, caller, records)
+        return answer(201, {resource.collection: views} if bulk else {resource.member: views[0]})
+
+    def _update(self, caller: Caller, object_id: str) -> Response:
+        resource = self.resource
+        changes = body.changes(resource, caller, body.member(resource, read_body()))
+        with self._database.write() as tx:
+            record = resource.service.update(tx, caller, object_id, changes, if_revision=_if_revision())
+            (view,) = self._views(tx, caller, [record])
+        return answer(200, {resource.member: view})
+
+    def _delete(self, caller: Caller, object_id: str) -> Response:
+        options = {
+            name: boolean(value)
+            for name, value in query.pairs(request.query_string)
+            if name in self.resource.delete_options
+        }
+        with self._database.write() as tx:
+            self.resource.service.delete(tx, caller, object_id, if_revision=_if_revision(), **options)
+        return no_content()
+
+    def _views(
+        self, tx: Transaction, caller: Caller, records: Sequence[R], fields: Collection[str] = ()
+    ) -> list[dict[str, object]]:
+        shown = [
+            (attribute.name, attribute.show)
+            for attribute in self.resource.attributes
+            if attribute.shown_to.includes(caller) and (not fields or attribute.name in fields)
+        ]
+        looked = self.resource.look(tx, caller, records)
+        return [{name: show(view) for name, show in shown} for view in looked]
+
+
+def admit(auth: Auth) -> Caller:
+    """Return who sends the current request.
+
+    Raises:
+        NotAcceptable: the client does not take JSON.
+    """
+    caller = auth.caller(request.headers)
+    if not accepts_json(request):
+        raise NotAcceptable
+    return caller
+
+
+def read_body() -> Mapping[str, object]:
+    """Return the JSON object of the current request's body."""
+    return body.parse(request.get_data(cache=False), request.content_type)
+
+
+def _if_revision() -> int | None:
+    """Return the revision of ``If-Match: revision_number=N``; Neutron ignores any other If-Match."""
+    found = _REVISION.fullmatch(request.headers.get("If-Match", "").strip())
+    return int(found[1]) if found else None

@@ -1,0 +1,1 @@
+"""Which resources does the API have? One module declares each."""

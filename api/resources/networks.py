@@ -1,0 +1,193 @@
+"""What is a network on the wire?
+
+Neutron API reference, networks; extensions external-net, net-mtu, net-mtu-writable, provider.
+"""
+
+from operator import attrgetter
+
+from api.attributes import (
+    Attribute,
+    Audience,
+    Resource,
+    Service,
+    by,
+    by_constant,
+    by_emptiness,
+    flag,
+    itself,
+    number,
+    optional,
+)
+from api.common import TAG_FILTERS, bookkeeping, identity
+from api.errors import AvailabilityZoneMissing
+from api.validators import boolean, empty_list, integer, nullable, text
+from controller.records import Network
+from controller.services import networks
+
+_LOWEST_MTU = 68
+"""RFC 791 section 3.2: every IPv4 module forwards 68 octets."""
+_HIGHEST_MTU = 65535
+_HIGHEST_SEGMENTATION_ID = 2**24 - 1
+"""A VNI has 24 bits (RFC 7348 section 5)."""
+_LONGEST_TYPE = 32
+_LONGEST_PHYSNET = 64
+
+
+def _record(network: Network) -> Network:
+    return network
+
+
+def _mtu(value: object) -> object:
+    """Return an MTU; 0 asks for the default, as null does (extension net-mtu-writable)."""
+    if value is None or integer()(value) == 0:
+        return None
+    return integer(lowest=_LOWEST_MTU, highest=_HIGHEST_MTU)(value)
+
+
+def _provider(network: Network, name: str) -> object:
+    """Return a provider attribute; a network of several segments has none of its own (extension multi-provider)."""
+    return getattr(network.segments[0], name) if len(network.segments) == 1 else None
+
+
+NETWORK: Resource[Network, Network] = Resource(
+    collection="networks",
+    member="network",
+    doc="An isolated layer-2 network.",
+    service=Service(
+        create=networks.create,
+        create_many=networks.create_many,
+        get=networks.get,
+        find=networks.find,
+        update=networks.update,
+        delete=networks.delete,
+    ),
+    look=itself,
+    identify=attrgetter("id"),
+    extra_filters=TAG_FILTERS,
+    attributes=(
+        *identity(_record),
+        Attribute(
+            name="admin_state_up",
+            doc="False stops all traffic of the network.",
+            show=attrgetter("admin_state_up"),
+            key="admin_state_up",
+            parse=boolean,
+            default=True,
+            post=True,
+            put=True,
+            filter=by("admin_state_up", flag),
+            sort="admin_state_up",
+        ),
+        Attribute(
+            name="mtu",
+            doc="Largest packet of the network in bytes; left out, the largest that fits the encapsulation.",
+            show=attrgetter("mtu"),
+            key="mtu",
+            parse=_mtu,
+            default=None,
+            post=True,
+            put=True,
+            filter=by("mtu", number),
+            sort="mtu",
+        ),
+        Attribute(
+            name="status",
+            doc="Always ACTIVE: a network is usable as soon as it exists.",
+            show=lambda _network: "ACTIVE",
+            filter=by_constant("ACTIVE"),
+        ),
+        Attribute(name="subnets", doc="Ids of the subnets.", show=lambda network: list(network.subnet_ids)),
+        Attribute(
+            name="shared",
+            doc="True lets every project use the network.",
+            show=attrgetter("shared"),
+            key="shared",
+            parse=boolean,
+            default=False,
+            post=True,
+            put=True,
+            set_by=Audience.ADMIN,
+            filter=by("shared", flag),
+        ),
+        Attribute(
+            name="port_security_enabled",
+            doc="What ports of the network start with.",
+            show=attrgetter("port_security_enabled"),
+            key="port_security_enabled",
+            parse=boolean,
+            default=True,
+            post=True,
+            put=True,
+            filter=by("port_security_enabled", flag),
+        ),
+        Attribute(
+            name="router:external",
+            doc="Marks a network that leads outside.",
+            show=attrgetter("router_external"),
+            key="router_external",
+            parse=boolean,
+            default=False,
+            post=True,
+            put=True,
+            set_by=Audience.ADMIN,
+            filter=by("router_external", flag),
+        ),
+        Attribute(
+            name="provider:network_type",
+            doc="How frames travel between hosts.",
+            show=lambda network: _provider(network, "network_type"),
+            key="network_type",
+            parse=nullable(text(longest=_LONGEST_TYPE)),
+            default=None,
+            post=True,
+            shown_to=Audience.ADMIN,
+            set_by=Audience.ADMIN,
+            filter=by("segment:network_type"),
+        ),
+        Attribute(
+            name="provider:physical_network",
+            doc="The physical network underneath, if there is one.",
+            show=lambda network: _provider(network, "physical_network"),
+            key="physical_network",
+            parse=nullable(text(longest=_LONGEST_PHYSNET)),
+            default=None,
+            post=True,
+            shown_to=Audience.ADMIN,
+            set_by=Audience.ADMIN,
+            filter=by("segment:physical_network", optional),
+        ),
+        Attribute(
+            name="provider:segmentation_id",
+            doc="The VNI or VLAN id on the wire; left out, one is chosen.",
+            show=lambda network: _provider(network, "segmentation_id"),
+            key="segmentation_id",
+            parse=nullable(integer(lowest=0, highest=_HIGHEST_SEGMENTATION_ID)),
+            default=None,
+            post=True,
+            shown_to=Audience.ADMIN,
+            set_by=Audience.ADMIN,
+            filter=by("segment:segmentation_id", number),
+        ),
+        Attribute(
+            name="availability_zone_hints",
+            doc="No availability zone exists yet: only an empty list is taken.",
+            show=lambda _network: [],
+            parse=empty_list(AvailabilityZoneMissing, what="availability_zone_hints"),
+            post=True,
+        ),
+        Attribute(name="availability_zones", doc="Empty.", show=lambda _network: []),
+        Attribute(
+            name="ipv4_address_scope",
+            doc="Null: address scopes do not exist yet.",
+            show=lambda _network: None,
+            filter=by_emptiness,
+        ),
+        Attribute(
+            name="ipv6_address_scope",
+            doc="Null: address scopes do not exist yet.",
+            show=lambda _network: None,
+            filter=by_emptiness,
+        ),
+        *bookkeeping(_record),
+    ),
+)

@@ -1,0 +1,123 @@
+"""Do the nested values of a port fit: fixed IPs, address pairs, DHCP options, binding profile?"""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from api.attributes import ip
+from api.errors import DuplicateAddressPair, TooManyAddressPairs
+from api.validators import (
+    Refused,
+    integer,
+    ip_address,
+    ip_or_prefix,
+    list_of,
+    mac_address,
+    members,
+    nullable,
+    one_of,
+    shown,
+    text,
+    uuid,
+)
+from controller.errors import InvalidInput
+from controller.services.query import Filter
+
+_MOST_PAIRS = 10
+"""Neutron's max_allowed_address_pair."""
+_MOST_FIXED_IPS = 128
+_LONGEST_PROFILE = 4095
+"""Neutron's width of a binding profile in characters of JSON."""
+
+
+def fixed_ips(value: object) -> object:
+    """Return a list of ``{subnet_id?, ip_address?}``, no address twice."""
+    found = list_of(_fixed_ip, what="fixed IP", longest=_MOST_FIXED_IPS)(value)
+    seen = set()
+    for fixed in found if isinstance(found, list) else ():
+        address = fixed.get("ip_address")
+        if address is not None and address in seen:
+            raise Refused(f"Duplicate IP address '{address}'")
+        seen.add(address)
+    return found
+
+
+def _fixed_ip(value: object) -> dict[str, object]:
+    given = members(value, what="fixed IP", required=(), optional=("subnet_id", "ip_address"))
+    found: dict[str, object] = {}
+    if given.get("ip_address") is not None:
+        found["ip_address"] = ip_address(given["ip_address"])
+    if given.get("subnet_id") is not None:
+        found["subnet_id"] = uuid(given["subnet_id"])
+    if not found:
+        raise Refused(f"Invalid data format for fixed IP: '{shown(value)}'")
+    return found
+
+
+def address_pairs(value: object) -> object:
+    """Return a list of (MAC or None, address or prefix); None means the port's own MAC."""
+    pairs = list_of(_address_pair, what="allowed address pair")(value)
+    seen: set[object] = set()
+    for pair in pairs if isinstance(pairs, list) else ():
+        if pair in seen:
+            raise DuplicateAddressPair(*pair)
+        seen.add(pair)
+    if len(seen) > _MOST_PAIRS:
+        raise TooManyAddressPairs(_MOST_PAIRS)
+    return pairs
+
+
+def _address_pair(value: object) -> tuple[object, object]:
+    if not isinstance(value, dict) or "ip_address" not in value:
+        raise Refused("AllowedAddressPair must contain ip_address")
+    pair = members(value, what="allowed address pair", required=("ip_address",), optional=("mac_address",))
+    return nullable(mac_address)(pair.get("mac_address")), ip_or_prefix(pair["ip_address"])
+
+
+def dhcp_options(value: object) -> object:
+    """Return a list of (name, value, IP version); the value None removes the option on update."""
+    return list_of(_dhcp_option, what="extra DHCP option")(value)
+
+
+def _dhcp_option(value: object) -> object:
+    option = members(value, what="extra DHCP option", required=("opt_name",), optional=("opt_value", "ip_version"))
+    name = text(longest=64, shortest=1)(option["opt_name"])
+    opt_value = nullable(text())(option.get("opt_value"))
+    return (name, opt_value, one_of((4, 6), of=integer())(option.get("ip_version", 4)))
+
+
+def profile(value: object) -> object:
+    """Return a binding profile: any JSON object, of bounded size; compute drivers decide what is in it."""
+    if not isinstance(value, dict):
+        raise Refused(f"'{shown(value)}' is not a dictionary")
+    if len(json.dumps(value)) > _LONGEST_PROFILE:
+        raise InvalidInput(f"binding:profile value too large, at most {_LONGEST_PROFILE} characters of JSON are kept")
+    return value
+
+
+def by_fixed_ip(values: Sequence[str]) -> tuple[Filter, ...]:
+    """Filter by ``fixed_ips=ip_address=A``, ``subnet_id=S`` or ``ip_address_substr=TEXT``.
+
+    Several values of one key mean "one of them"; different keys must all hold.
+    """
+    grouped: dict[str, list[object]] = {}
+    for value in values:
+        key, equals, wanted = value.partition("=")
+        if not equals:
+            raise InvalidInput(f"'{shown(value)}' is not of the form <key>=[value]")
+        if key not in _FIXED_IP_KEYS:
+            raise InvalidInput(f"'{shown(key)}' is no key of fixed_ips, one of {sorted(_FIXED_IP_KEYS)} is")
+        grouped.setdefault(key, []).append(ip(wanted) if key == "ip_address" else wanted)
+    return tuple(Filter(name=f"fixed_ips:{key}", values=tuple(wanted)) for key, wanted in grouped.items())
+
+
+_FIXED_IP_KEYS = frozenset({"ip_address", "subnet_id", "ip_address_substr"})
+
+
+def wire_pairs(pairs: Sequence[tuple[str, str]]) -> list[Mapping[str, str]]:
+    """Return address pairs as on the wire."""
+    return [{"mac_address": mac, "ip_address": address} for mac, address in pairs]
+
+
+def wire_options(options: Sequence[tuple[str, str | None, int]]) -> list[Mapping[str, object]]:
+    """Return extra DHCP options as on the wire."""
+    return [{"opt_name": name, "opt_value": value, "ip_version": version} for name, value, version in options]

@@ -1,0 +1,259 @@
+"""What is a port on the wire?
+
+Neutron API reference, ports; extensions binding, port-security, extra_dhcp_opt.
+"""
+
+from operator import attrgetter
+
+from api.attributes import (
+    Attribute,
+    Audience,
+    Default,
+    Resource,
+    Service,
+    by,
+    by_emptiness,
+    flag,
+    itself,
+    mac,
+)
+from api.common import TAG_FILTERS, bookkeeping, identity
+from api.errors import SecurityGroupMissing
+from api.resources.port_values import (
+    address_pairs,
+    by_fixed_ip,
+    dhcp_options,
+    fixed_ips,
+    profile,
+    wire_options,
+    wire_pairs,
+)
+from api.validators import boolean, empty_list, mac_address, nullable, one_of, text, uuid
+from controller.records import Port
+from controller.services import ports
+from controller.services.sentinels import AUTO
+
+_VNIC_TYPES = (
+    "normal",
+    "direct",
+    "macvtap",
+    "baremetal",
+    "direct-physical",
+    "virtio-forwarder",
+    "smart-nic",
+    "accelerator-direct",
+    "accelerator-direct-physical",
+    "remote-managed",
+    "vdpa",
+)
+"""Neutron's (portbindings.VNIC_TYPES)."""
+_INTEGRATION_BRIDGE = "br-int"
+
+
+def _record(port: Port) -> Port:
+    return port
+
+
+def _vif_type(port: Port) -> str:
+    if port.binding is None:
+        return "unbound"
+    return "ovs" if port.binding.host_registered else "binding_failed"
+
+
+def _vif_details(port: Port) -> dict[str, object]:
+    """Return what compute needs to plug the port (os-vif, plug-in ``ovs``)."""
+    if port.binding is None or not port.binding.host_registered:
+        return {}
+    return {
+        "connectivity": "l2",
+        "port_filter": False,  # true once the switch filters for the guest: security groups
+        "ovs_hybrid_plug": False,
+        "datapath_type": port.binding.datapath_type,
+        "bridge_name": _INTEGRATION_BRIDGE,
+        "bound_drivers": {"0": "weft"},
+    }
+
+
+def _wire_fixed_ips(port: Port) -> object:
+    return [{"subnet_id": fixed.subnet_id, "ip_address": fixed.ip_address} for fixed in port.fixed_ips]
+
+
+PORT: Resource[Port, Port] = Resource(
+    collection="ports",
+    member="port",
+    doc="A place in a network for one virtual network interface.",
+    service=Service(
+        create=ports.create,
+        create_many=ports.create_many,
+        get=ports.get,
+        find=ports.find,
+        update=ports.update,
+        delete=ports.delete,
+    ),
+    look=itself,
+    identify=attrgetter("id"),
+    extra_filters=TAG_FILTERS,
+    attributes=(
+        *identity(_record),
+        Attribute(
+            name="network_id",
+            doc="The network the port is in.",
+            show=attrgetter("network_id"),
+            key="network_id",
+            parse=uuid,
+            default=Default.REQUIRED,
+            post=True,
+            filter=by("network_id"),
+            sort="network_id",
+        ),
+        Attribute(
+            name="mac_address",
+            doc="Left out, one is generated.",
+            show=attrgetter("mac_address"),
+            key="mac_address",
+            parse=mac_address,
+            default=None,
+            post=True,
+            put=True,
+            filter=by("mac_address", mac),
+            sort="mac_address",
+        ),
+        Attribute(
+            name="admin_state_up",
+            doc="False stops all traffic of the port.",
+            show=attrgetter("admin_state_up"),
+            key="admin_state_up",
+            parse=boolean,
+            default=True,
+            post=True,
+            put=True,
+            filter=by("admin_state_up", flag),
+            sort="admin_state_up",
+        ),
+        Attribute(
+            name="status",
+            doc="ACTIVE when the switch has the device and all its flows; see ports/ID/status for the reason.",
+            show=lambda port: str(port.status),
+            filter=by("status"),
+            sort="status",
+        ),
+        *(
+            Attribute(
+                name=name,
+                doc=doc,
+                show=attrgetter(name),
+                key=name,
+                parse=text(),
+                default="",
+                post=True,
+                put=True,
+                filter=by(name),
+                sort=name,
+            )
+            for name, doc in (
+                ("device_id", "The machine the port belongs to."),
+                ("device_owner", "What kind of thing uses the port, for example compute:nova."),
+            )
+        ),
+        Attribute(
+            name="fixed_ips",
+            doc="Addresses, asked for by subnet, by address or both; left out, one of each IP version.",
+            show=_wire_fixed_ips,
+            key="fixed_ips",
+            parse=fixed_ips,
+            default=AUTO,
+            post=True,
+            put=True,
+            filter=by_fixed_ip,
+        ),
+        Attribute(
+            name="port_security_enabled",
+            doc="True keeps the guest to its own addresses; left out, as its network says.",
+            show=attrgetter("port_security_enabled"),
+            key="port_security_enabled",
+            parse=boolean,
+            default=None,
+            post=True,
+            put=True,
+            filter=by("port_security_enabled", flag),
+        ),
+        Attribute(
+            name="security_groups",
+            doc="No security group exists yet: only an empty list is taken.",
+            show=lambda _port: [],
+            parse=empty_list(SecurityGroupMissing, what="security_groups"),
+            post=True,
+            put=True,
+            filter=by_emptiness,
+        ),
+        Attribute(
+            name="allowed_address_pairs",
+            doc="Further addresses the guest may use; without a MAC address, the port's.",
+            show=lambda port: wire_pairs(port.allowed_address_pairs),
+            key="allowed_address_pairs",
+            parse=nullable(address_pairs, null=[]),
+            default=(),
+            post=True,
+            put=True,
+        ),
+        Attribute(
+            name="extra_dhcp_opts",
+            doc="DHCP options for this port alone.",
+            show=lambda port: wire_options(port.extra_dhcp_opts),
+            key="extra_dhcp_opts",
+            parse=nullable(dhcp_options, null=[]),
+            default=(),
+            post=True,
+            put=True,
+        ),
+        Attribute(
+            name="binding:vnic_type",
+            doc="What kind of interface the guest gets.",
+            show=attrgetter("vnic_type"),
+            key="vnic_type",
+            parse=one_of(_VNIC_TYPES),
+            default="normal",
+            post=True,
+            put=True,
+            filter=by("vnic_type"),
+        ),
+        Attribute(
+            name="binding:profile",
+            doc="What the compute service tells the binding; replaced whole.",
+            show=lambda port: dict(port.profile),
+            key="profile",
+            parse=nullable(profile, null={}),
+            default={},
+            post=True,
+            put=True,
+            shown_to=Audience.ADMIN,
+            set_by=Audience.ADMIN,
+        ),
+        Attribute(
+            name="binding:host_id",
+            doc="The host the port is bound to; null or empty unbinds it.",
+            show=lambda port: port.binding.host if port.binding else "",
+            key="host",
+            parse=nullable(text(), null=""),
+            default="",
+            post=True,
+            put=True,
+            shown_to=Audience.ADMIN,
+            set_by=Audience.ADMIN,
+            filter=by("host"),
+        ),
+        Attribute(
+            name="binding:vif_type",
+            doc="unbound, ovs, or binding_failed when the host is not registered.",
+            show=_vif_type,
+            shown_to=Audience.ADMIN,
+        ),
+        Attribute(
+            name="binding:vif_details",
+            doc="How compute plugs the port.",
+            show=_vif_details,
+            shown_to=Audience.ADMIN,
+        ),
+        *bookkeeping(_record),
+    ),
+)

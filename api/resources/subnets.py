@@ -1,0 +1,267 @@
+"""What is a subnet on the wire?
+
+Neutron API reference, subnets; extension subnet-external-network.
+"""
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+
+from api.attributes import (
+    Attribute,
+    Default,
+    Resource,
+    Service,
+    by,
+    by_emptiness,
+    canonical,
+    flag,
+    ip,
+    number,
+    optional,
+)
+from api.common import TAG_FILTERS, bookkeeping, identity
+from api.errors import SubnetPoolMissing
+from api.validators import (
+    Refused,
+    boolean,
+    cidr,
+    integer,
+    ip_address,
+    list_of,
+    members,
+    nullable,
+    one_of,
+    shown,
+    uuid,
+    without_duplicates,
+)
+from controller.caller import Caller
+from controller.records import Subnet
+from controller.services import networks, subnets
+from controller.services.query import Filter, Query
+from controller.services.sentinels import DEFAULT_GATEWAY
+from controller.store.database import Transaction
+
+_IPV6_MODES = ("dhcpv6-stateful", "dhcpv6-stateless", "slaac")
+_MOST_NAMESERVERS = 5
+_MOST_ROUTES = 20
+"""Neutron's own limits (max_dns_nameservers, max_subnet_host_routes)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubnetView:
+    """A subnet, and what its network says about it."""
+
+    subnet: Subnet
+    router_external: bool
+
+
+def _look(tx: Transaction, caller: Caller, records: Sequence[Subnet]) -> list[SubnetView]:
+    external: set[str] = set()
+    if records:
+        # External networks are few, so one question serves a page of any length.
+        query = Query(filters=(Filter(name="router_external", values=(True,)),))
+        external = {network.id for network in networks.find(tx, caller, query)}
+    return [SubnetView(subnet=subnet, router_external=subnet.network_id in external) for subnet in records]
+
+
+def _pool(value: object) -> object:
+    pool = members(value, what="IP pool", required=("start", "end"))
+    return (ip_address(pool["start"]), ip_address(pool["end"]))
+
+
+def _nameserver(value: object) -> object:
+    try:
+        return ip_address(value)
+    except Refused as refused:
+        raise Refused(f"'{shown(value)}' is not a valid nameserver. {refused.reason}") from None
+
+
+def _host_route(value: object) -> object:
+    route = members(value, what="hostroute", required=("destination", "nexthop"))
+    destination = route["destination"]
+    if isinstance(destination, str) and "%" not in destination:
+        try:
+            prefix = str(ipaddress.ip_network(destination, strict=False))
+        except ValueError:
+            pass
+        else:
+            return (prefix, ip_address(route["nexthop"]))
+    raise Refused(f"'{shown(destination)}' is not a valid IP subnet")
+
+
+def _no_pool(value: object) -> object:
+    if value is None:
+        return None
+    raise SubnetPoolMissing(shown(uuid(value)))
+
+
+def _wire_pools(view: SubnetView) -> object:
+    return [{"start": start, "end": end} for start, end in view.subnet.allocation_pools]
+
+
+def _wire_routes(view: SubnetView) -> object:
+    return [{"destination": destination, "nexthop": nexthop} for destination, nexthop in view.subnet.host_routes]
+
+
+def _no_service_types(value: object) -> object:
+    if value != []:
+        raise Refused(f"Service types are not supported yet: '{shown(value)}' must be an empty list")
+    return value
+
+
+SUBNET: Resource[Subnet, SubnetView] = Resource(
+    collection="subnets",
+    member="subnet",
+    doc="A range of addresses of a network, with its gateway and DHCP options.",
+    service=Service(
+        create=subnets.create,
+        create_many=subnets.create_many,
+        get=subnets.get,
+        find=subnets.find,
+        update=subnets.update,
+        delete=subnets.delete,
+    ),
+    look=_look,
+    identify=attrgetter("id"),
+    extra_filters=TAG_FILTERS,
+    attributes=(
+        *identity(lambda view: view.subnet),
+        Attribute(
+            name="network_id",
+            doc="The network the subnet belongs to.",
+            show=attrgetter("subnet.network_id"),
+            key="network_id",
+            parse=uuid,
+            default=Default.REQUIRED,
+            post=True,
+            filter=by("network_id"),
+            sort="network_id",
+        ),
+        Attribute(
+            name="ip_version",
+            doc="4 or 6.",
+            show=attrgetter("subnet.ip_version"),
+            key="ip_version",
+            parse=one_of((4, 6), of=integer()),
+            default=Default.REQUIRED,
+            post=True,
+            filter=by("ip_version", number),
+            sort="ip_version",
+        ),
+        Attribute(
+            name="subnetpool_id",
+            doc="Null: subnet pools do not exist yet.",
+            show=lambda _view: None,
+            parse=_no_pool,
+            post=True,
+            filter=by_emptiness,
+        ),
+        Attribute(
+            name="enable_dhcp",
+            doc="True answers the DHCP requests of ports with an address of the subnet.",
+            show=attrgetter("subnet.enable_dhcp"),
+            key="enable_dhcp",
+            parse=boolean,
+            default=True,
+            post=True,
+            put=True,
+            filter=by("enable_dhcp", flag),
+            sort="enable_dhcp",
+        ),
+        *(
+            Attribute(
+                name=name,
+                doc=doc,
+                show=attrgetter(f"subnet.{name}"),
+                key=name,
+                parse=nullable(one_of(_IPV6_MODES)),
+                default=None,
+                post=True,
+                filter=by(name, optional),
+                sort=name,
+            )
+            for name, doc in (
+                ("ipv6_ra_mode", "Who sends router advertisements, and for which way of addressing."),
+                ("ipv6_address_mode", "How guests get their IPv6 addresses."),
+            )
+        ),
+        Attribute(
+            name="gateway_ip",
+            doc="The router's address; left out, the first of the subnet; null, none.",
+            show=attrgetter("subnet.gateway_ip"),
+            key="gateway_ip",
+            parse=nullable(ip_address),
+            default=DEFAULT_GATEWAY,
+            post=True,
+            put=True,
+            filter=by("gateway_ip", ip),
+            sort="gateway_ip",
+        ),
+        Attribute(
+            name="cidr",
+            doc="The prefix; host bits are cleared.",
+            show=attrgetter("subnet.cidr"),
+            key="cidr",
+            parse=nullable(cidr),
+            default=None,
+            post=True,
+            filter=by("cidr", canonical(cidr)),
+            sort="cidr",
+        ),
+        Attribute(
+            name="allocation_pools",
+            doc="Ranges, both ends included, that addresses are chosen from; left out, everything but the gateway.",
+            show=_wire_pools,
+            key="allocation_pools",
+            parse=list_of(_pool, what="IP pool"),
+            default=None,
+            post=True,
+            put=True,
+        ),
+        Attribute(
+            name="host_routes",
+            doc="Routes for the guests (DHCP option 121, RFC 3442).",
+            show=_wire_routes,
+            key="host_routes",
+            parse=nullable(
+                without_duplicates(list_of(_host_route, what="hostroute", longest=_MOST_ROUTES), what="hostroute"),
+                null=[],
+            ),
+            default=(),
+            post=True,
+            put=True,
+        ),
+        Attribute(
+            name="dns_nameservers",
+            doc="Resolvers for the guests.",
+            show=lambda view: list(view.subnet.dns_nameservers),
+            key="dns_nameservers",
+            parse=nullable(
+                without_duplicates(
+                    list_of(_nameserver, what="nameserver", longest=_MOST_NAMESERVERS), what="nameserver"
+                ),
+                null=[],
+            ),
+            default=(),
+            post=True,
+            put=True,
+        ),
+        Attribute(
+            name="router:external",
+            doc="True on an external network.",
+            show=attrgetter("router_external"),
+        ),
+        Attribute(
+            name="service_types",
+            doc="Only the empty list yet.",
+            show=lambda _view: [],
+            parse=_no_service_types,
+            post=True,
+            put=True,
+        ),
+        *bookkeeping(lambda view: view.subnet),
+    ),
+)

@@ -1,0 +1,214 @@
+"""Does this JSON value fit this attribute, and what is it once it does?
+
+Each rule is a function from the value of a body to the value a service takes. It raises ``Refused`` with Neutron's
+reason (the API wraps it as "Invalid input for NAME. Reason: ..."), or ``InvalidInput`` where Neutron answers
+InvalidInput instead. The wording of the reasons is neutron-lib's. Rules about stored objects do not belong here.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+from controller.errors import InvalidInput
+
+Parse = Callable[[object], object]
+
+_SHOWN_LENGTH = 1024
+"""A refused value is repeated in the answer up to this many characters."""
+_INTEGER_DIGITS = 18
+"""More digits than this do not fit a 64-bit column."""
+_DIGITS = re.compile(rf"-?[0-9]{{1,{_INTEGER_DIGITS}}}")
+_MAC = re.compile(r"[0-9A-Fa-f]{2}([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}")
+
+
+class Refused(Exception):  # noqa: N818 - the word of the rule, not an error class of the tree
+    """A value does not fit; ``reason`` is the text after "Reason:", without the full stop."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def shown(value: object) -> str:
+    """Return a refused value as the answer repeats it."""
+    text = str(value)
+    return text if len(text) <= _SHOWN_LENGTH else text[:_SHOWN_LENGTH] + "..."
+
+
+def is_storable(text: str) -> bool:
+    """Say whether every database can keep the text: no NUL (PostgreSQL), no lone surrogate (UTF-8)."""
+    return "\x00" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def text(*, longest: int = 255, shortest: int = 0) -> Parse:
+    """Return the rule for text of bounded length (Neutron's columns are 255 wide)."""
+
+    def parse(value: object) -> object:
+        if not isinstance(value, str) or not is_storable(value):
+            raise Refused(f"'{shown(value)}' is not a valid string")
+        if len(value) > longest:
+            raise Refused(f"'{shown(value)}' exceeds maximum length of {longest}")
+        if len(value) < shortest or (shortest and not value.strip()):
+            raise Refused(f"'{shown(value)}' Blank strings are not permitted")
+        return value
+
+    return parse
+
+
+def nullable(rule: Parse, *, null: object = None) -> Parse:
+    """Return the rule that takes JSON null as ``null`` and leaves everything else to ``rule``."""
+
+    def parse(value: object) -> object:
+        return null if value is None else rule(value)
+
+    return parse
+
+
+def uuid(value: object) -> object:
+    """Return a canonical UUID."""
+    if isinstance(value, str):
+        try:
+            parsed = UUID(value)
+        except ValueError:
+            parsed = None
+        if parsed is not None and value.lower().replace("-", "") == parsed.hex:
+            return str(parsed)
+    raise Refused(f"'{shown(value)}' is not a valid UUID")
+
+
+def boolean(value: object) -> object:
+    """Return a boolean from true/false, "true"/"false" in any case, 1/0."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in ("true", "1"):
+        return True
+    if isinstance(value, str) and value.lower() in ("false", "0"):
+        return False
+    if isinstance(value, int) and value in (0, 1):
+        return bool(value)
+    raise InvalidInput(f"'{shown(value)}' cannot be converted to boolean")
+
+
+def integer(*, lowest: int | None = None, highest: int | None = None) -> Parse:
+    """Return the rule for an integer, or digits in text, within bounds (inclusive)."""
+
+    def parse(value: object) -> object:
+        number = _whole(value)
+        if lowest is not None and number < lowest:
+            raise Refused(f"'{number}' is too small - must be at least '{lowest}'")
+        if highest is not None and number > highest:
+            raise Refused(f"'{number}' is too large - must be no larger than '{highest}'")
+        return number
+
+    return parse
+
+
+def _whole(value: object) -> int:
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**_INTEGER_DIGITS:
+        return value
+    raise InvalidInput(f"'{shown(value)}' is not an integer")
+
+
+def one_of(allowed: Sequence[object], *, of: Parse | None = None) -> Parse:
+    """Return the rule for a fixed set of values, after ``of`` has converted the value."""
+
+    def parse(value: object) -> object:
+        converted = value if of is None else of(value)
+        if isinstance(converted, (str, int)) and converted in allowed:
+            return converted
+        raise Refused(f"'{shown(value)}' is not in {list(allowed)}")
+
+    return parse
+
+
+def mac_address(value: object) -> object:
+    """Return a MAC address in lower case with colons; multicast addresses pass, as in Neutron."""
+    if isinstance(value, str) and _MAC.fullmatch(value):
+        return value.lower().replace("-", ":")
+    raise Refused(f"'{shown(value)}' is not a valid MAC address")
+
+
+def ip_address(value: object) -> object:
+    """Return an IPv4 or IPv6 address in canonical text."""
+    if isinstance(value, str) and "%" not in value:
+        try:
+            return str(ipaddress.ip_address(value))
+        except ValueError:
+            pass
+    raise Refused(f"'{shown(value)}' is not a valid IP address")
+
+
+def ip_or_prefix(value: object) -> object:
+    """Return an address, or a prefix ``address/length`` without host bits, in canonical text."""
+    if isinstance(value, str) and "/" in value and "%" not in value:
+        try:
+            return str(ipaddress.ip_network(value, strict=False))
+        except ValueError:
+            raise Refused(f"'{shown(value)}' is not a valid IP subnet") from None
+    return ip_address(value)
+
+
+def cidr(value: object) -> object:
+    """Return a subnet's prefix without host bits; Neutron masks them silently."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9A-Fa-f.:]+/[0-9]{1,3}", value):
+        try:
+            return str(ipaddress.ip_network(value, strict=False))
+        except ValueError:
+            pass
+    raise InvalidInput(f"{shown(value)} is not in a CIDR format")
+
+
+def list_of(rule: Callable[[object], object], *, what: str, longest: int = 1000) -> Parse:
+    """Return the rule for a list; ``what`` names its items in the reason."""
+
+    def parse(value: object) -> object:
+        if not isinstance(value, list):
+            raise Refused(f"Invalid data format for {what}: '{shown(value)}'")
+        if len(value) > longest:
+            raise Refused(f"More than {longest} items are not accepted for {what}")
+        return [rule(item) for item in value]
+
+    return parse
+
+
+def without_duplicates(rule: Parse, *, what: str) -> Parse:
+    """Return the rule that refuses a list with two equal items."""
+
+    def parse(value: object) -> object:
+        items = rule(value)
+        seen: list[object] = []
+        for item in items if isinstance(items, list) else ():
+            if item in seen:
+                raise Refused(f"Duplicate {what} '{shown(item)}'")
+            seen.append(item)
+        return items
+
+    return parse
+
+
+def members(value: object, *, what: str, required: Sequence[str], optional: Sequence[str] = ()) -> dict[str, object]:
+    """Return one JSON object of a list after checking which keys it has."""
+    if not isinstance(value, dict) or not set(required) <= value.keys() <= {*required, *optional}:
+        raise Refused(f"Invalid data format for {what}: '{shown(value)}'")
+    return value
+
+
+def empty_list(missing: Callable[[str], Exception], *, what: str) -> Parse:
+    """Return the rule for references to things that do not exist: only the empty list fits.
+
+    Args:
+        missing: makes the error for the first name given.
+        what: names the items in the reason when the value is no list of text.
+    """
+    names = list_of(text(), what=what)
+
+    def parse(value: object) -> object:
+        given = names(value)
+        if isinstance(given, list) and given:
+            raise missing(str(given[0]))
+        return given
+
+    return parse

@@ -1,0 +1,1 @@
+"""The controller application: intent in a database, flows and rows on switches."""

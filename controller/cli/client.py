@@ -1,0 +1,112 @@
+"""How does a command talk to the API, and what does it say when that fails?"""
+
+import argparse
+import json
+import os
+from collections.abc import Mapping
+from urllib.parse import quote
+
+import requests
+
+DEFAULT_URL = "http://127.0.0.1:9696"
+_TIMEOUT_S = 30.0
+"""Longer than any deadline inside the server, so that its own answer is seen."""
+_FIRST_ERROR = 400
+_NO_CONTENT = 204
+
+
+class CommandFailed(Exception):  # noqa: N818 - what happened, as the user reads it
+    """A command could not do what was asked; the text is one line for the user."""
+
+
+class NotThere(CommandFailed):
+    """The API does not know the object."""
+
+
+class Client:
+    """The API at one URL."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/").removesuffix("/v2.0")
+        self._session = requests.Session()
+        self._session.trust_env = False  # a proxy for the web must not see requests to a local controller
+
+    def get(self, *path: str, **query: str | None) -> Mapping[str, object]:
+        """Return the answer to GET."""
+        return self._ask("GET", path, query=query)
+
+    def post(self, *path: str, body: Mapping[str, object]) -> Mapping[str, object]:
+        """Return the answer to POST."""
+        return self._ask("POST", path, body=body)
+
+    def delete(self, *path: str, **query: str | None) -> None:
+        """Send DELETE."""
+        self._ask("DELETE", path, query=query)
+
+    def _ask(
+        self,
+        method: str,
+        path: tuple[str, ...],
+        *,
+        query: Mapping[str, str | None] | None = None,
+        body: Mapping[str, object] | None = None,
+    ) -> Mapping[str, object]:
+        url = "/".join([self._url, "v2.0", *(quote(part, safe="") for part in path)])
+        content = None if body is None else json.dumps(body)
+        headers = None if body is None else {"Content-Type": "application/json"}
+        try:
+            reply = self._session.request(method, url, params=query, data=content, headers=headers, timeout=_TIMEOUT_S)
+        except requests.Timeout:
+            raise CommandFailed(
+                f"{self._url} did not answer within {_TIMEOUT_S:g} s. Look at the log of `weft serve` there."
+            ) from None
+        except requests.RequestException as error:
+            raise CommandFailed(
+                f"cannot reach {self._url} ({_cause(error)}). "
+                "Start `weft serve`, or name the right server with --url or WEFT_URL."
+            ) from None
+        if reply.status_code >= _FIRST_ERROR:
+            failure = NotThere if reply.status_code == requests.codes["not_found"] else CommandFailed
+            raise failure(_message(reply))
+        if reply.status_code == _NO_CONTENT:
+            return {}
+        try:
+            answer = reply.json()
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise CommandFailed(f"{self._url} is no Weft API: it did not answer with JSON. Check --url or WEFT_URL.")
+        return answer
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options every client command has."""
+    parser.add_argument(
+        "--url",
+        default=os.environ.get("WEFT_URL") or DEFAULT_URL,
+        help=f"the API (default: $WEFT_URL, else {DEFAULT_URL})",
+    )
+    parser.add_argument("--format", choices=("table", "json"), default="table", help="how to print (default: table)")
+
+
+def _message(reply: requests.Response) -> str:
+    """Return what the server said was wrong."""
+    try:
+        body = reply.json()
+    except ValueError:
+        body = None
+    fault = body.get("NeutronError") if isinstance(body, dict) else None
+    if isinstance(fault, dict) and fault.get("message"):
+        return str(fault["message"])
+    return f"{reply.url} answered {reply.status_code} {reply.reason}"
+
+
+def _cause(error: requests.RequestException) -> str:
+    """Return the innermost reason: requests wraps urllib3, which wraps the socket's."""
+    seen: BaseException = error
+    while True:
+        inner = getattr(seen, "reason", None) or (seen.args[0] if seen.args else None)
+        if not isinstance(inner, BaseException):
+            break
+        seen = inner
+    return getattr(seen, "strerror", None) or str(seen).rpartition(": ")[2] or type(error).__name__

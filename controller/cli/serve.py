@@ -1,0 +1,40 @@
+"""``weft serve``: run the API and the controller."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from controller.config import DEFAULT_API, DEFAULT_DATABASE, DEFAULT_OPENFLOW, load
+from controller.errors import ConfigurationError, WeftError
+from controller.process import set_up_logging
+from controller.supervisor import Supervisor
+
+USAGE = 2
+"""Exit status of a wrong configuration."""
+FAILED = 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of ``weft serve``."""
+    parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file, same names as the flags")
+    parser.add_argument("--database", metavar="URL", help=f"SQLAlchemy URL (default {DEFAULT_DATABASE})")
+    parser.add_argument("--api-listen", metavar="HOST:PORT", help=f"REST API (default {DEFAULT_API}; port 0: any)")
+    parser.add_argument("--openflow-listen", metavar="HOST:PORT", help=f"switches (default {DEFAULT_OPENFLOW})")
+    parser.add_argument("--openflow-advertise", metavar="HOST:PORT", help="what switches are told to connect to")
+    parser.add_argument("--auth", metavar="MODE", help="none: every caller is an administrator, loopback only")
+    parser.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error (default info)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run until SIGTERM; return 0 after a clean stop, 1 when something failed, 2 for a wrong configuration."""
+    names = ("database", "api_listen", "openflow_listen", "openflow_advertise", "auth", "log_level")
+    try:
+        config = load(args.config, {name: getattr(args, name) for name in names})
+        set_up_logging(config.log_level)
+        return Supervisor(config).run()
+    except ConfigurationError as error:
+        sys.stderr.write(f"weft serve: {error}\n")
+        return USAGE
+    except WeftError as error:
+        sys.stderr.write(f"weft serve: {error}\n")
+        return FAILED

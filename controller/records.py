@@ -1,0 +1,245 @@
+"""What does one stored object look like? The values that cross every layer of the controller.
+
+A record is what the store read or wrote, whole and frozen; nothing here knows SQL, HTTP or OpenFlow. Wire names
+(``router:external``, ``binding:host_id``) do not appear here: the API's attribute map translates them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NewType
+
+NetworkId = NewType("NetworkId", str)
+SubnetId = NewType("SubnetId", str)
+PortId = NewType("PortId", str)
+SegmentId = NewType("SegmentId", str)
+HostName = NewType("HostName", str)
+SegmentKey = NewType("SegmentKey", int)
+"""24 bits, 1..16777215: lives in registers only, never on the wire."""
+PortKey = NewType("PortKey", int)
+"""32 bits, 1..4294967295: names a port in cookies."""
+OfPort = NewType("OfPort", int)
+"""OpenFlow port number; Weft requests 32768..65279, OVS assigns below (ovs-vswitchd.conf.db(5) Interface)."""
+
+
+class PortStatus(StrEnum):
+    """The set Neutron has for a port."""
+
+    ACTIVE = "ACTIVE"
+    DOWN = "DOWN"
+    BUILD = "BUILD"
+    ERROR = "ERROR"
+
+
+class Reason(StrEnum):
+    """Why a port has the status it has; shown by ``GET /v2.0/ports/{id}/status``, never in the port body."""
+
+    WIRED = "WIRED"
+    UNBOUND = "UNBOUND"
+    HOST_NOT_REGISTERED = "HOST_NOT_REGISTERED"
+    HOST_UNREACHABLE = "HOST_UNREACHABLE"
+    NOT_PLUGGED = "NOT_PLUGGED"
+    PLUGGED_ELSEWHERE = "PLUGGED_ELSEWHERE"
+    DUPLICATE_PLUG = "DUPLICATE_PLUG"
+    DEVICE_ERROR = "DEVICE_ERROR"
+    PROGRAMMING = "PROGRAMMING"
+    PROGRAMMING_FAILED = "PROGRAMMING_FAILED"
+    ADMIN_DOWN = "ADMIN_DOWN"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """One layer-2 broadcast domain of a network."""
+
+    id: SegmentId
+    key: SegmentKey
+    network_id: NetworkId
+    network_type: str
+    physical_network: str | None
+    segmentation_id: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """A Neutron network (API reference, networks)."""
+
+    id: NetworkId
+    project_id: str
+    name: str
+    description: str
+    admin_state_up: bool
+    mtu: int
+    shared: bool
+    router_external: bool
+    port_security_enabled: bool
+    plugin: str
+    segments: tuple[Segment, ...]
+    subnet_ids: tuple[SubnetId, ...]
+    created_at: datetime
+    updated_at: datetime
+    revision_number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subnet:
+    """A Neutron subnet (API reference, subnets). Addresses are canonical text, ``cidr`` without host bits."""
+
+    id: SubnetId
+    project_id: str
+    network_id: NetworkId
+    name: str
+    description: str
+    ip_version: int
+    cidr: str
+    gateway_ip: str | None
+    enable_dhcp: bool
+    ipv6_ra_mode: str | None
+    ipv6_address_mode: str | None
+    allocation_pools: tuple[tuple[str, str], ...]
+    """Inclusive (start, end) pairs."""
+    dns_nameservers: tuple[str, ...]
+    host_routes: tuple[tuple[str, str], ...]
+    """(destination, nexthop) pairs."""
+    created_at: datetime
+    updated_at: datetime
+    revision_number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixedIp:
+    """One address of a port."""
+
+    subnet_id: SubnetId
+    ip_address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """A port's place on one host; a table of its own because a live migration has two."""
+
+    host: HostName
+    vnic_type: str
+    profile: Mapping[str, Any]
+    active: bool
+    ofport: OfPort
+    """Number requested for the device, unique on the host, 32768..65279; also its meter id and conntrack zone."""
+    host_registered: bool = False
+    """Whether ``host`` names a registered host; without one Neutron's ``vif_type`` is ``binding_failed``."""
+    datapath_type: str | None = None
+    """The registered host's; None without one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port:
+    """A Neutron port (API reference, ports)."""
+
+    id: PortId
+    key: PortKey
+    project_id: str
+    network_id: NetworkId
+    name: str
+    description: str
+    mac_address: str
+    admin_state_up: bool
+    status: PortStatus
+    device_id: str
+    device_owner: str
+    port_security_enabled: bool
+    fixed_ips: tuple[FixedIp, ...]
+    allowed_address_pairs: tuple[tuple[str, str], ...]
+    """(mac_address, ip_address) pairs."""
+    extra_dhcp_opts: tuple[tuple[str, str | None, int], ...]
+    """(opt_name, opt_value, ip_version) triples."""
+    vnic_type: str
+    profile: Mapping[str, Any]
+    binding: Binding | None
+    """The active binding; None while the port is bound to no host."""
+    created_at: datetime
+    updated_at: datetime
+    revision_number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """A registered hypervisor, known by its OVSDB address."""
+
+    id: str
+    name: HostName
+    ovsdb: str
+    """``tcp:IP:PORT``, ``ssl:IP:PORT`` or ``unix:PATH``."""
+    tunnel_ip: str | None
+    datapath_type: str
+    datapath_id: int
+    """64 bits, set by Weft in ``other_config:datapath-id``."""
+    physnets: tuple[tuple[str, str], ...]
+    """(physical network, provider bridge) pairs."""
+    created_at: datetime
+    updated_at: datetime
+    revision_number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostState:
+    """What the controller last saw of a host; written by the controller only."""
+
+    name: HostName
+    ovsdb_connected: bool
+    openflow_connected: bool
+    programmed: bool
+    """Every flow of the current intent is confirmed by a barrier."""
+    problem: str | None
+    """One sentence for the operator, or None."""
+    features: Mapping[str, Any] = field(default_factory=dict)
+    """What was probed on connect: ovs_version, datapath_types, meters, groups, ..."""
+    seen_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortEvent:
+    """One line of a port's timeline."""
+
+    at: datetime
+    status: PortStatus
+    reason: Reason
+    host: str | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortState:
+    """Why a port has its status, and since when; written by the controller only."""
+
+    port_id: PortId
+    status: PortStatus
+    reason: Reason
+    host: str | None
+    detail: str
+    link_state: str | None
+    """``up``, ``down`` or None when no device is there; shown apart, never waited for."""
+    timeline: tuple[PortEvent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalEntry:
+    """One change, written in the same transaction as the change itself."""
+
+    seq: int
+    kind: str
+    """``network``, ``subnet``, ``port`` or ``host``."""
+    object_id: str
+    network_id: NetworkId | None
+    """The network a deleted subnet or port belonged to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The whole intent at one instant, read in one transaction."""
+
+    epoch: str
+    seq: int
+    """The last journal entry contained."""
+    networks: tuple[Network, ...]
+    subnets: tuple[Subnet, ...]
+    ports: tuple[Port, ...]
+    hosts: tuple[Host, ...]

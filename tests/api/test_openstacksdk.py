@@ -1,0 +1,82 @@
+"""Does openstacksdk work unmodified, with every spelling of the endpoint?"""
+
+from collections.abc import Iterator
+
+import openstack
+import pytest
+from openstack.connection import Connection
+from openstack.exceptions import BadRequestException, ConflictException, NotFoundException, PreconditionFailedException
+
+from tests.api.conftest import Server
+
+pytestmark = [
+    pytest.mark.filterwarnings(f"ignore::openstack.warnings.RemovedInSDK{release}Warning") for release in (50, 60)
+]
+
+
+def connect(endpoint: str) -> Connection:
+    return openstack.connect(auth_type="none", auth={"endpoint": endpoint}, load_yaml_config=False, load_envvars=False)
+
+
+@pytest.fixture
+def sdk(server: Server) -> Iterator[Connection]:
+    connection = connect(server.url)
+    yield connection
+    connection.close()
+
+
+@pytest.mark.parametrize("ending", ["", "/", "/v2.0", "/v2.0/"])
+def test_every_spelling_of_the_endpoint_is_discovered(server: Server, ending: str) -> None:
+    connection = connect(server.url + ending)
+    network = connection.network.create_network(name="n")
+    assert [network.id] == [found.id for found in connection.network.networks()]
+    connection.close()
+
+
+def test_networks_subnets_and_ports_live_and_die(sdk: Connection) -> None:
+    api = sdk.network
+    network = api.create_network(name="n1", description="first")
+    assert (network.status, network.provider_network_type, network.is_router_external) == ("ACTIVE", "vxlan", False)
+    subnet = api.create_subnet(network_id=network.id, name="s1", ip_version=4, cidr="10.1.0.0/24")
+    assert subnet.gateway_ip == "10.1.0.1"
+    port = api.create_port(network_id=network.id, name="p1", fixed_ips=[{"ip_address": "10.1.0.9"}])
+    assert port.fixed_ips == [{"subnet_id": subnet.id, "ip_address": "10.1.0.9"}]
+
+    assert api.update_network(network, name="n2").name == "n2"
+    assert api.update_subnet(subnet, dns_nameservers=["192.0.2.1"]).dns_nameservers == ["192.0.2.1"]
+    changed = api.update_port(port, name="p2", binding_host_id="h1", device_id="vm", device_owner="compute:nova")
+    assert (changed.name, changed.binding_host_id, changed.binding_vif_type) == ("p2", "h1", "binding_failed")
+
+    assert api.find_network("n2").id == network.id
+    assert api.find_port("p2").id == port.id
+    assert api.find_subnet("nope") is None
+    assert [found.id for found in api.ports(network_id=network.id, is_admin_state_up=True)] == [port.id]
+    assert api.get_network(network.id).subnet_ids == [subnet.id]
+
+    with pytest.raises(ConflictException, match="There are one or more ports still in use"):
+        api.delete_network(network)
+    with pytest.raises(ConflictException, match="already allocated"):
+        api.create_port(network_id=network.id, fixed_ips=[{"ip_address": "10.1.0.9"}])
+    with pytest.raises(BadRequestException, match="overlaps with another subnet"):
+        api.create_subnet(network_id=network.id, ip_version=4, cidr="10.1.0.0/25")
+    with pytest.raises(PreconditionFailedException):
+        api.update_port(port.id, name="p3", if_revision=99)
+
+    api.delete_port(port, ignore_missing=False)
+    api.delete_subnet(subnet, ignore_missing=False)
+    api.delete_network(network, ignore_missing=False)
+    with pytest.raises(NotFoundException):
+        api.get_network(network.id)
+    assert [list(api.ports()), list(api.subnets()), list(api.networks())] == [[], [], []]
+
+
+def test_pages_are_followed(sdk: Connection) -> None:
+    network = sdk.network.create_network()
+    made = {port.id for port in sdk.network.create_ports([{"network_id": network.id} for _ in range(7)])}
+    listed = [port.id for port in sdk.network.ports(limit=3)]
+    assert (7, made) == (len(listed), set(listed))
+
+
+def test_extensions_are_found(sdk: Connection) -> None:
+    assert sdk.network.find_extension("port-security").name == "Port Security"
+    assert {"weft-host", "weft-flows", "weft-port-status"} <= {one.alias for one in sdk.network.extensions()}
