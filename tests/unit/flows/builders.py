@@ -16,9 +16,7 @@ SERVICE_MAC = 0x025745465401
 
 
 def a_segment(segment: int = 5, vni: int = 77, servers: tuple[int, ...] = ()) -> SegmentIntent:
-    return SegmentIntent(
-        segment=segment, vni=vni, service_mac=SERVICE_MAC, service_addresses=servers, has_tunnel=True
-    )
+    return SegmentIntent(segment=segment, vni=vni, service_mac=SERVICE_MAC, service_addresses=servers, has_tunnel=True)
 
 
 def a_local_port(

@@ -1,0 +1,1 @@
+"""Proofs of the laboratory, without the product."""
