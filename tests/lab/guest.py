@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -86,7 +87,9 @@ class Vm:
 
     def create(self, *, ipv6: bool) -> None:
         """Make the namespace and the cable; the host's end comes up last, when the guest is ready."""
-        self.directory.mkdir(parents=True, exist_ok=True)
+        # A guest of the same name in an earlier laboratory may have left its leases here.
+        shutil.rmtree(self.directory, ignore_errors=True)
+        self.directory.mkdir(parents=True)
         netns.add(self.namespace)
         if ipv6:
             netns.set_ipv6(self.namespace, enabled=True)

@@ -183,8 +183,8 @@ def sweep() -> list[str]:
     with machine_lock():
         owners = _owners()
         for namespace in netns.names():
-            lab_id = namespace.removeprefix(netns.NAMESPACE_PREFIX).partition("-")[0]
-            if len(lab_id) == ID_LENGTH:
+            lab_id, separator, _ = namespace.removeprefix(netns.NAMESPACE_PREFIX).partition("-")
+            if separator and len(lab_id) == ID_LENGTH:  # others may name namespaces weft-something, too
                 owners.setdefault(lab_id, {})
         dead = sorted(lab_id for lab_id, owner in owners.items() if not is_owned(owner))
         for lab_id in dead:

@@ -157,6 +157,17 @@ def test_a_client_that_stays_renews_when_asked(lab: Lab) -> None:
         one.stop_dhcp()
 
 
+def test_a_lease_of_an_earlier_laboratory_in_the_same_directory_is_not_mistaken_for_a_new_one(tmp_path: Path) -> None:
+    with Lab(tmp_path) as lab:
+        one, two = two_joined_guests(lab)
+        with DhcpServer(two, offered="10.9.0.5"):
+            assert one.dhcp().address == "10.9.0.5"
+    with Lab(tmp_path) as lab:
+        one, _ = two_joined_guests(lab)
+        with pytest.raises(TimeoutError):
+            one.dhcp(timeout_s=1)
+
+
 def test_no_server_no_lease(lab: Lab) -> None:
     one, _ = two_joined_guests(lab)
     with pytest.raises(TimeoutError, match="no lease"):

@@ -1,0 +1,89 @@
+"""How is the controller put together? The one place where its parts are made and handed to each other."""
+
+import logging
+import socket
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from controller.config import Address
+from controller.control import ControlServer
+from controller.inspect import Inspector
+from controller.reconcile.directory import DhcpDirectory
+from controller.reconcile.feed import Feed
+from controller.reconcile.reconciler import Reconciler
+from controller.reconcile.sink import StateWriter
+from controller.southbound.openflow.service import OpenFlowService
+from controller.southbound.ovsdb.model import HostView
+from controller.southbound.ovsdb.service import OvsdbService
+from controller.store.database import Database
+
+_log = logging.getLogger(__name__)
+
+
+def advertiser(listening: Address, advertise: Address | None) -> Callable[[HostView], str | None]:
+    """Return what tells a host where its switch must connect.
+
+    A set address wins, then the one listened on; behind a wildcard it is the local end of the host's own OVSDB
+    connection, the one address that host is known to reach.
+    """
+
+    def target(view: HostView) -> str | None:
+        if advertise is not None:
+            return f"tcp:{Address(advertise.host, advertise.port or listening.port)}"
+        if not listening.is_wildcard:
+            return f"tcp:{listening}"
+        return None if view.local_address is None else f"tcp:{Address(view.local_address, listening.port)}"
+
+    return target
+
+
+class Controller:
+    """The controller process: store in, switches out."""
+
+    def __init__(
+        self, *, database: Database, listener: socket.socket, advertise: Address | None, control: Path
+    ) -> None:
+        """Put the parts together; `listener` is a bound and listening TCP socket for switches."""
+        name = listener.getsockname()
+        self._database = database
+        self._directory = DhcpDirectory()
+        self._writer = StateWriter(database, now=lambda: datetime.now(UTC))
+        self._ovsdb = OvsdbService(on_change=lambda host: self._reconciler.view_changed(host))  # noqa: PLW0108 - made below
+        self._openflow = OpenFlowService(
+            listener,
+            admit=lambda dpid: self._reconciler.admit(dpid),  # noqa: PLW0108
+            on_event=lambda dpid, event: self._reconciler.switch_event(dpid, event),  # noqa: PLW0108
+            packet_in=self._directory.packet_in,
+        )
+        self._reconciler: Reconciler = Reconciler(
+            feed=Feed(database),
+            ovsdb=self._ovsdb,
+            openflow=self._openflow,
+            sink=self._writer,
+            leases=self._directory,
+            advertise=advertiser(Address(name[0], name[1]), advertise),
+            monotonic=time.monotonic,
+        )
+        inspector = Inspector(self._reconciler, self._openflow, self._openflow.encoder)
+        self._control = ControlServer(control, {"flows": inspector.flows}, wake=self._reconciler.intent_changed)
+
+    def start(self) -> None:
+        """Begin: intent first, then connections, so that no switch meets a controller that does not know it."""
+        self._writer.start()
+        self._ovsdb.start()
+        self._reconciler.start()
+        self._openflow.start()
+        self._control.start()
+        _log.info("controller_started")
+
+    def stop(self) -> None:
+        """End; flows and rows stay on the switches, which go on forwarding."""
+        self._control.stop()
+        self._openflow.stop()
+        self._reconciler.stop()
+        self._ovsdb.stop()
+        self._writer.stop()
+        self._database.close()
+        _log.info("controller_stopped")

@@ -1,0 +1,122 @@
+"""How was Weft told to run? One value from flags and file; a wrong one is an error that names the setting."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from ipaddress import ip_address
+from pathlib import Path
+
+from controller.errors import ConfigurationError
+
+DEFAULT_DATABASE = "sqlite:///var/weft.db"
+DEFAULT_API = "127.0.0.1:9696"
+DEFAULT_OPENFLOW = "127.0.0.1:6653"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A TCP address to listen on."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        """Return ``HOST:PORT``, with brackets around IPv6."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_wildcard(self) -> bool:
+        """Whether it means every local address."""
+        return ip_address(self.host).is_unspecified
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        return ip_address(self.host).is_loopback
+
+    @classmethod
+    def parse(cls, setting: str, text: str) -> "Address":
+        """Return the address `text` names.
+
+        Raises:
+            ConfigurationError: It is no IP:PORT.
+        """
+        host, _, port = text.rpartition(":")
+        host = host.strip("[]")
+        host = "127.0.0.1" if host == "localhost" else host
+        try:
+            ip_address(host)
+            number = int(port)
+        except ValueError:
+            number = -1
+        if not 0 <= number <= 65535:  # noqa: PLR2004 - TCP port numbers
+            raise ConfigurationError(f"{setting}: {text!r} is not IP:PORT, for example 127.0.0.1:9696")
+        return cls(host, number)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything `weft serve` can be told; names are those of the flags, with underscores."""
+
+    database: str = DEFAULT_DATABASE
+    api_listen: str = DEFAULT_API
+    openflow_listen: str = DEFAULT_OPENFLOW
+    openflow_advertise: str | None = None
+    auth: str = "none"
+    log_level: str = "info"
+
+    @property
+    def api(self) -> Address:
+        """Where the REST API listens."""
+        return Address.parse("api-listen", self.api_listen)
+
+    @property
+    def openflow(self) -> Address:
+        """Where switches connect."""
+        return Address.parse("openflow-listen", self.openflow_listen)
+
+    @property
+    def advertise(self) -> Address | None:
+        """What switches are told to connect to, when it was set."""
+        if self.openflow_advertise is None:
+            return None
+        return Address.parse("openflow-advertise", self.openflow_advertise)
+
+
+def load(path: Path | None, flags: Mapping[str, str | None]) -> Config:
+    """Return the configuration of a TOML file (same names as the flags, dashes or underscores) with the flags on top.
+
+    Raises:
+        ConfigurationError: The file cannot be read, has an unknown setting, or a value is wrong.
+    """
+    known = {f.name for f in fields(Config)}
+    settings: dict[str, str] = {}
+    if path is not None:
+        try:
+            content = tomllib.loads(path.read_text())
+        except (OSError, tomllib.TOMLDecodeError) as error:
+            raise ConfigurationError(f"configuration file {path}: {error}") from error
+        for name, value in content.items():
+            key = name.replace("-", "_")
+            if key not in known:
+                raise ConfigurationError(f"configuration file {path}: unknown setting {name!r}; known: {sorted(known)}")
+            if not isinstance(value, str):
+                raise ConfigurationError(f"configuration file {path}: {name} must be a string")
+            settings[key] = value
+    settings.update((name, value) for name, value in flags.items() if value is not None)
+    config = Config(**settings)
+    _check(config)
+    return config
+
+
+def _check(config: Config) -> None:
+    if config.auth != "none":
+        raise ConfigurationError(f"auth: {config.auth!r} is not supported; use 'none'")
+    if not config.api.is_loopback:
+        raise ConfigurationError(
+            f"api-listen: {config.api_listen} can be reached from elsewhere, but auth mode 'none' makes every caller "
+            "an administrator; listen on 127.0.0.1 and put an authenticating proxy in front"
+        )
+    _ = config.openflow, config.advertise
+    if config.log_level not in {"debug", "info", "warning", "error"}:
+        raise ConfigurationError(f"log-level: {config.log_level!r} is not one of debug, info, warning, error")

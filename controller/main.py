@@ -1,0 +1,55 @@
+"""The controller process: what `weft serve` starts beside the API.
+
+    python -P -m controller.main --database URL --fd N --control PATH --ready-fd M [--advertise IP:PORT] [--log-level L]
+
+`N` is the inherited listening socket for switches; a line is written to `M` when everything runs.
+"""
+
+import argparse
+import logging
+import os
+import socket
+from pathlib import Path
+
+from controller.app import Controller
+from controller.config import Address
+from controller.errors import WeftError
+from controller.process import child_stop_event, die_with_parent, set_up_logging
+from controller.store.database import Database
+
+_log = logging.getLogger(__name__)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run until SIGTERM and return the exit code."""
+    parser = argparse.ArgumentParser(prog="weft-controller", description=__doc__)
+    parser.add_argument("--database", required=True)
+    parser.add_argument("--fd", type=int, required=True)
+    parser.add_argument("--control", type=Path, required=True)
+    parser.add_argument("--ready-fd", type=int, required=True)
+    parser.add_argument("--advertise")
+    parser.add_argument("--log-level", default="info")
+    args = parser.parse_args(argv)
+    die_with_parent()
+    set_up_logging(args.log_level)
+    stopping = child_stop_event()
+    controller = Controller(
+        database=Database(args.database),
+        listener=socket.socket(fileno=args.fd),
+        advertise=Address.parse("openflow-advertise", args.advertise) if args.advertise else None,
+        control=args.control,
+    )
+    try:
+        controller.start()
+    except (WeftError, OSError) as error:
+        _log.error("controller_not_started error=%s", error)
+        return 1
+    with os.fdopen(args.ready_fd, "w") as ready:
+        ready.write("ready\n")
+    stopping.wait()
+    controller.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

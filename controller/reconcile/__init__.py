@@ -1,0 +1,1 @@
+"""How does intent become switch state? Change feed, model, units, deltas, status."""

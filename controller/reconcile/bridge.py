@@ -1,0 +1,98 @@
+"""What is desired of one host's bridge, what was told to its switch, and what the switch has confirmed?"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from controller.reconcile.plugs import Plugs
+from controller.reconcile.status import Progress
+from controller.reconcile.translate import BridgeView
+from controller.records import Host, PortKey, SegmentKey
+from flows.compiler import compile_unit
+from flows.contribution import Contribution
+from flows.delta import Delta
+from flows.intent import Unit, UnitIntent, UnitKind
+from flows.state import BridgeState
+
+
+@dataclass(slots=True)
+class Condition:
+    """Whether the two connections of a host are up, and since when they are not (seconds of a monotonic clock)."""
+
+    ovsdb: bool = False
+    openflow: bool = False
+    lost_at: float | None = None
+
+
+class Bridge:
+    """One host's integration bridge; owned by the reconciler's thread."""
+
+    def __init__(self, host: Host, now: float) -> None:
+        self.host = host
+        self.plugs = Plugs()
+        self.condition = Condition(lost_at=now)
+        self.state = BridgeState()
+        self.loaded = False
+        """The switch's worker has been given a complete state; nothing may be deleted before."""
+        self._intents: dict[Unit, UnitIntent] = {}
+        self._pending: dict[Unit, int] = {}
+        self._refused: dict[Unit, str] = {}
+
+    @property
+    def programmed(self) -> bool:
+        """Whether everything desired is confirmed."""
+        return self.loaded and not self._pending and not self._refused
+
+    def refresh(self, view: BridgeView, units: Iterable[Unit], token: int) -> tuple[Delta, frozenset[Unit]]:
+        """Recompile the units whose intent changed.
+
+        Returns:
+            What that changes in the switch, and the units; they are pending until `token` is confirmed if anything
+            does.
+        """
+        changes: dict[Unit, Contribution | None] = {}
+        for unit in units:
+            new = view.intent(unit)
+            if new == self._intents.get(unit):
+                continue
+            if new is None:
+                del self._intents[unit]
+                changes[unit] = None
+            else:
+                self._intents[unit] = new
+                changes[unit] = compile_unit(new)
+            self._refused.pop(unit, None)
+        delta = self.state.replace(changes)
+        if delta:
+            self._pending.update((unit, token) for unit in changes)
+        return delta, frozenset(changes)
+
+    def known_units(self) -> frozenset[Unit]:
+        """Return the units that have an intent now."""
+        return frozenset(self._intents)
+
+    def confirm(self, token: int) -> frozenset[Unit]:
+        """Note that everything up to `token` is in the switch; return the units this settles."""
+        settled = frozenset(unit for unit, needed in self._pending.items() if needed <= token)
+        for unit in settled:
+            del self._pending[unit]
+        return settled
+
+    def refuse(self, problems: Mapping[Unit, str]) -> None:
+        """Note what the switch did not accept of which unit."""
+        self._refused.update(problems)
+
+    def accept_all(self) -> frozenset[Unit]:
+        """Forget refusals, as a complete resync without errors proves; return the units concerned."""
+        settled = frozenset(self._refused)
+        self._refused.clear()
+        return settled
+
+    def progress(self, port: PortKey, segment: SegmentKey) -> tuple[Progress, str]:
+        """Return how far the flows of a port are, and what was refused."""
+        units = (Unit(UnitKind.LOCAL_PORT, port), Unit(UnitKind.SEGMENT, segment))
+        for unit in units:
+            if unit in self._refused:
+                return Progress.REFUSED, self._refused[unit]
+        if not self.loaded or any(unit in self._pending for unit in units):
+            return Progress.PENDING, ""
+        return Progress.CONFIRMED, ""

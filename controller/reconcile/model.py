@@ -1,0 +1,133 @@
+"""What is asked for, in memory, with the indexes that say whom a change concerns?
+
+The model is the store's intent and nothing else: what switches report is in `controller.reconcile.plugs`. It is owned
+by one thread, the reconciler's.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+from controller.records import Host, HostName, Network, NetworkId, Port, PortId, PortKey, SegmentKey, Snapshot, Subnet
+
+_K = TypeVar("_K")
+_M = TypeVar("_M")
+
+
+class Model:
+    """Networks, subnets, ports and hosts, indexed by whom they concern."""
+
+    def __init__(self) -> None:
+        self.networks: dict[NetworkId, Network] = {}
+        self.subnets: dict[str, Subnet] = {}
+        self.ports: dict[PortId, Port] = {}
+        self.hosts: dict[HostName, Host] = {}
+        self.port_by_key: dict[PortKey, Port] = {}
+        self.network_by_segment: dict[SegmentKey, NetworkId] = {}
+        self._ports_of_network: dict[NetworkId, set[PortId]] = {}
+        self._ports_of_host: dict[HostName, set[PortId]] = {}
+        self._subnets_of_network: dict[NetworkId, set[str]] = {}
+        self._members: dict[NetworkId, Counter[HostName]] = {}
+        self._addresses: dict[NetworkId, Counter[str]] = {}
+        self._host_names: dict[str, HostName] = {}
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> "Model":
+        """Return the model of a whole snapshot."""
+        model = cls()
+        for network in snapshot.networks:
+            model.put_network(network.id, network)
+        for subnet in snapshot.subnets:
+            model.put_subnet(subnet.id, subnet)
+        for port in snapshot.ports:
+            model.put_port(port.id, port)
+        for host in snapshot.hosts:
+            model.put_host(host.id, host)
+        return model
+
+    def put_network(self, network_id: NetworkId, network: Network | None) -> Network | None:
+        """Store a network, or forget it when None; return what was there."""
+        old = self.networks.pop(network_id, None)
+        for segment in old.segments if old else ():
+            self.network_by_segment.pop(segment.key, None)
+        if network is not None:
+            self.networks[network_id] = network
+            self.network_by_segment.update((s.key, network_id) for s in network.segments)
+        return old
+
+    def put_subnet(self, subnet_id: str, subnet: Subnet | None) -> Subnet | None:
+        """Store a subnet, or forget it when None; return what was there."""
+        old = self.subnets.pop(subnet_id, None)
+        if old is not None:
+            _discard(self._subnets_of_network, old.network_id, subnet_id)
+        if subnet is not None:
+            self.subnets[subnet_id] = subnet
+            self._subnets_of_network.setdefault(subnet.network_id, set()).add(subnet_id)
+        return old
+
+    def put_port(self, port_id: PortId, port: Port | None) -> Port | None:
+        """Store a port, or forget it when None; return what was there."""
+        old = self.ports.pop(port_id, None)
+        if old is not None:
+            self.port_by_key.pop(old.key, None)
+            _discard(self._ports_of_network, old.network_id, port_id)
+            for fixed in old.fixed_ips:
+                _decrement(self._addresses[old.network_id], fixed.ip_address)
+            if old.binding is not None:
+                _discard(self._ports_of_host, old.binding.host, port_id)
+                _decrement(self._members[old.network_id], old.binding.host)
+        if port is not None:
+            self.ports[port_id] = port
+            self.port_by_key[port.key] = port
+            self._ports_of_network.setdefault(port.network_id, set()).add(port_id)
+            self._addresses.setdefault(port.network_id, Counter()).update(f.ip_address for f in port.fixed_ips)
+            if port.binding is not None:
+                self._ports_of_host.setdefault(port.binding.host, set()).add(port_id)
+                self._members.setdefault(port.network_id, Counter())[port.binding.host] += 1
+        return old
+
+    def put_host(self, host_id: str, host: Host | None) -> Host | None:
+        """Store a host, or forget it when None; return what was there."""
+        name = self._host_names.pop(host_id, None)
+        old = None if name is None else self.hosts.pop(name, None)
+        if host is not None:
+            self.hosts[host.name] = host
+            self._host_names[host_id] = host.name
+        return old
+
+    def ports_of_network(self, network_id: NetworkId) -> Iterable[Port]:
+        """Return every port of a network."""
+        return [self.ports[i] for i in self._ports_of_network.get(network_id, ())]
+
+    def ports_of_host(self, host: HostName) -> Iterable[Port]:
+        """Return every port bound to a host."""
+        return [self.ports[i] for i in self._ports_of_host.get(host, ())]
+
+    def subnets_of_network(self, network_id: NetworkId) -> Iterable[Subnet]:
+        """Return every subnet of a network, in a fixed order."""
+        return [self.subnets[i] for i in sorted(self._subnets_of_network.get(network_id, ()))]
+
+    def members(self, network_id: NetworkId) -> Mapping[HostName, int]:
+        """Return how many ports of the network are bound to each host that has any."""
+        return self._members.get(network_id, Counter())
+
+    def has_address(self, network_id: NetworkId, address: str) -> bool:
+        """Whether some port of the network owns the address."""
+        return self._addresses.get(network_id, Counter())[address] > 0
+
+    def networks_of_host(self, host: HostName) -> set[NetworkId]:
+        """Return the networks with a port bound to a host."""
+        return {port.network_id for port in self.ports_of_host(host)}
+
+
+def _decrement(counts: Counter[_K], key: _K) -> None:
+    counts[key] -= 1
+    if not counts[key]:
+        del counts[key]
+
+
+def _discard(index: dict[_K, set[_M]], key: _K, member: _M) -> None:
+    members = index[key]
+    members.discard(member)
+    if not members:
+        del index[key]

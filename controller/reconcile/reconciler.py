@@ -1,0 +1,545 @@
+"""How does every change reach the switches? The one thread that owns the model and all bridges.
+
+    journal ──┐                              ┌──▶ OVSDB rows (declarative)
+    OVSDB  ───┼─▶ batch of events ─▶ dirty ──┼──▶ deltas to switches ─▶ barrier ─▶ status
+    switch ───┘   units, compiled            └──▶ DHCP leases
+
+Events only say that something may have changed; the truth is read from the store, the OVSDB view and the switch's
+worker. The thread never waits for a switch or for a write to the store.
+"""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from controller.reconcile import dirty as marks
+from controller.reconcile.bridge import Bridge
+from controller.reconcile.dirty import Dirty
+from controller.reconcile.feed import Changes, Feed
+from controller.reconcile.model import Model
+from controller.reconcile.ovsdb_rows import TUNNEL_NAME, desired_rows
+from controller.reconcile.plugs import Plugs, read_plugs
+from controller.reconcile.status import Place, port_state
+from controller.reconcile.translate import BridgeView, segment_of
+from controller.records import Host, HostName, HostState, Port, PortId, PortState
+from controller.southbound.openflow.events import Applied, Connected, Disconnected, Failed, SwitchEvent, Synced
+from controller.southbound.ovsdb.model import HostDesired, HostView
+from flows.cookie import ObjectKind, decode
+from flows.delta import Delta, Tables
+from flows.intent import Unit, UnitKind
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+_K = TypeVar("_K")
+
+GRACE_S = 5.0
+"""How long a host may be silent before its ports stop being called ACTIVE."""
+TICK_S = 1.0
+
+
+class Ovsdb(Protocol):
+    """What the reconciler asks of the OVSDB side."""
+
+    def add_host(self, name: str, target: str) -> None:
+        """Start watching a host."""
+
+    def remove_host(self, name: str, *, clear: bool) -> None:
+        """Stop watching a host, and take back what Weft wrote when `clear`, without making the caller wait."""
+
+    def set_desired(self, name: str, desired: HostDesired) -> None:
+        """State the rows a host must have."""
+
+    def view(self, name: str) -> HostView:
+        """Return what is known of a host."""
+
+    def write_error(self, name: str) -> str | None:
+        """Return why the rows of a host could not be written."""
+
+
+class Worker(Protocol):
+    """What the reconciler asks of one switch's worker; nothing here waits for the switch."""
+
+    def load(self, tables: Tables, token: object) -> None:
+        """Take the complete desired state."""
+
+    def apply(self, delta: Delta, token: object) -> None:
+        """Take a change of the desired state."""
+
+    @property
+    def features(self) -> Mapping[str, object]:
+        """What the switch said it can do."""
+
+
+class OpenFlow(Protocol):
+    """What the reconciler asks of the OpenFlow side."""
+
+    def switch(self, dpid: int) -> Worker:
+        """Return the worker of a datapath, made if need be."""
+
+    def forget(self, dpid: int) -> None:
+        """Stop the worker of a datapath."""
+
+
+class Sink(Protocol):
+    """Where results go; must not block."""
+
+    def ports(self, states: Collection[PortState]) -> None:
+        """Take new port states."""
+
+    def host(self, state: HostState) -> None:
+        """Take a new host state."""
+
+    def bind(self, port_id: PortId, host: HostName) -> None:
+        """Bind an unbound port to the host that plugged it."""
+
+
+class Leases(Protocol):
+    """Where DHCP answers are kept."""
+
+    def refresh(self, model: Model, ports: Iterable[PortId]) -> None:
+        """Make the leases of some ports again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    call: Callable[[], object]
+    answer: "Future[object]"
+
+
+class Reconciler:
+    """Owns the model and the bridges; everything else talks to it through events."""
+
+    def __init__(
+        self,
+        *,
+        feed: Feed,
+        ovsdb: Ovsdb,
+        openflow: OpenFlow,
+        sink: Sink,
+        leases: Leases,
+        advertise: Callable[[HostView], str | None],
+        monotonic: Callable[[], float],
+    ) -> None:
+        """Prepare; `start` begins.
+
+        Args:
+            feed: The store's change feed.
+            ovsdb: The OVSDB side.
+            openflow: The OpenFlow side.
+            sink: Where states go.
+            leases: Where DHCP answers go.
+            advertise: The controller target a host is told, given its view, or None when it cannot be known yet.
+            monotonic: Seconds of a clock that never goes back.
+        """
+        self._feed, self._ovsdb, self._openflow = feed, ovsdb, openflow
+        self._sink, self._leases, self._advertise, self._monotonic = sink, leases, advertise, monotonic
+        self._events: queue.SimpleQueue[object] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
+        self._model = Model()
+        self._bridges: dict[HostName, Bridge] = {}
+        self._host_of_dpid: dict[int, HostName] = {}
+        self._live_hosts: dict[PortId, set[HostName]] = {}
+        self._port_states: dict[PortId, PortState] = {}
+        self._host_states: dict[HostName, HostState] = {}
+        self._stated: dict[HostName, HostDesired] = {}
+        self._token = 0
+        self._stop = threading.Event()
+
+    # what other threads call ------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Read the whole intent and begin."""
+        snapshot, states = self._feed.open()
+        self._model = Model.of(snapshot)
+        self._port_states = dict(states)
+        dirty = Dirty()
+        for host in self._model.hosts.values():
+            self._add_bridge(host)
+        dirty.ports.update(self._model.ports)
+        dirty.leases.update(self._model.ports)
+        self._leases.refresh(self._model, dirty.leases)
+        self._settle(dirty)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop the thread; switches and rows stay as they are."""
+        self._stop.set()
+        self._events.put(None)
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def intent_changed(self) -> None:
+        """Note that the journal may have grown."""
+        self._events.put(self._feed)
+
+    def view_changed(self, host: str) -> None:
+        """Note that a host's OVSDB view changed."""
+        self._events.put(HostName(host))
+
+    def switch_event(self, dpid: int, event: SwitchEvent) -> None:
+        """Note what a switch's worker reports."""
+        self._events.put((dpid, event))
+
+    def admit(self, dpid: int) -> bool:
+        """Whether a datapath id belongs to a registered host."""
+        return dpid in self._host_of_dpid
+
+    def ask(self, call: Callable[[], _T], deadline_s: float) -> _T:
+        """Run `call` in the reconciler's thread, where the model may be read, and return its result.
+
+        Raises:
+            TimeoutError: Not answered within `deadline_s` seconds.
+        """
+        answer: Future[object] = Future()
+        self._events.put(_Ask(call, answer))
+        return answer.result(deadline_s)  # type: ignore[return-value]
+
+    # what `ask`ed calls may read --------------------------------------------------------------------------------------
+
+    @property
+    def model(self) -> Model:
+        """The intent; only to be read in the reconciler's thread."""
+        return self._model
+
+    def bridge(self, host: HostName) -> Bridge | None:
+        """Return a host's bridge; only to be read in the reconciler's thread."""
+        return self._bridges.get(host)
+
+    # the loop ---------------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            batch = self._next_batch()
+            try:
+                self._work(batch)
+            except Exception:  # noqa: BLE001 - whatever it was, starting over from the store is the cure
+                _log.exception("reconcile_batch_failed events=%d", len(batch))
+                self._stop.wait(TICK_S)
+                self._reload()
+
+    def _next_batch(self) -> list[object]:
+        try:
+            batch = [self._events.get(timeout=TICK_S)]
+        except queue.Empty:
+            return []
+        while not self._events.empty():
+            batch.append(self._events.get())
+        return batch
+
+    def _work(self, batch: list[object]) -> None:
+        dirty = Dirty()
+        for dpid, event in (e for e in batch if isinstance(e, tuple)):
+            self._switch_said(dirty, dpid, event)
+        if not batch or any(e is self._feed for e in batch):
+            changes = self._feed.poll()
+            if changes.lost:
+                self._reload()
+                return
+            self._intent_said(dirty, changes)
+            if changes.more:
+                self.intent_changed()
+        for name in {e for e in batch if isinstance(e, str)}:
+            self._ovsdb_said(dirty, HostName(name))
+        self._leases.refresh(self._model, dirty.leases)
+        self._settle(dirty)
+        for ask in (e for e in batch if isinstance(e, _Ask)):
+            _answer(ask)
+
+    def _reload(self) -> None:
+        """Start over from the store: after an error, or when the feed cannot say what changed."""
+        snapshot, _ = self._feed.open()
+        _log.warning("intent_reloaded seq=%d", snapshot.seq)
+        before = self._model
+        self._model = Model.of(snapshot)
+        dirty = Dirty()
+        for name in [n for n in self._bridges if self._model.hosts.get(n) != before.hosts.get(n)]:
+            self._drop_bridge(name)
+        for host in self._model.hosts.values():
+            if host.name not in self._bridges:
+                self._add_bridge(host)
+            dirty.host(self._model, host.name)
+        dirty.ports.update(self._model.ports)
+        dirty.leases.update({*self._model.ports, *before.ports})
+        self._leases.refresh(self._model, dirty.leases)
+        self._settle(dirty)
+
+    # events -> dirty --------------------------------------------------------------------------------------------------
+
+    def _intent_said(self, dirty: Dirty, changes: Changes) -> None:
+        """Take changes in: networks before the ports in them, and deleted networks after their ports."""
+        model = self._model
+        for network_id, network in changes.networks.items():
+            if network is not None:
+                marks.network_changed(dirty, model, model.put_network(network_id, network), network)
+        for subnet_id, subnet in changes.subnets.items():
+            marks.subnet_changed(dirty, model, model.put_subnet(subnet_id, subnet), subnet)
+        for port_id, port in changes.ports.items():
+            marks.port_changed(dirty, model, model.put_port(port_id, port), port)
+        for network_id, network in changes.networks.items():
+            if network is None:
+                marks.network_changed(dirty, model, model.put_network(network_id, None), None)
+        for host_id, host in changes.hosts.items():
+            self._host_said(dirty, host_id, host)
+
+    def _host_said(self, dirty: Dirty, host_id: str, host: Host | None) -> None:
+        old = self._model.put_host(host_id, host)
+        marks.host_changed(dirty, self._model, old, host)
+        if old is not None and (host is None or _needs_new_bridge(old, host)):
+            self._drop_bridge(old.name)
+        if host is not None and host.name in self._bridges:
+            self._bridges[host.name].host = host
+        elif host is not None:
+            self._add_bridge(host)
+
+    def _ovsdb_said(self, dirty: Dirty, name: HostName) -> None:
+        bridge = self._bridges.get(name)
+        if bridge is None:
+            return
+        view = self._ovsdb.view(name)
+        self._connection_changed(dirty, bridge, ovsdb=view.connected and view.synced)
+        if name not in self._stated:
+            dirty.rows.add(name)
+        new = read_plugs(view, (TUNNEL_NAME,))
+        old = bridge.plugs
+        if not new.synced:
+            return
+        bridge.plugs = new
+        self._live_changed(name, old, new)
+        if not old.synced or old.tunnels != new.tunnels:
+            dirty.host(self._model, name)
+        for port_id in _differing(old.by_port, new.by_port):
+            dirty.ports.add(port_id)
+            port = self._model.ports.get(port_id)
+            if port is None:
+                continue
+            dirty.mark(name, Unit(UnitKind.LOCAL_PORT, port.key))
+            if port.binding is None and new.plug(port_id).ofport is not None:
+                self._sink.bind(port_id, name)
+        numbers = _differing(old.ofports, new.ofports)
+        for port in self._model.ports_of_host(name) if numbers else ():
+            if port.binding is not None and port.binding.ofport in numbers:
+                dirty.mark(name, Unit(UnitKind.LOCAL_PORT, port.key))
+
+    def _live_changed(self, name: HostName, old: Plugs, new: Plugs) -> None:
+        for port_id in old.by_port.keys() | new.by_port.keys():
+            hosts = self._live_hosts.setdefault(port_id, set())
+            if new.plug(port_id).live:
+                hosts.add(name)
+            else:
+                hosts.discard(name)
+            if not hosts:
+                del self._live_hosts[port_id]
+
+    def _switch_said(self, dirty: Dirty, dpid: int, event: SwitchEvent) -> None:
+        bridge = self._bridges.get(self._host_of_dpid.get(dpid, HostName("")))
+        if bridge is None:
+            return
+        settled: Iterable[Unit] = ()
+        match event:
+            case Connected():
+                self._connection_changed(dirty, bridge, openflow=True)
+            case Disconnected():
+                self._connection_changed(dirty, bridge, openflow=False)
+            case Synced(token):
+                settled = bridge.accept_all() | bridge.confirm(_number(token))
+            case Applied(token):
+                settled = bridge.confirm(_number(token))
+            case Failed(token, refusals):
+                problems = {}
+                for refusal in refusals:
+                    owner = None if refusal.cookie is None else decode(refusal.cookie)
+                    problems[_unit_of(owner.kind, owner.key) if owner else Unit(UnitKind.BASE, 0)] = str(refusal)
+                bridge.refuse(problems)
+                settled = bridge.confirm(_number(token)) | frozenset(problems)
+        for unit in settled:
+            self._unit_settled(dirty, bridge, unit)
+        self._host_state(bridge)
+
+    def _unit_settled(self, dirty: Dirty, bridge: Bridge, unit: Unit) -> None:
+        if unit.kind == UnitKind.LOCAL_PORT and unit.key in self._model.port_by_key:
+            dirty.ports.add(self._model.port_by_key[unit.key].id)  # type: ignore[index]
+        elif unit.kind == UnitKind.SEGMENT:
+            network_id = self._model.network_by_segment.get(unit.key)  # type: ignore[call-overload]
+            members = () if network_id is None else self._model.ports_of_network(network_id)
+            dirty.ports.update(p.id for p in members if p.binding and p.binding.host == bridge.host.name)
+
+    def _connection_changed(
+        self, dirty: Dirty, bridge: Bridge, *, ovsdb: bool | None = None, openflow: bool | None = None
+    ) -> None:
+        condition = bridge.condition
+        was = condition.ovsdb and condition.openflow
+        condition.ovsdb = condition.ovsdb if ovsdb is None else ovsdb
+        condition.openflow = condition.openflow if openflow is None else openflow
+        both = condition.ovsdb and condition.openflow
+        if both:
+            condition.lost_at = None
+        elif was:
+            condition.lost_at = self._monotonic()
+        if both != was:
+            dirty.ports.update(p.id for p in self._model.ports_of_host(bridge.host.name))
+        self._host_state(bridge)
+
+    # dirty -> switches, rows, states ----------------------------------------------------------------------------------
+
+    def _settle(self, dirty: Dirty) -> None:
+        for name in dirty.rows:
+            self._state_rows(name)
+        for name in dirty.whole_hosts | dirty.units.keys():
+            bridge = self._bridges.get(name)
+            if bridge is not None and bridge.plugs.synced:
+                self._compile(dirty, bridge)
+        self._grace_over(dirty)
+        self._decide(dirty.ports)
+
+    def _state_rows(self, name: HostName) -> None:
+        bridge = self._bridges.get(name)
+        target = None if bridge is None else self._advertise(self._ovsdb.view(name))
+        if bridge is None or target is None:
+            return
+        desired = desired_rows(bridge.host, target, self._model.ports_of_host(name))
+        if self._stated.get(name) != desired:
+            self._stated[name] = desired
+            self._ovsdb.set_desired(name, desired)
+
+    def _compile(self, dirty: Dirty, bridge: Bridge) -> None:
+        if bridge.host.tunnel_ip and not bridge.plugs.tunnels and not bridge.loaded:
+            return  # a load without the tunnel would take every remote flow away from a switch that has them
+        view = BridgeView(model=self._model, host=bridge.host, plugs=bridge.plugs)
+        units: set[Unit] = dirty.units.get(bridge.host.name, set())
+        if bridge.host.name in dirty.whole_hosts or not bridge.loaded:
+            units = units | set(view.units()) | bridge.known_units()
+        self._token += 1
+        delta, changed = bridge.refresh(view, units, self._token)
+        switch = self._openflow.switch(bridge.host.datapath_id)
+        if not bridge.loaded:
+            bridge.loaded = True
+            switch.load(bridge.state.tables(), self._token)
+            _log.info("bridge_loaded host=%s flows=%d", bridge.host.name, len(bridge.state.tables().flows))
+        elif delta:
+            switch.apply(delta, self._token)
+        else:
+            for unit in changed:
+                self._unit_settled(dirty, bridge, unit)
+        self._host_state(bridge)
+
+    def _grace_over(self, dirty: Dirty) -> None:
+        now = self._monotonic()
+        for bridge in self._bridges.values():
+            lost = bridge.condition.lost_at
+            if lost is not None and GRACE_S <= now - lost < GRACE_S + 2 * TICK_S:
+                dirty.ports.update(p.id for p in self._model.ports_of_host(bridge.host.name))
+            self._host_state(bridge)
+
+    def _decide(self, ports: Iterable[PortId]) -> None:
+        changed = []
+        for port_id in ports:
+            port = self._model.ports.get(port_id)
+            if port is None:
+                self._port_states.pop(port_id, None)
+                continue
+            state = self._state_of(port)
+            if state is not None and state != self._port_states.get(port_id):
+                self._port_states[port_id] = state
+                changed.append(state)
+        if changed:
+            self._sink.ports(changed)
+
+    def _state_of(self, port: Port) -> PortState | None:
+        network = self._model.networks.get(port.network_id)
+        bridge = None if port.binding is None else self._bridges.get(port.binding.host)
+        if bridge is None or network is None:
+            return port_state(port, network, None)
+        lost = bridge.condition.lost_at
+        if lost is not None and self._monotonic() - lost < GRACE_S and port.id in self._port_states:
+            return None  # a host that is only just silent keeps the last state it proved
+        progress, refusal = bridge.progress(port.key, segment_of(network).key)
+        place = Place(
+            reachable=lost is None,
+            problem=self._problem(bridge) or "",
+            plug=bridge.plugs.plug(port.id),
+            progress=progress,
+            refusal=refusal,
+        )
+        return port_state(port, network, place, self._live_hosts.get(port.id, set()) - {bridge.host.name})
+
+    def _host_state(self, bridge: Bridge) -> None:
+        view = self._ovsdb.view(bridge.host.name)
+        features: dict[str, object] = {"ovs_version": view.ovs_version, "datapath_types": list(view.datapath_types)}
+        features.update(self._openflow.switch(bridge.host.datapath_id).features)
+        state = HostState(
+            name=bridge.host.name,
+            ovsdb_connected=bridge.condition.ovsdb,
+            openflow_connected=bridge.condition.openflow,
+            programmed=bridge.programmed and bridge.condition.lost_at is None,
+            problem=self._problem(bridge),
+            features=features,
+        )
+        if state != self._host_states.get(bridge.host.name):
+            self._host_states[bridge.host.name] = state
+            self._sink.host(state)
+
+    def _problem(self, bridge: Bridge) -> str | None:
+        view = self._ovsdb.view(bridge.host.name)
+        if not bridge.condition.ovsdb:
+            return view.error or f"no connection to {bridge.host.ovsdb}"
+        if error := self._ovsdb.write_error(bridge.host.name):
+            return error
+        if not bridge.condition.openflow:
+            return f"{bridge.host.name}'s switch is not connected to {self._advertise(view)}"
+        return None
+
+    def _add_bridge(self, host: Host) -> None:
+        self._bridges[host.name] = Bridge(host, self._monotonic())
+        self._host_of_dpid[host.datapath_id] = host.name
+        self._openflow.switch(host.datapath_id)
+        self._ovsdb.add_host(host.name, host.ovsdb)
+        _log.info("host_added host=%s ovsdb=%s", host.name, host.ovsdb)
+
+    def _drop_bridge(self, name: HostName) -> None:
+        bridge = self._bridges.pop(name)
+        self._host_of_dpid.pop(bridge.host.datapath_id, None)
+        self._host_states.pop(name, None)
+        self._stated.pop(name, None)
+        self._live_changed(name, bridge.plugs, Plugs())
+        self._ovsdb.remove_host(name, clear=True)
+        self._openflow.forget(bridge.host.datapath_id)
+        _log.info("host_removed host=%s", name)
+
+
+def _differing(old: Mapping[_K, object], new: Mapping[_K, object]) -> set[_K]:
+    """Return the keys that only one has, or that have another value."""
+    return {key for key in old.keys() | new.keys() if key not in old or key not in new or old[key] != new[key]}
+
+
+def _needs_new_bridge(old: Host, new: Host) -> bool:
+    return (old.name, old.ovsdb, old.datapath_id) != (new.name, new.ovsdb, new.datapath_id)
+
+
+def _number(token: object) -> int:
+    if not isinstance(token, int):
+        raise TypeError(f"a switch confirmed {token!r}, which is no token of the reconciler")
+    return token
+
+
+def _unit_of(kind: ObjectKind, key: int) -> Unit:
+    return Unit(
+        {
+            ObjectKind.PORT: UnitKind.LOCAL_PORT,
+            ObjectKind.SEGMENT: UnitKind.SEGMENT,
+            ObjectKind.PEER: UnitKind.PEER,
+        }.get(kind, UnitKind.BASE),
+        key,
+    )
+
+
+def _answer(ask: _Ask) -> None:
+    if not ask.answer.set_running_or_notify_cancel():
+        return
+    try:
+        ask.answer.set_result(ask.call())
+    except Exception as error:  # noqa: BLE001 - handed to whoever asked
+        ask.answer.set_exception(error)

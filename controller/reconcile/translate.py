@@ -1,0 +1,185 @@
+"""What does the model ask of one unit of one bridge? Records in, `flows.intent` values out; nothing is remembered."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+from controller.reconcile.model import Model
+from controller.reconcile.plugs import Plugs
+from controller.records import Host, Network, NetworkId, OfPort, Port, PortKey, Segment, SegmentKey, Subnet
+from flows.intent import (
+    BaseIntent,
+    LocalPortIntent,
+    PeerIntent,
+    RemotePortIntent,
+    SegmentIntent,
+    Unit,
+    UnitIntent,
+    UnitKind,
+)
+
+SERVICE_MAC = "02:57:45:46:54:01"
+"""Locally administered (IEEE 802 section 8.2): the network's own address towards guests."""
+LINK_LOCAL_SERVER = "169.254.0.1"
+"""DHCP server identifier of a subnet without a gateway (RFC 3927: an address no router forwards)."""
+TUNNEL_TYPE = "vxlan"
+IPV4 = 4
+"""Neutron's `ip_version`."""
+
+
+def mac_number(mac: str) -> int:
+    """Return a MAC address as 48 bits."""
+    return int(mac.replace(":", ""), 16)
+
+
+def ipv4_number(address: str) -> int:
+    """Return an IPv4 address as 32 bits."""
+    return int(IPv4Address(address))
+
+
+def segment_of(network: Network) -> Segment:
+    """Return the segment Weft realises; segments of one network are not bridged."""
+    return network.segments[0]
+
+
+def server_id(subnet: Subnet) -> str:
+    """Return the DHCP server identifier of an IPv4 subnet (RFC 2132 section 9.7)."""
+    return subnet.gateway_ip or LINK_LOCAL_SERVER
+
+
+def dhcp_subnet(model: Model, port: Port) -> tuple[Subnet, str] | None:
+    """Return the subnet whose DHCP serves the port, and the port's address there, or None."""
+    for fixed in port.fixed_ips:
+        subnet = model.subnets.get(fixed.subnet_id)
+        if subnet is not None and subnet.ip_version == IPV4 and subnet.enable_dhcp:
+            return subnet, fixed.ip_address
+    return None
+
+
+def is_up(network: Network | None, port: Port) -> bool:
+    """Whether the administrator lets the port's traffic pass at all."""
+    return network is not None and network.admin_state_up and port.admin_state_up
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeView:
+    """One host as the translation sees it: the intent, and what is plugged there."""
+
+    model: Model
+    host: Host
+    plugs: Plugs
+
+    def units(self) -> Iterator[Unit]:
+        """Yield every unit this bridge may have."""
+        yield Unit(UnitKind.BASE, 0)
+        for peer in self.model.hosts.values():
+            if peer.tunnel_ip:
+                yield Unit(UnitKind.PEER, ipv4_number(peer.tunnel_ip))
+        for network_id in self.model.networks_of_host(self.host.name):
+            yield from self.network_units(network_id)
+
+    def network_units(self, network_id: NetworkId) -> Iterator[Unit]:
+        """Yield the units a network may have on this bridge."""
+        network = self.model.networks.get(network_id)
+        if network is not None:
+            yield Unit(UnitKind.SEGMENT, segment_of(network).key)
+        for port in self.model.ports_of_network(network_id):
+            yield Unit(UnitKind.LOCAL_PORT, port.key)
+            yield Unit(UnitKind.REMOTE_PORT, port.key)
+
+    def intent(self, unit: Unit) -> UnitIntent | None:
+        """Return what a unit must realise here, or None when it has nothing to do on this bridge."""
+        match unit.kind:
+            case UnitKind.BASE:
+                return BaseIntent()
+            case UnitKind.PEER:
+                return self._peer(unit.key)
+            case UnitKind.SEGMENT:
+                return self._segment(SegmentKey(unit.key))
+            case UnitKind.LOCAL_PORT:
+                return self._local(PortKey(unit.key))
+            case UnitKind.REMOTE_PORT:
+                return self._remote(PortKey(unit.key))
+
+    def wired_ofport(self, port: Port) -> OfPort | None:
+        """Return the OpenFlow number the port's flows are for on this host, or None when it may not be wired.
+
+        The number is that of the one live device; before the device exists it is the number requested for it, unless
+        some other device has that number.
+        """
+        if port.binding is None or port.binding.host != self.host.name:
+            return None
+        plug = self.plugs.plug(port.id)
+        if plug.live:
+            return plug.ofport
+        wanted = port.binding.ofport
+        return wanted if wanted not in self.plugs.ofports else None
+
+    @property
+    def _tunnel_ofport(self) -> OfPort | None:
+        return self.plugs.tunnels.get(TUNNEL_TYPE) if self.host.tunnel_ip else None
+
+    def _peer(self, endpoint: int) -> PeerIntent | None:
+        tunnel = self._tunnel_ofport
+        if tunnel is None or (self.host.tunnel_ip and ipv4_number(self.host.tunnel_ip) == endpoint):
+            return None
+        if any(h.tunnel_ip and ipv4_number(h.tunnel_ip) == endpoint for h in self.model.hosts.values()):
+            return PeerIntent(tunnel_ofport=tunnel, endpoint=endpoint)
+        return None
+
+    def _segment(self, key: SegmentKey) -> SegmentIntent | None:
+        network = self.model.networks.get(self.model.network_by_segment.get(key, NetworkId("")))
+        if network is None or self.host.name not in self.model.members(network.id):
+            return None
+        servers = {
+            server_id(subnet)
+            for subnet in self.model.subnets_of_network(network.id)
+            if subnet.ip_version == IPV4 and subnet.enable_dhcp
+        }
+        free = (server for server in servers if not self.model.has_address(network.id, server))
+        return SegmentIntent(
+            segment=key,
+            vni=segment_of(network).segmentation_id or 0,
+            service_mac=mac_number(SERVICE_MAC),
+            service_addresses=tuple(sorted(ipv4_number(server) for server in free)),
+            has_tunnel=self._tunnel_ofport is not None,
+        )
+
+    def _local(self, key: PortKey) -> LocalPortIntent | None:
+        port = self.model.port_by_key.get(key)
+        network = None if port is None else self.model.networks.get(port.network_id)
+        if port is None or port.binding is None or network is None or not is_up(network, port):
+            return None
+        ofport = self.wired_ofport(port)
+        if ofport is None:
+            return None
+        macs = {port.mac_address, *(mac for mac, _ in port.allowed_address_pairs if mac)}
+        return LocalPortIntent(
+            port=key,
+            segment=segment_of(network).key,
+            ofport=ofport,
+            mac=mac_number(port.mac_address),
+            guarded_macs=tuple(sorted(mac_number(m) for m in macs)) if port.port_security_enabled else (),
+            dhcp=dhcp_subnet(self.model, port) is not None,
+            meter=port.binding.ofport,
+        )
+
+    def _remote(self, key: PortKey) -> RemotePortIntent | None:
+        port = self.model.port_by_key.get(key)
+        tunnel = self._tunnel_ofport
+        if port is None or tunnel is None or port.binding is None or port.binding.host == self.host.name:
+            return None
+        network = self.model.networks.get(port.network_id)
+        peer = self.model.hosts.get(port.binding.host)
+        if network is None or peer is None or not peer.tunnel_ip or not is_up(network, port):
+            return None
+        if self.host.name not in self.model.members(network.id):
+            return None
+        return RemotePortIntent(
+            port=key,
+            segment=segment_of(network).key,
+            vni=segment_of(network).segmentation_id or 0,
+            mac=mac_number(port.mac_address),
+            endpoint=ipv4_number(peer.tunnel_ip),
+            tunnel_ofport=tunnel,
+        )

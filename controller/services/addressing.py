@@ -1,0 +1,324 @@
+"""Which addresses does a port ask for, and on what ground do they stand?
+
+Turns Neutron's ``fixed_ips`` into typed requests for the address driver. Drivers: ``reserve`` comes first and
+``commit`` stores; the built-in driver does both in the transaction, a remote one would be asked before it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import bindparam, or_, select
+
+from controller.caller import Caller
+from controller.errors import (
+    AllocationOnAutoAddressSubnet,
+    InvalidInput,
+    InvalidIpForNetwork,
+    InvalidIpForSubnet,
+    IpAddressAlreadyAllocated,
+    IpAddressGenerationFailure,
+    NetworkNotFound,
+    SubnetNotFound,
+)
+from controller.records import FixedIp, Port, SubnetId
+from controller.services.sentinels import Sentinel
+from controller.store.allocations import Allocations
+from controller.store.schema import ALLOCATION_POOLS, HOSTS, NETWORKS, SUBNETS
+from controller.store.transaction import Transaction
+from ipam.addresses import Pool, eui64, parse_address, parse_cidr, text, usable
+from ipam.allocator import BuiltInDriver, SubnetSpace
+from ipam.driver import AddressRequest, AnyAddress, Assigned, Eui64Address, Reservation, SpecificAddress
+from ipam.errors import AddressesExhausted, AddressTaken
+
+AUTO_ADDRESS_MODES = frozenset({"slaac", "dhcpv6-stateless"})
+"""IPv6 modes in which hosts make their own addresses (Neutron API reference, subnets; RFC 4862)."""
+ROUTER_OWNERS = frozenset(
+    {
+        "network:router_interface",
+        "network:router_interface_distributed",
+        "network:ha_router_replicated_interface",
+        "network:router_centralized_snat",
+    }
+)
+"""Routers get no automatic addresses (Neutron, device_owner)."""
+COMMIT_TRIES = 8
+"""Another transaction can take a drawn address before the commit only where writers do not queue (PostgreSQL)."""
+
+_PLACE = (
+    select(
+        NETWORKS.c.id,
+        NETWORKS.c.project_id,
+        NETWORKS.c.port_security_enabled,
+        SUBNETS.c.id.label("subnet_id"),
+        SUBNETS.c.ip_version,
+        SUBNETS.c.cidr,
+        SUBNETS.c.ipv6_ra_mode,
+        SUBNETS.c.ipv6_address_mode,
+        SUBNETS.c.open_blocks,
+        ALLOCATION_POOLS.c.first,
+        ALLOCATION_POOLS.c.last,
+        HOSTS.c.datapath_type,
+    )
+    .select_from(
+        NETWORKS.outerjoin(SUBNETS, SUBNETS.c.network_id == NETWORKS.c.id)
+        .outerjoin(ALLOCATION_POOLS, ALLOCATION_POOLS.c.subnet_id == SUBNETS.c.id)
+        .outerjoin(HOSTS, HOSTS.c.name == bindparam("host"))
+    )
+    .where(NETWORKS.c.id == bindparam("network"))
+    .order_by(SUBNETS.c.key, ALLOCATION_POOLS.c.position)
+)
+_VISIBLE_PLACE = _PLACE.where(or_(NETWORKS.c.project_id == bindparam("project"), NETWORKS.c.shared))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortSubnet:
+    """A subnet as a port sees it."""
+
+    space: SubnetSpace
+    is_automatic: bool
+    """Hosts make their own addresses."""
+
+    @property
+    def id(self) -> str:
+        """The subnet's id."""
+        return self.space.subnet_id
+
+    @property
+    def version(self) -> int:
+        """The subnet's IP version."""
+        return self.space.cidr.version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """The network a port is on, its subnets in the order they were made, and the host it is bound to."""
+
+    network_id: str
+    project_id: str
+    port_security_enabled: bool
+    subnets: tuple[PortSubnet, ...]
+    datapath_type: str | None
+    """The host's, None when no such host is registered."""
+
+
+def is_automatic(ra_mode: str | None, address_mode: str | None) -> bool:
+    """Say whether hosts of a subnet make their own addresses; either mode decides, as in Neutron."""
+    return ra_mode in AUTO_ADDRESS_MODES or address_mode in AUTO_ADDRESS_MODES
+
+
+def load_place(tx: Transaction, caller: Caller | None, network_id: str, host: str | None) -> Place:
+    """Read with one query all that a port's addresses and binding depend on; without a caller, of any network.
+
+    Raises:
+        NetworkNotFound: not for this caller.
+    """
+    parameters = {"network": network_id, "host": host or ""}
+    if caller is None or caller.is_admin:
+        rows = tx.connection.execute(_PLACE, parameters).all()
+    else:
+        rows = tx.connection.execute(_VISIBLE_PLACE, parameters | {"project": caller.project_id}).all()
+    if not rows:
+        raise NetworkNotFound(network_id)
+    by_subnet: dict[str, list[Any]] = {}
+    for row in rows:
+        if row.subnet_id is not None:
+            by_subnet.setdefault(row.subnet_id, []).append(row)
+    return Place(
+        network_id=network_id,
+        project_id=rows[0].project_id,
+        port_security_enabled=rows[0].port_security_enabled,
+        subnets=tuple(_port_subnet(of_subnet) for of_subnet in by_subnet.values()),
+        datapath_type=rows[0].datapath_type,
+    )
+
+
+def driver_for(tx: Transaction, place: Place) -> BuiltInDriver:
+    """Return the driver that gives out addresses of the network's subnets."""
+    return BuiltInDriver(spaces=[subnet.space for subnet in place.subnets], store=Allocations(tx), rng=tx.rng)
+
+
+def manual_requests(
+    tx: Transaction, place: Place, fixed_ips: Sequence[Mapping[str, Any]] | Sentinel, *, device_owner: str
+) -> list[AddressRequest]:
+    """Return what a caller's ``fixed_ips`` ask of the driver; AUTO asks for one address of each IP version.
+
+    Raises:
+        InvalidInput, InvalidIpForNetwork, InvalidIpForSubnet, SubnetNotFound, AllocationOnAutoAddressSubnet
+    """
+    if isinstance(fixed_ips, Sentinel):
+        manual = [subnet for subnet in place.subnets if not subnet.is_automatic]
+        return [
+            AnyAddress(subnet_ids=tuple(subnet.id for subnet in manual if subnet.version == version))
+            for version in sorted({subnet.version for subnet in manual})
+        ]
+    requests = (_requested(tx, place, wanted, device_owner) for wanted in fixed_ips)
+    return [request for request in requests if request is not None]
+
+
+def automatic_requests(place: Place, *, mac_address: str, device_owner: str) -> list[Eui64Address]:
+    """Return what subnets give by themselves: a host's own address on each automatic one."""
+    if device_owner in ROUTER_OWNERS:
+        return []
+    return [
+        Eui64Address(subnet_id=subnet.id, mac_address=mac_address) for subnet in place.subnets if subnet.is_automatic
+    ]
+
+
+def assign(tx: Transaction, place: Place, port_id: str, requests: Sequence[AddressRequest]) -> tuple[FixedIp, ...]:
+    """Reserve and store addresses for a port, in the order of the requests.
+
+    Raises:
+        IpAddressAlreadyAllocated: a requested address is another port's.
+        IpAddressGenerationFailure: no address is left.
+    """
+    if not requests:
+        return ()
+    driver = driver_for(tx, place)
+    drawn_again = 0
+    while True:
+        try:
+            reservation: Reservation = driver.reserve(requests)
+        except AddressTaken as error:
+            raise IpAddressAlreadyAllocated(error.address, error.subnet_id) from error
+        except AddressesExhausted as error:
+            raise IpAddressGenerationFailure(place.network_id) from error
+        try:
+            driver.commit(reservation, port_id)
+        except AddressTaken as error:
+            drawn_again += 1
+            if drawn_again == COMMIT_TRIES:
+                raise IpAddressGenerationFailure(place.network_id) from error
+            continue
+        return tuple(
+            FixedIp(subnet_id=SubnetId(one.subnet_id), ip_address=text(one.version, one.address))
+            for one in reservation.addresses
+        )
+
+
+def readdress(
+    tx: Transaction, place: Place, port: Port, wanted: Sequence[Mapping[str, Any]] | None
+) -> tuple[FixedIp, ...]:
+    """Replace a port's addresses by the wanted ones (None: the same), keeping those it has already.
+
+    ``port`` has its new MAC address and owner, and its old addresses. Automatic addresses follow the MAC address.
+
+    Raises:
+        InvalidInput, InvalidIpForNetwork, InvalidIpForSubnet, SubnetNotFound, AllocationOnAutoAddressSubnet,
+        IpAddressAlreadyAllocated, IpAddressGenerationFailure
+    """
+    automatic = {subnet.id: subnet for subnet in place.subnets if subnet.is_automatic}
+    manual = [one for one in port.fixed_ips if one.subnet_id not in automatic or port.device_owner in ROUTER_OWNERS]
+    own = [one for one in port.fixed_ips if one not in manual]
+    kept, missing = (manual, []) if wanted is None else _match(manual, own, wanted)
+    requests = manual_requests(tx, place, missing, device_owner=port.device_owner)
+    for request in automatic_requests(place, mac_address=port.mac_address, device_owner=port.device_owner):
+        cidr = automatic[request.subnet_id].space.cidr
+        address = text(cidr.version, eui64(cidr, request.mac_address))
+        held = next(
+            (one for one in own if one == FixedIp(subnet_id=SubnetId(request.subnet_id), ip_address=address)), None
+        )
+        if held is None:
+            requests.append(request)
+        else:
+            kept.append(held)
+    give_back(tx, [one for one in port.fixed_ips if one not in kept])
+    added = assign(tx, place, port.id, requests)
+    return tuple(one for one in port.fixed_ips if one in kept) + added
+
+
+def _match(
+    manual: Sequence[FixedIp], own: Sequence[FixedIp], wanted: Sequence[Mapping[str, Any]]
+) -> tuple[list[FixedIp], list[Mapping[str, Any]]]:
+    """Return which addresses stay and which entries of ``fixed_ips`` none of them answers.
+
+    Entries that name an address choose first; one that names only a subnet keeps any address of that subnet.
+    """
+    left, kept, missing = list(manual), [], []
+    for entry in sorted(wanted, key=lambda entry: entry.get("ip_address") is None):
+        answers = [one for one in left if _answers(one, entry)]
+        if answers:
+            left.remove(answers[0])
+            kept.append(answers[0])
+        elif not any(_answers(one, entry) for one in own):
+            missing.append(entry)
+    return kept, missing
+
+
+def _answers(held: FixedIp, entry: Mapping[str, Any]) -> bool:
+    subnet_id, ip_address = entry.get("subnet_id"), entry.get("ip_address")
+    if ip_address is not None and text(*_parsed(ip_address)) != held.ip_address:
+        return False
+    return subnet_id in {None, held.subnet_id} and (subnet_id is not None or ip_address is not None)
+
+
+def give_back(tx: Transaction, fixed_ips: Sequence[FixedIp]) -> None:
+    """Release some of a port's addresses."""
+    assigned = []
+    for one in fixed_ips:
+        version, address = parse_address(one.ip_address)
+        assigned.append(Assigned(subnet_id=one.subnet_id, version=version, address=address))
+    Allocations(tx).release(assigned)
+
+
+def _port_subnet(rows: Sequence[Any]) -> PortSubnet:
+    first = rows[0]
+    pools = tuple(
+        Pool(version=first.ip_version, first=parse_address(row.first)[1], last=parse_address(row.last)[1])
+        for row in rows
+        if row.first is not None
+    )
+    return PortSubnet(
+        space=SubnetSpace(
+            subnet_id=first.subnet_id, cidr=parse_cidr(first.cidr), pools=pools, open_blocks=first.open_blocks
+        ),
+        is_automatic=is_automatic(first.ipv6_ra_mode, first.ipv6_address_mode),
+    )
+
+
+def _requested(tx: Transaction, place: Place, wanted: Mapping[str, Any], device_owner: str) -> AddressRequest | None:
+    """Return the request for one entry of ``fixed_ips``, or None where the subnet gives an address anyway."""
+    subnet_id, ip_address = wanted.get("subnet_id"), wanted.get("ip_address")
+    if not place.subnets:
+        raise InvalidInput("IP allocation requires subnets for network")
+    if subnet_id is None and ip_address is None:
+        raise InvalidInput("IP allocation requires subnet_id or ip_address")
+    subnet = _subnet_of(tx, place, subnet_id, ip_address)
+    makes_its_own = subnet.is_automatic and device_owner not in ROUTER_OWNERS
+    if ip_address is None:
+        return None if makes_its_own else AnyAddress(subnet_ids=(subnet.id,))
+    version, address = _parsed(ip_address)
+    if not _is_assignable(subnet, version, address):
+        raise InvalidIpForSubnet(ip_address)
+    if makes_its_own:
+        raise AllocationOnAutoAddressSubnet(ip_address, subnet.id)
+    return SpecificAddress(subnet_id=subnet.id, address=address)
+
+
+def _subnet_of(tx: Transaction, place: Place, subnet_id: str | None, ip_address: str | None) -> PortSubnet:
+    if subnet_id is not None:
+        for subnet in place.subnets:
+            if subnet.id == subnet_id:
+                return subnet
+        if tx.connection.execute(select(SUBNETS.c.id).where(SUBNETS.c.id == subnet_id)).first() is None:
+            raise SubnetNotFound(subnet_id)
+        raise InvalidInput(
+            f"Failed to create port on network {place.network_id}, "
+            f"because fixed_ips included invalid subnet {subnet_id}"
+        )
+    version, address = _parsed(str(ip_address))
+    for subnet in place.subnets:
+        if _is_assignable(subnet, version, address):
+            return subnet
+    raise InvalidIpForNetwork(str(ip_address))
+
+
+def _is_assignable(subnet: PortSubnet, version: int, address: int) -> bool:
+    return version == subnet.version and address in usable(subnet.space.cidr)
+
+
+def _parsed(ip_address: str) -> tuple[int, int]:
+    try:
+        return parse_address(ip_address)
+    except ValueError as error:
+        raise InvalidInput(f"'{ip_address}' is not a valid IP address") from error

@@ -1,0 +1,167 @@
+"""How does a list request become one SELECT? Scope, filters, sort order and pages, for every resource alike.
+
+Pages are found by key, not by offset: the marker's sort values are compared, so that a page costs the same at the end
+of a long list as at its beginning.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, Table, and_, cast, false, func, or_, select
+from sqlalchemy.types import BigInteger, Boolean, Integer
+
+from controller.caller import Caller
+from controller.errors import InvalidInput, WeftError
+from controller.services.query import Filter, Query
+from controller.store.transaction import Transaction
+
+_BEYOND_BIGINT = 1 << 63
+
+Condition = Callable[[tuple[object, ...]], ColumnElement[bool]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """What the list machinery must know of a resource."""
+
+    rows: Select[Any]
+    """Every row with what a record needs."""
+    table: Table
+    """The table whose rows the resource's objects are; its ``id`` names them."""
+    columns: Mapping[str, ColumnElement[Any]]
+    """Record attributes that may be filtered and sorted by."""
+    not_found: Callable[[str], WeftError]
+    scope: Callable[[Caller], ColumnElement[bool]]
+    """Which rows a caller who is no administrator may see."""
+    conditions: Mapping[str, Condition] = field(default_factory=dict)
+    """Filters that are more than a comparison of one column."""
+
+
+def visible(resource: Resource, caller: Caller) -> Select[Any]:
+    """Return the select over the rows this caller may see."""
+    return resource.rows if caller.is_admin else resource.rows.where(resource.scope(caller))
+
+
+def one(tx: Transaction, caller: Caller, resource: Resource, object_id: str, *, lock: bool = False) -> Row[Any]:
+    """Return one row; ``lock`` it against other writers when it is about to change (SQLite has locked everything).
+
+    Raises:
+        NetworkNotFound, SubnetNotFound, PortNotFound, HostNotFound: it does not exist for this caller.
+    """
+    statement = visible(resource, caller).where(resource.table.c.id == object_id)
+    if lock:
+        statement = statement.with_for_update(of=resource.table)
+    row = tx.connection.execute(statement).first()
+    if row is None:
+        raise resource.not_found(object_id)
+    return row
+
+
+def many(tx: Transaction, caller: Caller, resource: Resource, query: Query) -> Sequence[Row[Any]]:
+    """Return the rows of a list request, in order.
+
+    Raises:
+        NetworkNotFound, SubnetNotFound, PortNotFound, HostNotFound: the marker does not exist for this caller.
+        InvalidInput: a filter or sort name is unknown.
+    """
+    statement = visible(resource, caller)
+    for wanted in query.filters:
+        statement = statement.where(_condition(resource, wanted))
+    keys = _sort_keys(resource, query)
+    if query.marker is not None:
+        statement = statement.where(_beyond(tx, caller, resource, query.marker, keys))
+    statement = statement.order_by(*(key.desc() if descending else key.asc() for key, descending in keys))
+    if query.limit:
+        statement = statement.limit(query.limit)
+    rows = tx.connection.execute(statement).all()
+    return rows[::-1] if query.page_reverse else rows
+
+
+def _sort_keys(resource: Resource, query: Query) -> list[tuple[ColumnElement[Any], bool]]:
+    """Return (expression, descending) pairs ending with the id, turned round for a page that ends at the marker."""
+    keys = []
+    for sort in query.sorts:
+        column = resource.columns.get(sort.name)
+        if column is None:
+            raise InvalidInput(f"{sort.name} is invalid attribute for sort_keys")
+        keys.append((_without_null(column), sort.descending))
+    keys.append((resource.table.c.id, False))
+    return [(key, descending != query.page_reverse) for key, descending in keys]
+
+
+def _beyond(
+    tx: Transaction,
+    caller: Caller,
+    resource: Resource,
+    marker: str,
+    keys: Sequence[tuple[ColumnElement[Any], bool]],
+) -> ColumnElement[bool]:
+    """Return the condition "comes after the marker" in the order of the keys."""
+    at = visible(resource, caller).with_only_columns(*(key for key, _ in keys)).where(resource.table.c.id == marker)
+    values = tx.connection.execute(at).first()
+    if values is None:
+        raise resource.not_found(marker)
+    alternatives = []
+    equal: list[ColumnElement[bool]] = []
+    for (key, descending), value in zip(keys, values, strict=True):
+        alternatives.append(and_(*equal, key < value if descending else key > value))
+        equal.append(key == value)
+    return or_(*alternatives)
+
+
+def _without_null(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Sort NULL as the empty value: databases disagree on its place, and it cannot be compared with a marker."""
+    if isinstance(column.type, Boolean):
+        return cast(column, Integer)  # a truth value has no "less than" in SQLAlchemy
+    if isinstance(column.type, Integer | BigInteger):
+        return column
+    return func.coalesce(column, "")
+
+
+def _condition(resource: Resource, wanted: Filter) -> ColumnElement[bool]:
+    special = resource.conditions.get(wanted.name)
+    if special is not None:
+        return special(wanted.values)
+    column = resource.columns.get(wanted.name)
+    if column is None:
+        raise InvalidInput(f"{wanted.name} is invalid attribute for filtering")
+    return matches(column, wanted.values)
+
+
+def matches(column: ColumnElement[Any], values: tuple[object, ...]) -> ColumnElement[bool]:
+    """Return "the column equals one of the values"; None means that there is no value."""
+    stored = [_stored(column, value) for value in values]
+    present = [value for value in stored if value is not None]
+    alternatives: list[ColumnElement[bool]] = []
+    if present:
+        alternatives.append(column.in_(present))
+    if None in values:
+        alternatives.append(column.is_(None))
+    return or_(*alternatives) if alternatives else false()
+
+
+def contains(column: ColumnElement[str], values: tuple[object, ...]) -> ColumnElement[bool]:
+    """Return "the column contains one of the texts"."""
+    return or_(*(column.contains(str(value), autoescape=True) for value in values)) if values else false()
+
+
+def exists_where(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return "there is a related row"."""
+    return select(1).where(*conditions).exists()
+
+
+def _stored(column: ColumnElement[Any], value: object) -> object:
+    """Return the value as the column holds it, or None when it cannot be in the column."""
+    if isinstance(value, datetime):
+        return int(value.timestamp())
+    if isinstance(column.type, Boolean):
+        return value if isinstance(value, bool) else None
+    if isinstance(column.type, Integer | BigInteger):
+        try:
+            number = int(str(value))
+        except ValueError:
+            return None
+        return number if -_BEYOND_BIGINT <= number < _BEYOND_BIGINT else None
+    return None if value is None else str(value)

@@ -1,0 +1,353 @@
+"""What can a caller do with ports?
+
+A port is created with one transaction of at most eight statements and nothing is read back: place (network, subnets,
+pools, host), port, address candidates, addresses, block counter, OpenFlow port number, binding, journal.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, bindparam, select
+from sqlalchemy import delete as sql_delete
+from sqlalchemy import update as sql_update
+from sqlalchemy.exc import IntegrityError
+
+from controller.caller import Caller
+from controller.errors import MacAddressGenerationFailure, MacAddressInUse, PortNotFound
+from controller.records import NetworkId, Port, PortId, PortKey, PortStatus
+from controller.services import addressing, listing
+from controller.services.query import Query
+from controller.services.rules import check_owner, check_revision, each
+from controller.services.sentinels import Sentinel
+from controller.store.allocations import Allocations
+from controller.store.bindings import bind, unbind
+from controller.store.dialects import insert_or_ignore
+from controller.store.loading import SELECT_PORTS, in_display_order, ports_of
+from controller.store.schema import ALLOCATIONS, BINDINGS, PORTS
+from controller.store.transaction import Transaction
+
+BASE_MAC = "fa:16:3e"
+"""Prefix of generated MAC addresses, Neutron's default ``base_mac``."""
+MAC_TRIES = 16
+
+_INSERT = insert_or_ignore(PORTS, conflict=(PORTS.c.network_id, PORTS.c.mac_address), returning=(PORTS.c.key,))
+_UPDATE = sql_update(PORTS).where(PORTS.c.id == bindparam("changed"))
+_DELETE = sql_delete(PORTS).where(PORTS.c.id == bindparam("gone"))
+_PLAIN_CHANGES = (
+    "name",
+    "description",
+    "admin_state_up",
+    "device_id",
+    "device_owner",
+    "port_security_enabled",
+    "vnic_type",
+)
+_COLUMN_NAMES = (
+    "id",
+    "key",
+    "project_id",
+    "network_id",
+    "name",
+    "description",
+    "mac_address",
+    "admin_state_up",
+    "status",
+    "device_id",
+    "device_owner",
+    "port_security_enabled",
+    "vnic_type",
+    "created_at",
+    "updated_at",
+    "revision_number",
+)
+
+
+def _has_address(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    return listing.exists_where(ALLOCATIONS.c.port_id == PORTS.c.id, ALLOCATIONS.c.released_at.is_(None), condition)
+
+
+def _on_host(values: tuple[object, ...]) -> ColumnElement[bool]:
+    """An empty host finds the ports that are bound to none."""
+    return listing.matches(BINDINGS.c.host, tuple(value or None for value in values))
+
+
+RESOURCE = listing.Resource(
+    rows=SELECT_PORTS,
+    table=PORTS,
+    columns={name: PORTS.c[name] for name in _COLUMN_NAMES},
+    not_found=PortNotFound,
+    scope=lambda caller: PORTS.c.project_id == caller.project_id,
+    conditions={
+        "host": _on_host,
+        "fixed_ips:ip_address": lambda values: _has_address(listing.matches(ALLOCATIONS.c.address, values)),
+        "fixed_ips:subnet_id": lambda values: _has_address(listing.matches(ALLOCATIONS.c.subnet_id, values)),
+        "fixed_ips:ip_address_substr": lambda values: _has_address(listing.contains(ALLOCATIONS.c.address, values)),
+    },
+)
+
+
+def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Port:
+    """Create a port with its addresses, and bind it when a host is given.
+
+    Raises:
+        NetworkNotFound, SubnetNotFound, InvalidInput, InvalidIpForNetwork, InvalidIpForSubnet, MacAddressInUse,
+        IpAddressAlreadyAllocated, IpAddressGenerationFailure, MacAddressGenerationFailure, OfPortExhausted,
+        PolicyNotAuthorized
+    """
+    check_owner(caller, wanted["project_id"], "create_port:project_id")
+    host = wanted["host"] or None
+    place = addressing.load_place(tx, caller, wanted["network_id"], host)
+    port = _insert(tx, place, wanted)
+    requests = addressing.manual_requests(tx, place, wanted["fixed_ips"], device_owner=port.device_owner)
+    requests += addressing.automatic_requests(place, mac_address=port.mac_address, device_owner=port.device_owner)
+    fixed_ips = addressing.assign(tx, place, port.id, requests)
+    binding = None
+    if host is not None:
+        binding = bind(
+            tx,
+            port.id,
+            host=host,
+            vnic_type=port.vnic_type,
+            profile=port.profile,
+            datapath_type=place.datapath_type,
+        )
+    tx.journal("port", port.id, port.network_id)
+    return replace(port, fixed_ips=in_display_order(fixed_ips), binding=binding)
+
+
+def create_many(tx: Transaction, caller: Caller, wanted: Sequence[Mapping[str, Any]]) -> list[Port]:
+    """Create all ports or none; ``create`` says what may be raised."""
+    return each(create, tx, caller, wanted)
+
+
+def get(tx: Transaction, caller: Caller, object_id: str) -> Port:
+    """Return one port.
+
+    Raises:
+        PortNotFound: not for this caller.
+    """
+    return ports_of(tx.connection, [listing.one(tx, caller, RESOURCE, object_id)])[0]
+
+
+def find(tx: Transaction, caller: Caller, query: Query) -> list[Port]:
+    """Return the ports a query asks for, with two statements whatever their number.
+
+    Raises:
+        PortNotFound: the marker is no port of this caller.
+        InvalidInput: a filter or sort name is unknown.
+    """
+    return ports_of(tx.connection, listing.many(tx, caller, RESOURCE, query))
+
+
+def update(
+    tx: Transaction, caller: Caller, object_id: str, changes: Mapping[str, Any], *, if_revision: int | None = None
+) -> Port:
+    """Change a port; a change to the same values leaves its revision alone.
+
+    Raises:
+        PortNotFound, RevisionNumberConstraintFailed, InvalidInput, InvalidIpForNetwork, InvalidIpForSubnet,
+        SubnetNotFound, MacAddressInUse, IpAddressAlreadyAllocated, IpAddressGenerationFailure, OfPortExhausted
+    """
+    old = ports_of(tx.connection, [listing.one(tx, caller, RESOURCE, object_id, lock=True)])[0]
+    check_revision(if_revision, old.revision_number)
+    new = _with_plain_changes(old, changes)
+    if new.mac_address != old.mac_address:
+        _check_mac_free(tx, new)
+    host = (changes["host"] or None) if "host" in changes else _host_of(old)
+    moves = host != _host_of(old)
+    if moves or "fixed_ips" in changes or new.mac_address != old.mac_address:
+        place = addressing.load_place(tx, None, old.network_id, host)
+        new = _with_addresses(tx, place, new, changes)
+        if moves:
+            new = _moved(tx, place, new, host)
+    if not moves and new.binding is not None:
+        new = replace(new, binding=replace(new.binding, vnic_type=new.vnic_type, profile=new.profile))
+    if new == old:
+        return old
+    new = replace(new, updated_at=tx.now, revision_number=old.revision_number + 1)
+    _store(tx, old, new)
+    tx.journal("port", new.id, new.network_id)
+    return new
+
+
+def delete(tx: Transaction, caller: Caller, object_id: str, *, if_revision: int | None = None) -> None:
+    """Delete a port and give its addresses back.
+
+    Raises:
+        PortNotFound, RevisionNumberConstraintFailed
+    """
+    row = listing.one(tx, caller, RESOURCE, object_id, lock=True)
+    check_revision(if_revision, row.revision_number)
+    remove(tx, row.id, row.network_id)
+
+
+def remove(tx: Transaction, port_id: str, network_id: str) -> None:
+    """Remove a port whatever its state; its binding, states and timeline go with it."""
+    Allocations(tx).release_all(port_id)
+    tx.connection.execute(_DELETE, {"gone": port_id})
+    tx.journal("port", port_id, network_id)
+
+
+def _insert(tx: Transaction, place: addressing.Place, wanted: Mapping[str, Any]) -> Port:
+    """Store the port itself; a generated MAC address that is taken is drawn again."""
+    asked = wanted["mac_address"]
+    security = wanted["port_security_enabled"]
+    row = {
+        "id": tx.new_id(),
+        "project_id": wanted["project_id"],
+        "network_id": place.network_id,
+        "name": wanted["name"],
+        "description": wanted["description"],
+        "admin_state_up": wanted["admin_state_up"],
+        "status": PortStatus.DOWN.value,
+        "device_id": wanted["device_id"],
+        "device_owner": wanted["device_owner"],
+        "port_security_enabled": place.port_security_enabled if security is None else security,
+        "vnic_type": wanted["vnic_type"],
+        "created_at": tx.timestamp,
+        "updated_at": tx.timestamp,
+        "revision_number": 1,
+    }
+    options = tuple(tuple(option) for option in wanted["extra_dhcp_opts"])
+    for _ in range(1 if asked else MAC_TRIES):
+        mac = _canonical_mac(asked) if asked else _generated_mac(tx)
+        pairs = _pairs(wanted["allowed_address_pairs"], mac)
+        stored = row | {
+            "mac_address": mac,
+            "allowed_address_pairs": _as_json(pairs),
+            "extra_dhcp_opts": _as_json(options),
+            "profile": json.dumps(dict(wanted["profile"] or {})),
+        }
+        key = tx.connection.execute(tx.variant(_INSERT), stored).scalar()
+        if key is not None:
+            return _new_record(tx, row, key=key, mac=mac, pairs=pairs, options=options, profile=wanted["profile"] or {})
+    if asked:
+        raise MacAddressInUse(place.network_id, _canonical_mac(asked))
+    raise MacAddressGenerationFailure(place.network_id)
+
+
+def _new_record(
+    tx: Transaction,
+    row: Mapping[str, Any],
+    *,
+    key: int,
+    mac: str,
+    pairs: tuple[tuple[str, str], ...],
+    options: tuple[Any, ...],
+    profile: Mapping[str, Any],
+) -> Port:
+    return Port(
+        id=PortId(row["id"]),
+        key=PortKey(key),
+        project_id=row["project_id"],
+        network_id=NetworkId(row["network_id"]),
+        name=row["name"],
+        description=row["description"],
+        mac_address=mac,
+        admin_state_up=row["admin_state_up"],
+        status=PortStatus.DOWN,
+        device_id=row["device_id"],
+        device_owner=row["device_owner"],
+        port_security_enabled=row["port_security_enabled"],
+        fixed_ips=(),
+        allowed_address_pairs=pairs,
+        extra_dhcp_opts=options,
+        vnic_type=row["vnic_type"],
+        profile=dict(profile),
+        binding=None,
+        created_at=tx.now,
+        updated_at=tx.now,
+        revision_number=1,
+    )
+
+
+def _with_plain_changes(port: Port, changes: Mapping[str, Any]) -> Port:
+    """Apply what concerns the port alone."""
+    values = {name: changes[name] for name in _PLAIN_CHANGES if name in changes}
+    mac = _canonical_mac(changes["mac_address"]) if changes.get("mac_address") else port.mac_address
+    if "allowed_address_pairs" in changes:
+        values["allowed_address_pairs"] = _pairs(changes["allowed_address_pairs"], mac)
+    if "extra_dhcp_opts" in changes:
+        values["extra_dhcp_opts"] = tuple(tuple(option) for option in changes["extra_dhcp_opts"])
+    if "profile" in changes:
+        values["profile"] = dict(changes["profile"] or {})
+    return replace(port, mac_address=mac, **values)
+
+
+def _check_mac_free(tx: Transaction, port: Port) -> None:
+    """Refuse a taken MAC address before its automatic addresses are found taken, which would tell less."""
+    holder = select(PORTS.c.key).where(PORTS.c.network_id == port.network_id, PORTS.c.mac_address == port.mac_address)
+    if tx.connection.execute(holder).first() is not None:
+        raise MacAddressInUse(port.network_id, port.mac_address)
+
+
+def _with_addresses(tx: Transaction, place: addressing.Place, port: Port, changes: Mapping[str, Any]) -> Port:
+    wanted = changes.get("fixed_ips")
+    if isinstance(wanted, Sentinel):
+        wanted = None
+    return replace(port, fixed_ips=in_display_order(addressing.readdress(tx, place, port, wanted)))
+
+
+def _moved(tx: Transaction, place: addressing.Place, port: Port, host: str | None) -> Port:
+    """Take a port from its host to another, or to none; it has to be proved ACTIVE there anew."""
+    if port.binding is not None:
+        unbind(tx, port.id, port.binding.host)
+    binding = None
+    if host is not None:
+        binding = bind(
+            tx,
+            port.id,
+            host=host,
+            vnic_type=port.vnic_type,
+            profile=port.profile,
+            datapath_type=place.datapath_type,
+        )
+    return replace(port, binding=binding, status=PortStatus.DOWN)
+
+
+def _store(tx: Transaction, old: Port, new: Port) -> None:
+    values: dict[str, Any] = {
+        name: getattr(new, name)
+        for name in (*_PLAIN_CHANGES, "mac_address", "revision_number")
+        if getattr(new, name) != getattr(old, name)
+    }
+    values |= {
+        name: _as_json(getattr(new, name))
+        for name in ("allowed_address_pairs", "extra_dhcp_opts")
+        if getattr(new, name) != getattr(old, name)
+    }
+    values |= {"profile": json.dumps(new.profile), "status": new.status.value, "updated_at": tx.timestamp}
+    try:
+        tx.connection.execute(_UPDATE.values(**values), {"changed": new.id})
+    except IntegrityError as error:
+        # The MAC address is the only unique value an update can break: taken since the check (PostgreSQL only).
+        raise MacAddressInUse(new.network_id, new.mac_address) from error
+    if new.binding is not None and old.binding is not None and new.binding.host == old.binding.host:
+        stored = {"vnic_type": new.vnic_type, "profile": json.dumps(new.profile)}
+        tx.connection.execute(
+            sql_update(BINDINGS).where(BINDINGS.c.port_id == new.id, BINDINGS.c.active).values(stored)
+        )
+
+
+def _host_of(port: Port) -> str | None:
+    return None if port.binding is None else port.binding.host
+
+
+def _canonical_mac(mac: str) -> str:
+    return mac.lower().replace("-", ":")
+
+
+def _generated_mac(tx: Transaction) -> str:
+    low = tx.rng.getrandbits(24)
+    return f"{BASE_MAC}:{low >> 16:02x}:{low >> 8 & 0xFF:02x}:{low & 0xFF:02x}"
+
+
+def _pairs(wanted: Sequence[tuple[str | None, str]], mac: str) -> tuple[tuple[str, str], ...]:
+    """An allowed pair without a MAC address means the port's own (Neutron API reference, allowed_address_pairs)."""
+    return tuple((_canonical_mac(pair_mac) if pair_mac else mac, ip_address) for pair_mac, ip_address in wanted)
+
+
+def _as_json(pairs: Sequence[Sequence[object]]) -> str:
+    return json.dumps([list(pair) for pair in pairs]) if pairs else "[]"

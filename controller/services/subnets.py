@@ -1,0 +1,288 @@
+"""What can a caller do with subnets?"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, insert, or_, select
+from sqlalchemy import delete as sql_delete
+from sqlalchemy import update as sql_update
+
+from controller.caller import Caller
+from controller.errors import BadRequest, InvalidInput, SubnetInUse, SubnetNotFound
+from controller.records import NetworkId, Subnet, SubnetId
+from controller.services import addressing, listing, networks, subnet_rules
+from controller.services.query import Query
+from controller.services.rules import check_owner, check_revision, each
+from controller.services.sentinels import DEFAULT_GATEWAY
+from controller.store.allocations import Allocations
+from controller.store.loading import SELECT_SUBNETS, in_chunks, subnets_of
+from controller.store.schema import ALLOCATION_POOLS, ALLOCATIONS, NETWORKS, PORTS, SUBNETS
+from controller.store.transaction import Transaction
+from ipam.addresses import Cidr, Pool, eui64, is_overlapping, parse_address, parse_cidr, text
+from ipam.allocator import Claim, SubnetSpace, open_more
+from ipam.blocks import block_of
+
+_PLAIN_ATTRIBUTES = ("name", "description", "gateway_ip", "enable_dhcp")
+_LISTS = ("dns_nameservers", "host_routes")
+
+
+def _of_shared_network() -> ColumnElement[bool]:
+    return listing.exists_where(NETWORKS.c.id == SUBNETS.c.network_id, NETWORKS.c.shared)
+
+
+RESOURCE = listing.Resource(
+    rows=SELECT_SUBNETS,
+    table=SUBNETS,
+    columns={column.name: column for column in SUBNETS.columns if column.name not in {"key", "open_blocks", *_LISTS}},
+    not_found=SubnetNotFound,
+    scope=lambda caller: or_(SUBNETS.c.project_id == caller.project_id, _of_shared_network()),
+)
+
+
+def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Subnet:
+    """Create a subnet; on an automatic one every port of the network gets its address at once.
+
+    Raises:
+        NetworkNotFound, BadRequest, InvalidInput, InvalidAllocationPool, OutOfBoundsAllocationPool,
+        OverlappingAllocationPools, GatewayConflictWithAllocationPools, PolicyNotAuthorized
+    """
+    check_owner(caller, wanted["project_id"], "create_subnet:project_id")
+    if wanted["cidr"] is None:
+        raise BadRequest("subnets", "a subnetpool must be specified in the absence of a cidr")
+    cidr = subnet_rules.checked_cidr(wanted["cidr"], wanted["ip_version"])
+    network = listing.one(tx, caller, networks.RESOURCE, wanted["network_id"], lock=True)
+    check_owner(caller, network.project_id, "create_subnet")
+    if wanted["enable_dhcp"]:
+        subnet_rules.check_dhcp(cidr)
+    subnet_rules.check_ipv6_modes(
+        cidr, wanted["ipv6_ra_mode"], wanted["ipv6_address_mode"], enable_dhcp=wanted["enable_dhcp"]
+    )
+    subnet_rules.check_services(cidr.version, wanted)
+    gateway_ip = wanted["gateway_ip"]
+    if gateway_ip is DEFAULT_GATEWAY:
+        gateway_ip = subnet_rules.default_gateway_ip(cidr)
+    gateway = subnet_rules.checked_gateway(cidr, gateway_ip)
+    pools = subnet_rules.checked_pools(cidr, wanted["allocation_pools"], gateway)
+    _check_overlap(tx, network.id, cidr)
+    subnet = _record(tx, network.id, wanted, cidr=cidr, gateway_ip=_canonical(gateway_ip), pools=pools)
+    _insert(tx, subnet, cidr, pools)
+    if addressing.is_automatic(subnet.ipv6_ra_mode, subnet.ipv6_address_mode):
+        _address_ports(tx, subnet, cidr, pools)
+    tx.journal("subnet", subnet.id, subnet.network_id)
+    networks.bump(tx, subnet.network_id)
+    return subnet
+
+
+def create_many(tx: Transaction, caller: Caller, wanted: Sequence[Mapping[str, Any]]) -> list[Subnet]:
+    """Create all subnets or none; ``create`` says what may be raised."""
+    return each(create, tx, caller, wanted)
+
+
+def get(tx: Transaction, caller: Caller, object_id: str) -> Subnet:
+    """Return one subnet.
+
+    Raises:
+        SubnetNotFound: not for this caller.
+    """
+    return subnets_of(tx.connection, [listing.one(tx, caller, RESOURCE, object_id)])[0]
+
+
+def find(tx: Transaction, caller: Caller, query: Query) -> list[Subnet]:
+    """Return the subnets a query asks for, with two statements whatever their number.
+
+    Raises:
+        SubnetNotFound: the marker is no subnet of this caller.
+        InvalidInput: a filter or sort name is unknown.
+    """
+    return subnets_of(tx.connection, listing.many(tx, caller, RESOURCE, query))
+
+
+def update(
+    tx: Transaction, caller: Caller, object_id: str, changes: Mapping[str, Any], *, if_revision: int | None = None
+) -> Subnet:
+    """Change a subnet; addresses given out already stay, also when a smaller pool leaves them outside.
+
+    Raises:
+        SubnetNotFound, RevisionNumberConstraintFailed, InvalidInput, InvalidAllocationPool,
+        OutOfBoundsAllocationPool, OverlappingAllocationPools, GatewayConflictWithAllocationPools, PolicyNotAuthorized
+    """
+    row = listing.one(tx, caller, RESOURCE, object_id, lock=True)
+    old = subnets_of(tx.connection, [row])[0]
+    check_owner(caller, old.project_id, "update_subnet")
+    check_revision(if_revision, old.revision_number)
+    cidr = parse_cidr(old.cidr)
+    pools = _changed_pools(old, cidr, changes)
+    new = replace(old, **_changed_values(old, cidr, changes), allocation_pools=_as_text(pools))
+    if new == old:
+        return old
+    new = replace(new, updated_at=tx.now, revision_number=old.revision_number + 1)
+    values: dict[str, Any] = {name: getattr(new, name) for name in _PLAIN_ATTRIBUTES}
+    values |= {name: json.dumps(getattr(new, name)) for name in _LISTS}
+    values |= {"updated_at": tx.timestamp, "revision_number": new.revision_number}
+    tx.connection.execute(sql_update(SUBNETS).where(SUBNETS.c.id == old.id).values(values))
+    if new.allocation_pools != old.allocation_pools:
+        tx.connection.execute(sql_delete(ALLOCATION_POOLS).where(ALLOCATION_POOLS.c.subnet_id == old.id))
+        _insert_pools(tx, old.id, pools)
+        Allocations(tx).recount(SubnetSpace(subnet_id=old.id, cidr=cidr, pools=pools, open_blocks=0))
+    tx.journal("subnet", old.id, old.network_id)
+    return new
+
+
+def delete(tx: Transaction, caller: Caller, object_id: str, *, if_revision: int | None = None) -> None:
+    """Delete a subnet; addresses that hosts make themselves go from their ports with it.
+
+    Raises:
+        SubnetNotFound, RevisionNumberConstraintFailed, PolicyNotAuthorized
+        SubnetInUse: a port holds an address of it.
+    """
+    row = listing.one(tx, caller, RESOURCE, object_id, lock=True)
+    check_owner(caller, row.project_id, "delete_subnet")
+    check_revision(if_revision, row.revision_number)
+    holders = tx.connection.execute(
+        select(PORTS.c.id, PORTS.c.device_owner)
+        .join(ALLOCATIONS, ALLOCATIONS.c.port_id == PORTS.c.id)
+        .where(ALLOCATIONS.c.subnet_id == row.id, ALLOCATIONS.c.released_at.is_(None))
+        .distinct()
+    ).all()
+    makes_its_own = addressing.is_automatic(row.ipv6_ra_mode, row.ipv6_address_mode)
+    if any(not makes_its_own or port.device_owner in addressing.ROUTER_OWNERS for port in holders):
+        raise SubnetInUse(row.id)
+    tx.connection.execute(sql_delete(ALLOCATIONS).where(ALLOCATIONS.c.subnet_id == row.id))
+    _note_readdressed(tx, [port.id for port in holders], row.network_id)
+    tx.connection.execute(sql_delete(SUBNETS).where(SUBNETS.c.id == row.id))
+    tx.journal("subnet", row.id, row.network_id)
+    networks.bump(tx, row.network_id)
+
+
+def _check_overlap(tx: Transaction, network_id: str, cidr: Cidr) -> None:
+    for other in tx.connection.scalars(select(SUBNETS.c.cidr).where(SUBNETS.c.network_id == network_id)):
+        if is_overlapping(cidr, parse_cidr(other)):
+            raise InvalidInput(
+                f"Requested subnet with cidr: {cidr} for network: {network_id} overlaps with another subnet"
+            )
+
+
+def _record(
+    tx: Transaction,
+    network_id: str,
+    wanted: Mapping[str, Any],
+    *,
+    cidr: Cidr,
+    gateway_ip: str | None,
+    pools: Sequence[Pool],
+) -> Subnet:
+    return Subnet(
+        id=SubnetId(tx.new_id()),
+        project_id=wanted["project_id"],
+        network_id=NetworkId(network_id),
+        name=wanted["name"],
+        description=wanted["description"],
+        ip_version=cidr.version,
+        cidr=str(cidr),
+        gateway_ip=gateway_ip,
+        enable_dhcp=wanted["enable_dhcp"],
+        ipv6_ra_mode=wanted["ipv6_ra_mode"],
+        ipv6_address_mode=wanted["ipv6_address_mode"],
+        allocation_pools=_as_text(pools),
+        dns_nameservers=tuple(wanted["dns_nameservers"] or ()),
+        host_routes=_routes(wanted["host_routes"]),
+        created_at=tx.now,
+        updated_at=tx.now,
+        revision_number=0,
+    )
+
+
+def _insert(tx: Transaction, subnet: Subnet, cidr: Cidr, pools: tuple[Pool, ...]) -> None:
+    row = {
+        "id": subnet.id,
+        "project_id": subnet.project_id,
+        "network_id": subnet.network_id,
+        "ip_version": subnet.ip_version,
+        "cidr": subnet.cidr,
+        "ipv6_ra_mode": subnet.ipv6_ra_mode,
+        "ipv6_address_mode": subnet.ipv6_address_mode,
+        "open_blocks": 0,
+        "created_at": tx.timestamp,
+        "updated_at": tx.timestamp,
+        "revision_number": subnet.revision_number,
+    }
+    row |= {name: getattr(subnet, name) for name in _PLAIN_ATTRIBUTES}
+    row |= {name: json.dumps(getattr(subnet, name)) for name in _LISTS}
+    tx.connection.execute(insert(SUBNETS), row)
+    _insert_pools(tx, subnet.id, pools)
+    open_more(SubnetSpace(subnet_id=subnet.id, cidr=cidr, pools=pools, open_blocks=0), Allocations(tx))
+
+
+def _insert_pools(tx: Transaction, subnet_id: str, pools: Sequence[Pool]) -> None:
+    rows = [
+        {"subnet_id": subnet_id, "position": position, "first": first, "last": last}
+        for position, (first, last) in enumerate(_as_text(pools))
+    ]
+    if rows:
+        tx.connection.execute(insert(ALLOCATION_POOLS), rows)
+
+
+def _address_ports(tx: Transaction, subnet: Subnet, cidr: Cidr, pools: tuple[Pool, ...]) -> None:
+    """Give every port of the network the address it makes itself on the new subnet (RFC 4862)."""
+    on_network = tx.connection.execute(
+        select(PORTS.c.id, PORTS.c.mac_address).where(
+            PORTS.c.network_id == subnet.network_id, PORTS.c.device_owner.not_in(addressing.ROUTER_OWNERS)
+        )
+    ).all()
+    store = Allocations(tx)
+    for port in on_network:
+        address = eui64(cidr, port.mac_address)
+        claim = Claim(subnet_id=subnet.id, version=cidr.version, address=address, block=block_of(pools, address))
+        store.claim([claim], port.id)
+    _note_readdressed(tx, [port.id for port in on_network], subnet.network_id)
+
+
+def _note_readdressed(tx: Transaction, port_ids: Sequence[str], network_id: str) -> None:
+    for chunk in in_chunks(port_ids):
+        tx.connection.execute(
+            sql_update(PORTS)
+            .where(PORTS.c.id.in_(chunk))
+            .values(revision_number=PORTS.c.revision_number + 1, updated_at=tx.timestamp)
+        )
+    for port_id in port_ids:
+        tx.journal("port", port_id, network_id)
+
+
+def _changed_pools(old: Subnet, cidr: Cidr, changes: Mapping[str, Any]) -> tuple[Pool, ...]:
+    gateway = subnet_rules.checked_gateway(cidr, changes.get("gateway_ip", old.gateway_ip))
+    if changes.get("allocation_pools") is not None:
+        return subnet_rules.checked_pools(cidr, changes["allocation_pools"], gateway)
+    pools = subnet_rules.checked_pools(cidr, old.allocation_pools, None)
+    if "gateway_ip" in changes:
+        subnet_rules.check_new_gateway(gateway, pools)
+    return pools
+
+
+def _changed_values(old: Subnet, cidr: Cidr, changes: Mapping[str, Any]) -> dict[str, Any]:
+    values = {name: changes[name] for name in _PLAIN_ATTRIBUTES if name in changes}
+    if "gateway_ip" in values:
+        values["gateway_ip"] = _canonical(values["gateway_ip"])
+    if values.get("enable_dhcp") is True and not old.enable_dhcp:
+        subnet_rules.check_dhcp(cidr)
+    if values.get("enable_dhcp") is False and (old.ipv6_ra_mode or old.ipv6_address_mode):
+        raise InvalidInput("Cannot disable enable_dhcp with ipv6 attributes set")
+    subnet_rules.check_services(cidr.version, changes)
+    if "dns_nameservers" in changes:
+        values["dns_nameservers"] = tuple(changes["dns_nameservers"] or ())
+    if "host_routes" in changes:
+        values["host_routes"] = _routes(changes["host_routes"])
+    return values
+
+
+def _as_text(pools: Sequence[Pool]) -> tuple[tuple[str, str], ...]:
+    return tuple((text(pool.version, pool.first), text(pool.version, pool.last)) for pool in pools)
+
+
+def _routes(routes: Sequence[Sequence[str]] | None) -> tuple[tuple[str, str], ...]:
+    return tuple((destination, nexthop) for destination, nexthop in routes or ())
+
+
+def _canonical(address: str | None) -> str | None:
+    return None if address is None else text(*parse_address(address))

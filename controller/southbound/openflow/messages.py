@@ -1,0 +1,179 @@
+"""Which OpenFlow 1.4 messages does Weft send around its flows, groups and meters?
+
+All of them are templates made of os-ken's messages; the transaction id (`xid`) and the length are always variables.
+"""
+
+from collections.abc import Callable, Sequence
+from struct import Struct
+from typing import Any
+
+from controller.southbound.openflow.encode import FlowId, cookie_of
+from controller.southbound.openflow.osken import ofp, parser, protocol
+from controller.southbound.openflow.template import Template, compile_template
+from flows.cookie import MASK, OWNER_MARK
+
+HEADER_SIZE: int = ofp.OFP_HEADER_SIZE
+_LENGTH_BITS = 16
+_LENGTH_END = 4
+"""The length is octets 2 and 3 of a message, the transaction id 4 to 7 (OpenFlow 1.4 section 7.1)."""
+_MATCH_AT = 48
+"""Octets of a flow modification in front of its match (OpenFlow 1.4 section 7.3.4.1)."""
+_OWNER_COOKIE = OWNER_MARK << 56
+_BUNDLE_FLAGS = ofp.OFPBF_ATOMIC | ofp.OFPBF_ORDERED
+_METER_FLAGS = ofp.OFPMF_PKTPS | ofp.OFPMF_BURST
+MAX_MESSAGE = 0xFFFF
+"""Octets; the length field has 16 bits."""
+_HEADER = Struct("!BBHI")
+_PADDING = tuple(bytes(n) for n in range(8))
+
+
+class _Message:
+    """A message whose front is a template; what follows the front is appended."""
+
+    __slots__ = ("_template",)
+
+    def __init__(
+        self, build: Callable[[Any, Sequence[int]], Any], widths: Sequence[int], front: int | None = None
+    ) -> None:
+        datapath = protocol()
+
+        def serialised(values: Sequence[int]) -> bytes:
+            message = build(datapath, values[1:])
+            message.set_xid(values[0])
+            message.serialize()
+            return bytes(message.buf[:front])
+
+        whole = compile_template(serialised, (32, *widths))
+        zeros = bytearray(whole.pack([0] * (1 + len(widths))))
+        zeros[2:_LENGTH_END] = bytes(2)
+        length_slot = ((len(zeros) - _LENGTH_END) * 8, _LENGTH_BITS)
+        self._template = Template(bytes(zeros), [length_slot, *whole.slots])
+
+    def __call__(self, xid: int, *values: int, rest: bytes = b"") -> bytes:
+        return self._template.pack((self._template.size + len(rest), xid, *values)) + rest
+
+
+class Messages:
+    """Every message a switch's worker sends, as a function of its transaction id and its variables."""
+
+    def __init__(self) -> None:
+        self._add_flow = _Message(_flow_mod(ofp.OFPFC_ADD), (64, 8, 16), _MATCH_AT)
+        self._delete_flow = _Message(_flow_mod(ofp.OFPFC_DELETE_STRICT), (64, 8, 16), _MATCH_AT)
+        self._group = _Message(
+            lambda dp, v: parser.OFPGroupMod(dp, command=v[0], type_=ofp.OFPGT_ALL, group_id=v[1], buckets=[]), (16, 32)
+        )
+        self._meter = _Message(
+            lambda dp, v: parser.OFPMeterMod(dp, command=v[0], flags=_METER_FLAGS, meter_id=v[1], bands=[]), (16, 32)
+        )
+        self.barrier = _Message(lambda dp, _: parser.OFPBarrierRequest(dp), ())
+        self._bundle = _Message(
+            lambda dp, v: parser.OFPBundleCtrlMsg(dp, bundle_id=v[0], type_=v[1], flags=_BUNDLE_FLAGS, properties=[]),
+            (32, 16),
+        )
+        self._bundled = _Message(
+            lambda dp, v: parser.OFPBundleAddMsg(dp, v[0], _BUNDLE_FLAGS, parser.OFPBarrierRequest(dp), []),
+            (32,),
+            ofp.OFP_BUNDLE_ADD_MSG_SIZE - HEADER_SIZE,
+        )
+        self.echo_request = _Message(lambda dp, _: parser.OFPEchoRequest(dp), ())
+        self.echo_reply = _Message(lambda dp, _: parser.OFPEchoReply(dp, data=b""), ())
+        self.dump_flows = _Message(
+            lambda dp, _: parser.OFPFlowStatsRequest(
+                dp, 0, ofp.OFPTT_ALL, ofp.OFPP_ANY, ofp.OFPG_ANY, 0, 0, parser.OFPMatch()
+            ),
+            (),
+        )
+        self.dump_groups = _Message(lambda dp, _: parser.OFPGroupDescStatsRequest(dp, 0), ())
+        self.dump_meters = _Message(lambda dp, _: parser.OFPMeterConfigStatsRequest(dp, 0, ofp.OFPM_ALL), ())
+        self.describe = _Message(lambda dp, _: parser.OFPDescStatsRequest(dp, 0), ())
+        self.meter_features = _Message(lambda dp, _: parser.OFPMeterFeaturesStatsRequest(dp, 0), ())
+        self.group_features = _Message(lambda dp, _: parser.OFPGroupFeaturesStatsRequest(dp, 0), ())
+        self._packet_out = _Message(_packet_out, (32,))
+
+    def add_flow(self, xid: int, flow: FlowId, entry: bytes) -> bytes:
+        """Add a flow or replace the one with the same id, keeping its counters (OpenFlow 1.4 section 6.4)."""
+        table, priority, match = flow
+        rest = match + _PADDING[-len(match) % 8] + entry[8:]
+        return self._add_flow(xid, cookie_of(entry), table, priority, rest=rest)
+
+    def delete_flow(self, xid: int, flow: FlowId) -> bytes:
+        """Delete one flow, and only if its cookie says that it is ours."""
+        table, priority, match = flow
+        return self._delete_flow(xid, _OWNER_COOKIE, table, priority, rest=match + _PADDING[-len(match) % 8])
+
+    def add_group(self, xid: int, group_id: int, buckets: bytes) -> bytes:
+        """Add a group of type ``all``."""
+        return self._group(xid, ofp.OFPGC_ADD, group_id, rest=buckets)
+
+    def modify_group(self, xid: int, group_id: int, buckets: bytes) -> bytes:
+        """Replace a group's buckets; the flows that use it stay."""
+        return self._group(xid, ofp.OFPGC_MODIFY, group_id, rest=buckets)
+
+    def delete_group(self, xid: int, group_id: int) -> bytes:
+        """Delete a group, and with it every flow that uses it (OpenFlow 1.4 section 6.5)."""
+        return self._group(xid, ofp.OFPGC_DELETE, group_id)
+
+    def add_meter(self, xid: int, meter_id: int, band: bytes) -> bytes:
+        """Add a meter."""
+        return self._meter(xid, ofp.OFPMC_ADD, meter_id, rest=band)
+
+    def modify_meter(self, xid: int, meter_id: int, band: bytes) -> bytes:
+        """Replace a meter's band; the flows that use it stay."""
+        return self._meter(xid, ofp.OFPMC_MODIFY, meter_id, rest=band)
+
+    def delete_meter(self, xid: int, meter_id: int) -> bytes:
+        """Delete a meter, and with it every flow that uses it (OpenFlow 1.4 section 6.5)."""
+        return self._meter(xid, ofp.OFPMC_DELETE, meter_id)
+
+    def open_bundle(self, xid: int, bundle: int) -> bytes:
+        """Open an atomic, ordered bundle (OpenFlow 1.4 section 6.8)."""
+        return self._bundle(xid, bundle, ofp.OFPBCT_OPEN_REQUEST)
+
+    def commit_bundle(self, xid: int, bundle: int) -> bytes:
+        """Commit a bundle: all that it holds takes effect at once, or nothing."""
+        return self._bundle(xid, bundle, ofp.OFPBCT_COMMIT_REQUEST)
+
+    def bundled(self, xid: int, bundle: int, message: bytes) -> bytes:
+        """Put a message into a bundle; `message` must bear the same transaction id (OpenFlow 1.4 section 7.3.9.6)."""
+        return self._bundled(xid, bundle, rest=message)
+
+    def packet_out(self, ofport: int, frame: bytes) -> bytes:
+        """Send a frame out of a port; an error bears the transaction id 0, which nobody waits for."""
+        return self._packet_out(0, ofport, rest=frame)
+
+
+def _flow_mod(command: int) -> Callable[[Any, Sequence[int]], Any]:
+    cookie_mask = MASK if command == ofp.OFPFC_DELETE_STRICT else 0
+
+    def build(datapath: Any, values: Sequence[int]) -> Any:
+        return parser.OFPFlowMod(
+            datapath,
+            cookie=values[0],
+            cookie_mask=cookie_mask,
+            table_id=values[1],
+            command=command,
+            priority=values[2],
+            buffer_id=ofp.OFP_NO_BUFFER,
+            out_port=ofp.OFPP_ANY,
+            out_group=ofp.OFPG_ANY,
+            match=parser.OFPMatch(),
+            instructions=[],
+        )
+
+    return build
+
+
+def _packet_out(datapath: Any, values: Sequence[int]) -> Any:
+    return parser.OFPPacketOut(
+        datapath,
+        buffer_id=ofp.OFP_NO_BUFFER,
+        in_port=ofp.OFPP_CONTROLLER,
+        actions=[parser.OFPActionOutput(values[0], 0)],
+        data=b"",
+    )
+
+
+def header(message: bytes) -> tuple[int, int, int, int]:
+    """Return version, type, length and transaction id of a message."""
+    version, kind, length, xid = _HEADER.unpack_from(message)
+    return version, kind, length, xid

@@ -1,0 +1,58 @@
+"""Which parts of os-ken does Weft use, and how are they set up inside another program?
+
+The one module that imports os-ken, so that the choice of hub is made before and the untyped names enter in one place.
+"""
+
+import os
+from typing import Any
+
+os.environ["OSKEN_HUB_TYPE"] = "native"
+
+from os_ken.base import app_manager
+from os_ken.controller.controller import Datapath
+from os_ken.controller.handler import DEAD_DISPATCHER, MAIN_DISPATCHER
+from os_ken.controller.ofp_event import NAME as EVENT_BRICK
+from os_ken.controller.ofp_event import ofp_msg_to_ev
+from os_ken.controller.ofp_handler import OFPHandler
+from os_ken.ofproto import ofproto_parser, ofproto_protocol
+from os_ken.ofproto import ofproto_v1_4 as ofp
+from os_ken.ofproto import ofproto_v1_4_parser as parser
+
+__all__ = [
+    "DEAD_DISPATCHER",
+    "MAIN_DISPATCHER",
+    "Datapath",
+    "ensure_handshake",
+    "error_name",
+    "ofp",
+    "ofp_msg_to_ev",
+    "ofproto_parser",
+    "parser",
+    "protocol",
+]
+
+
+class Handshake(OFPHandler):  # type: ignore[misc]
+    """os-ken's negotiation (hello, features, port description), for OpenFlow 1.4 alone."""
+
+    OFP_VERSIONS = (ofp.OFP_VERSION,)
+
+
+def ensure_handshake() -> None:
+    """Make os-ken's negotiation available to connections.
+
+    Its handlers are called in the connections' own threads, so the application is registered and never started: it has
+    no thread and nothing to stop. os-ken allows one application manager a process; a second service shares it.
+    """
+    if app_manager.lookup_service_brick(EVENT_BRICK) is None:
+        app_manager.AppManager.get_instance().instantiate(Handshake)
+
+
+def protocol() -> Any:
+    """Return a stand-in for a datapath, enough for os-ken to build, serialise and parse messages of OpenFlow 1.4."""
+    return ofproto_protocol.ProtocolDesc(ofp.OFP_VERSION)
+
+
+def error_name(type_: int, code: int) -> str:
+    """Return an OpenFlow error as the specification spells it (OpenFlow 1.4 section 7.5.4)."""
+    return f"{ofp.ofp_error_type_to_str(type_)} {ofp.ofp_error_code_to_str(type_, code)}"

@@ -1,0 +1,154 @@
+"""In which order, and in which bundles, is a switch told of a change?
+
+The order in which a switch must be told is OpenFlow's: meters, groups, flows, then the groups and meters that are
+gone, because deleting a group or a meter deletes every flow that uses it (OpenFlow 1.4 section 6.5). Meter
+modifications cannot be bundled.
+
+A small change is one atomic bundle: what it closes and what it opens happen together. A large one cannot be, for one
+huge bundle stalls forwarding; then what closes goes first. A resync is the other way round: nothing may be missing in
+between.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+from controller.southbound.openflow.encode import FlowId
+from controller.southbound.openflow.messages import Messages
+from controller.southbound.openflow.mirror import Change
+
+BUNDLE_SIZE = 500
+"""Messages; with this size a resync of 100,000 flows held up packets for some 20 ms at worst, in one bundle for 340
+ms."""
+
+
+class Verb(Enum):
+    """What a message does."""
+
+    SET_FLOW = "set flow"
+    DELETE_FLOW = "delete flow"
+    ADD_GROUP = "add group"
+    MODIFY_GROUP = "modify group"
+    DELETE_GROUP = "delete group"
+    ADD_METER = "add meter"
+    MODIFY_METER = "modify meter"
+    DELETE_METER = "delete meter"
+
+
+class FlowMod(NamedTuple):
+    """A flow to be set or deleted; `entry` is empty when deleted."""
+
+    verb: Verb
+    id: FlowId
+    entry: bytes = b""
+
+    def message(self, messages: Messages, xid: int) -> bytes:
+        """Return the message with a transaction id."""
+        if self.verb is Verb.SET_FLOW:
+            return messages.add_flow(xid, self.id, self.entry)
+        return messages.delete_flow(xid, self.id)
+
+
+class PartMod(NamedTuple):
+    """A group or a meter to be added, modified or deleted."""
+
+    verb: Verb
+    id: int
+    body: bytes = b""
+
+    def message(self, messages: Messages, xid: int) -> bytes:
+        """Return the message with a transaction id."""
+        match self.verb:
+            case Verb.ADD_GROUP:
+                return messages.add_group(xid, self.id, self.body)
+            case Verb.MODIFY_GROUP:
+                return messages.modify_group(xid, self.id, self.body)
+            case Verb.DELETE_GROUP:
+                return messages.delete_group(xid, self.id)
+            case Verb.ADD_METER:
+                return messages.add_meter(xid, self.id, self.body)
+            case Verb.MODIFY_METER:
+                return messages.modify_meter(xid, self.id, self.body)
+            case _:
+                return messages.delete_meter(xid, self.id)
+
+
+Mod = FlowMod | PartMod
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """Messages that go together; a step begins when the one before is confirmed."""
+
+    mods: tuple[Mod, ...]
+    bundled: bool
+
+
+def resync_steps(change: Change, size: int = BUNDLE_SIZE) -> tuple[Step, ...]:
+    """Return the steps of a resync: everything is set before anything is deleted."""
+    sets = [*_groups_set(change), *_flows_set(change)]
+    deletes = list(_flows_deleted(change))
+    return (
+        *_plain(_meters_set(change)),
+        *_bundles(sets, size),
+        *_bundles(deletes, size),
+        *_bundles(list(_groups_deleted(change)), size),
+        *_plain(_meters_deleted(change)),
+    )
+
+
+def change_steps(change: Change, size: int = BUNDLE_SIZE) -> tuple[Step, ...]:
+    """Return the steps of an incremental change: one atomic bundle, or, when it is large, what closes first."""
+    deletes = list(_flows_deleted(change))
+    sets = [*_groups_set(change), *_flows_set(change)]
+    if len(deletes) + len(sets) <= size:
+        # Within the bundle, groups come first and deletes before sets: a deleted flow may be the reason a new one fits.
+        groups = len(sets) - sum(1 for entry in change.flows.values() if entry is not None)
+        bundles = _bundles([*sets[:groups], *deletes, *sets[groups:]], size)
+    else:
+        bundles = [*_bundles(deletes, size), *_bundles(sets, size)]
+    return (
+        *_plain(_meters_set(change)),
+        *bundles,
+        *_bundles(list(_groups_deleted(change)), size),
+        *_plain(_meters_deleted(change)),
+    )
+
+
+def _plain(mods: Iterable[Mod]) -> list[Step]:
+    together = tuple(mods)
+    return [Step(mods=together, bundled=False)] if together else []
+
+
+def _bundles(mods: list[Mod], size: int) -> list[Step]:
+    return [Step(mods=tuple(mods[at : at + size]), bundled=True) for at in range(0, len(mods), size)]
+
+
+def _meters_set(change: Change) -> Iterator[Mod]:
+    for meter_id, band in sorted(change.meters.items()):
+        if band is not None:
+            yield PartMod(Verb.MODIFY_METER if meter_id in change.had_meters else Verb.ADD_METER, meter_id, band)
+
+
+def _meters_deleted(change: Change) -> Iterator[Mod]:
+    return (PartMod(Verb.DELETE_METER, i) for i, band in sorted(change.meters.items()) if band is None)
+
+
+def _groups_set(change: Change) -> Iterator[Mod]:
+    # A group's chunks have greater ids than the group that refers to them (flows.delta.ordered_groups): chunks first.
+    for group_id, buckets in sorted(change.groups.items(), reverse=True):
+        if buckets is not None:
+            yield PartMod(Verb.MODIFY_GROUP if group_id in change.had_groups else Verb.ADD_GROUP, group_id, buckets)
+
+
+def _groups_deleted(change: Change) -> Iterator[Mod]:
+    return (PartMod(Verb.DELETE_GROUP, i) for i, buckets in sorted(change.groups.items()) if buckets is None)
+
+
+def _flows_set(change: Change) -> Iterator[Mod]:
+    return (FlowMod(Verb.SET_FLOW, i, entry) for i, entry in change.flows.items() if entry is not None)
+
+
+def _flows_deleted(change: Change) -> Iterator[Mod]:
+    return (FlowMod(Verb.DELETE_FLOW, i) for i, entry in change.flows.items() if entry is None)

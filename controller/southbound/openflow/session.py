@@ -1,0 +1,174 @@
+"""How is a connected switch read and told, so that every message is known to be in or refused?
+
+A commit succeeds without the messages that were refused when they were put into the bundle, and fails as a whole when
+one of them fails while it is executed. So before each commit a barrier, a look for errors; after a failed one, once
+more without the message at fault.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from controller.southbound.openflow import decode, dump, features
+from controller.southbound.openflow.connection import Connection
+from controller.southbound.openflow.encode import cookie_of
+from controller.southbound.openflow.errors import RequestRefusedError
+from controller.southbound.openflow.events import Refusal
+from controller.southbound.openflow.messages import Messages
+from controller.southbound.openflow.mirror import Holdings
+from controller.southbound.openflow.plan import FlowMod, Mod, Step
+from controller.southbound.openflow.replies import Waiting, Watch
+
+PIPELINED = 2
+"""Bundles that are on their way together: the switch works on one while the next is made."""
+COMMIT_TRIES = 3
+"""Failed commits of one bundle after which its messages go without one, each on its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Staged:
+    """A bundle that is filled and not committed."""
+
+    bundle: int
+    mods: tuple[Mod, ...]
+    watch: Watch
+    opened: Waiting
+    filled: Waiting
+    tries: int
+
+
+class Session:
+    """What a worker says to a switch over one connection; used by one thread."""
+
+    def __init__(self, connection: Connection, messages: Messages, deadline_s: float) -> None:
+        self.connection = connection
+        self._messages, self._deadline_s = messages, deadline_s
+        self._replies = connection.replies
+        self._bundle = 0
+        self.sent = 0
+        """Flow, group and meter modifications sent."""
+
+    # reading ----------------------------------------------------------------------------------------------------------
+
+    def describe(self) -> Mapping[str, object]:
+        """Return what the switch is and can do; see `features.read`. Raises UnavailableError."""
+        messages = self._messages
+        return features.read(
+            self.connection.n_tables,
+            self._optional(messages.describe, "description"),
+            self._optional(messages.meter_features, "meter features request"),
+            self._optional(messages.group_features, "group features request"),
+        )
+
+    def read(self) -> Holdings:
+        """Return everything the switch holds.
+
+        Raises:
+            UnavailableError: The switch did not answer.
+            FramingError: Its answer makes no sense.
+        """
+        flows = self._ask(self._messages.dump_flows)
+        groups = self._ask(self._messages.dump_groups)
+        return Holdings(
+            flows=dump.flow_entries(self._wait(flows, "flow dump")),
+            groups=dump.group_bodies(self._wait(groups, "group dump")),
+            meters=dump.meter_bodies(self._optional(self._messages.dump_meters, "meter dump")),
+        )
+
+    def _ask(self, build: Callable[[int], bytes]) -> Waiting:
+        waiting = self._replies.expect()
+        self.connection.write(build(waiting.xid))
+        return waiting
+
+    def _wait(self, waiting: Waiting, what: str) -> list[bytes]:
+        return self._replies.wait(waiting, what, self._deadline_s)
+
+    def _optional(self, build: Callable[[int], bytes], what: str) -> list[bytes]:
+        """Ask for what a switch may not have; nothing when it says so."""
+        try:
+            return self._wait(self._ask(build), what)
+        except RequestRefusedError:
+            return []
+
+    # telling ----------------------------------------------------------------------------------------------------------
+
+    def push(self, steps: Sequence[Step]) -> list[Refusal]:
+        """Send the steps and wait until all of them are confirmed.
+
+        Returns:
+            What the switch refused; everything else is in.
+
+        Raises:
+            UnavailableError: The switch did not answer; what is in must be read.
+        """
+        refusals: list[Refusal] = []
+        staged: deque[_Staged] = deque()
+        for step in steps:
+            if step.bundled:
+                staged.append(self._stage(step.mods))
+            while len(staged) >= (PIPELINED if step.bundled else 1):
+                refusals += self._finish(staged.popleft())
+            if not step.bundled:
+                refusals += self._send_plain(step.mods)
+        while staged:
+            refusals += self._finish(staged.popleft())
+        return refusals
+
+    def _stage(self, mods: tuple[Mod, ...], tries: int = 0) -> _Staged:
+        """Open a bundle and fill it."""
+        messages = self._messages
+        self._bundle += 1
+        opened, watch, filled = self._replies.expect(), self._replies.watch(len(mods)), self._replies.expect()
+        parts = [messages.open_bundle(opened.xid, self._bundle)]
+        for xid, mod in enumerate(mods, start=watch.first):
+            parts.append(messages.bundled(xid, self._bundle, mod.message(messages, xid)))
+        parts.append(messages.barrier(filled.xid))
+        self.connection.write(b"".join(parts))
+        self.sent += len(mods)
+        return _Staged(self._bundle, mods, watch, opened, filled, tries)
+
+    def _finish(self, staged: _Staged) -> list[Refusal]:
+        """Commit a bundle without what was refused; when that fails, try again without what failed."""
+        try:
+            self._wait(staged.opened, "bundle to be opened")
+            self._wait(staged.filled, "barrier")
+            refused_early = dict(staged.watch.errors)
+            committed = self._commit(staged)
+        finally:
+            self._replies.unwatch(staged.watch)
+        refusals = [_refusal(staged.mods[xid - staged.watch.first], e) for xid, e in staged.watch.errors.items()]
+        if committed:
+            return refusals
+        rest = tuple(m for xid, m in enumerate(staged.mods, staged.watch.first) if xid not in staged.watch.errors)
+        if not rest:
+            return refusals
+        if staged.tries + 1 >= COMMIT_TRIES or len(staged.watch.errors) == len(refused_early):
+            return refusals + self._send_plain(rest)
+        return refusals + self._finish(self._stage(rest, staged.tries + 1))
+
+    def _commit(self, staged: _Staged) -> bool:
+        """Commit; whether that succeeded. A failed commit changes nothing (OpenFlow 1.4 section 6.8)."""
+        try:
+            self._wait(self._ask(lambda xid: self._messages.commit_bundle(xid, staged.bundle)), "bundle commit")
+        except RequestRefusedError:
+            return False
+        return True
+
+    def _send_plain(self, mods: tuple[Mod, ...]) -> list[Refusal]:
+        """Send messages without a bundle, each on its own, and a barrier behind them."""
+        watch, barrier = self._replies.watch(len(mods)), self._replies.expect()
+        try:
+            parts = [mod.message(self._messages, xid) for xid, mod in enumerate(mods, start=watch.first)]
+            self.connection.write(b"".join([*parts, self._messages.barrier(barrier.xid)]))
+            self.sent += len(mods)
+            self._wait(barrier, "barrier")
+        finally:
+            self._replies.unwatch(watch)
+        return [_refusal(mods[xid - watch.first], error) for xid, error in watch.errors.items()]
+
+
+def _refusal(mod: Mod, error: str) -> Refusal:
+    if isinstance(mod, FlowMod):
+        text = decode.flow_text(mod.id, mod.entry[8:]) if mod.entry else decode.flow_text(mod.id, b"")
+        return Refusal(f"{mod.verb.value} {text}", cookie_of(mod.entry) if mod.entry else None, error)
+    return Refusal(f"{mod.verb.value} {mod.id}", None, error)

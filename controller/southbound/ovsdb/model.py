@@ -1,0 +1,126 @@
+"""What does Weft see on a host's Open vSwitch, and what does it want there? Pure values.
+
+Column names and meanings are those of ovs-vswitchd.conf.db(5). Nothing here knows JSON, sockets or threads.
+"""
+
+from dataclasses import dataclass
+
+DEFAULT_BRIDGE = "br-int"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterfaceRow:
+    """One Interface of the integration bridge, with what matters of its Port."""
+
+    uuid: str
+    name: str
+    bridge: str
+    port_name: str
+    type: str
+    """Empty for an ordinary device ("system"), else ``internal``, ``vxlan``, ``patch``, ..."""
+    ofport: int | None
+    """OpenFlow port number; None while OVS has not decided, -1 when it could not open the device."""
+    ofport_request: int | None
+    iface_id: str | None
+    iface_status: str | None
+    attached_mac: str | None
+    link_state: str | None
+    """``up``, ``down`` or None when there is no device to ask."""
+    error: str | None
+    mtu: int | None
+    options: tuple[tuple[str, str], ...]
+    """Sorted by key."""
+    prewired: bool
+    """The row carries Weft's own mark: Weft made it before the device."""
+    tag: int | None
+    """The Port's access VLAN; 4095 is what os-vif leaves on a port it isolates."""
+    device_gone: bool = False
+    """The device went after OVS opened it; OVS keeps ``ofport`` (seen on 3.1, netdev)."""
+
+    @property
+    def live(self) -> bool:
+        """The port has an OpenFlow number and its device is there."""
+        return self.ofport is not None and self.ofport >= 1 and not self.device_gone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeRow:
+    """The integration bridge as it is."""
+
+    name: str
+    datapath_id: int | None
+    """64 bits; None until ovs-vswitchd has opened the bridge."""
+    datapath_type: str
+    fail_mode: str | None
+    protocols: tuple[str, ...]
+    controllers: tuple[str, ...]
+    """Targets, sorted."""
+    marked: bool = False
+    """Weft has configured this bridge."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostView:
+    """Everything Weft knows of one host's database at one instant.
+
+    While ``synced`` is False the rows are the last ones known (none before the first sync): they may be shown, but
+    nothing may be concluded from a row that is missing.
+    """
+
+    connected: bool = False
+    synced: bool = False
+    interfaces: tuple[InterfaceRow, ...] = ()
+    """Those of the integration bridge, sorted by name."""
+    bridge: BridgeRow | None = None
+    ovs_version: str | None = None
+    datapath_types: tuple[str, ...] = ()
+    local_address: str | None = None
+    """Our own end of the (last) connection: the address this host can reach us at. 127.0.0.1 for a unix socket."""
+    error: str | None = None
+    """Why the host is not connected, one sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunnelPort:
+    """A tunnel port wanted on the bridge."""
+
+    name: str
+    """At most 15 characters (Linux IFNAMSIZ less one), as every interface name."""
+    type: str
+    ofport_request: int
+    options: tuple[tuple[str, str], ...]
+    """For example ``(("key", "flow"), ("remote_ip", "flow"))``; the order does not matter."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeConfig:
+    """The integration bridge as it should be."""
+
+    name: str = DEFAULT_BRIDGE
+    datapath_type: str
+    """``system`` or ``netdev``."""
+    datapath_id: int
+    """64 bits, not 0."""
+    controller_target: str
+    """``tcp:IP:PORT`` of Weft's OpenFlow listener, as this host reaches it."""
+    tunnels: tuple[TunnelPort, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrewiredPort:
+    """A port whose row is written before its device exists."""
+
+    name: str
+    """The device Nova and Neutron would use: ``tap`` and the first 11 characters of the port id."""
+    iface_id: str
+    mac: str
+    ofport: int
+    """32768..65279: OVS assigns numbers below by itself (ovs-vswitchd.conf.db(5) Interface:ofport_request)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostDesired:
+    """All that Weft wants in one host's database."""
+
+    bridge: BridgeConfig
+    prewired: frozenset[PrewiredPort] = frozenset()

@@ -1,0 +1,1 @@
+"""Where does intent live? The relational store: schema, migrations, transactions and loaders."""

@@ -1,0 +1,185 @@
+"""Which addresses are held, and which blocks have room? The store behind ``ipam.allocator``.
+
+A held address is a live row; the partial unique index over live rows decides who gets it. A row given back keeps its
+time in ``released_at`` for a day, so that "who had this address?" can be answered, and is then removed by later
+releases, a few at a time.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from sqlalchemy import bindparam, delete, func, insert, select, update
+
+from controller.store.dialects import insert_or_ignore
+from controller.store.schema import ADDRESS_BLOCKS, ALLOCATIONS, HAS_ROOM, LIVE, SUBNETS
+from controller.store.transaction import Transaction
+from ipam.addresses import parse_address, text
+from ipam.allocator import Claim, SubnetSpace, open_more
+from ipam.blocks import block_of
+from ipam.driver import Assigned
+
+RELEASED_KEPT_S = 86_400
+"""As long as a DHCP lease, the longest a guest may go on using an address it lost."""
+PRUNED_AT_ONCE = 100
+
+_IS_LIVE = ALLOCATIONS.c.released_at.is_(None)
+_TAKEN = select(ALLOCATIONS.c.subnet_id, ALLOCATIONS.c.address).where(
+    ALLOCATIONS.c.subnet_id.in_(bindparam("subnet_ids", expanding=True)),
+    ALLOCATIONS.c.address.in_(bindparam("addresses", expanding=True)),
+    _IS_LIVE,
+)
+_CLAIM = insert_or_ignore(
+    ALLOCATIONS,
+    conflict=(ALLOCATIONS.c.subnet_id, ALLOCATIONS.c.address),
+    where=LIVE,
+    returning=(ALLOCATIONS.c.subnet_id, ALLOCATIONS.c.address),
+)
+_RELEASE = (
+    update(ALLOCATIONS)
+    .where(ALLOCATIONS.c.subnet_id == bindparam("of_subnet"), ALLOCATIONS.c.address == bindparam("held"), _IS_LIVE)
+    .values(released_at=bindparam("at"))
+    .returning(ALLOCATIONS.c.subnet_id, ALLOCATIONS.c.block)
+)
+_RELEASE_ALL_OF_PORT = (
+    update(ALLOCATIONS)
+    .where(ALLOCATIONS.c.port_id == bindparam("owner"), _IS_LIVE)
+    .values(released_at=bindparam("at"))
+    .returning(ALLOCATIONS.c.subnet_id, ALLOCATIONS.c.block)
+)
+_PRUNE = delete(ALLOCATIONS).where(
+    ALLOCATIONS.c.id.in_(
+        select(ALLOCATIONS.c.id)
+        .where(ALLOCATIONS.c.subnet_id == bindparam("of_subnet"), ALLOCATIONS.c.released_at < bindparam("before"))
+        .limit(PRUNED_AT_ONCE)
+    )
+)
+_COUNT = (
+    update(ADDRESS_BLOCKS)
+    .where(ADDRESS_BLOCKS.c.subnet_id == bindparam("of_subnet"), ADDRESS_BLOCKS.c.number == bindparam("block"))
+    .values(free=ADDRESS_BLOCKS.c.free + bindparam("change"))
+)
+_WITH_ROOM = (
+    select(ADDRESS_BLOCKS.c.number)
+    .where(ADDRESS_BLOCKS.c.subnet_id == bindparam("of_subnet"), HAS_ROOM)
+    .order_by(ADDRESS_BLOCKS.c.number)
+    .limit(bindparam("at_most"))
+)
+_IN_BLOCK = select(ALLOCATIONS.c.address).where(
+    ALLOCATIONS.c.subnet_id == bindparam("of_subnet"), ALLOCATIONS.c.block == bindparam("number"), _IS_LIVE
+)
+
+
+class Allocations:
+    """The allocation table as one transaction sees it; implements ``ipam.allocator.AllocationStore``."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+        self._connection = tx.connection
+
+    def taken(self, candidates: Collection[tuple[str, int, int]]) -> set[tuple[str, int]]:
+        """Return which of the (subnet id, version, address) candidates are held."""
+        wanted = {(subnet_id, text(version, address)): address for subnet_id, version, address in candidates}
+        rows = self._connection.execute(
+            _TAKEN,
+            {
+                "subnet_ids": list({subnet_id for subnet_id, _ in wanted}),
+                "addresses": list({address for _, address in wanted}),
+            },
+        )
+        found = ((subnet_id, wanted.get((subnet_id, address))) for subnet_id, address in rows)
+        return {(subnet_id, address) for subnet_id, address in found if address is not None}
+
+    def blocks_with_room(self, subnet_id: str, at_most: int) -> list[int]:
+        """Return the numbers of some open blocks that have a free address."""
+        return list(self._connection.scalars(_WITH_ROOM, {"of_subnet": subnet_id, "at_most": at_most}))
+
+    def taken_in_block(self, subnet_id: str, block: int) -> set[int]:
+        """Return the addresses held in one block."""
+        rows = self._connection.scalars(_IN_BLOCK, {"of_subnet": subnet_id, "number": block})
+        return {parse_address(address)[1] for address in rows}
+
+    def open_blocks(self, subnet_id: str, sizes: Mapping[int, int]) -> None:
+        """Start to count the free addresses of blocks that follow the open ones."""
+        if not sizes:
+            return
+        first, last = min(sizes), max(sizes)
+        opened = self._connection.execute(
+            update(SUBNETS)
+            .where(SUBNETS.c.id == subnet_id, SUBNETS.c.open_blocks == first)
+            .values(open_blocks=last + 1)
+        )
+        if opened.rowcount == 0:
+            return  # another transaction has just opened them
+        held = self._connection.execute(
+            select(ALLOCATIONS.c.block, func.count())
+            .where(ALLOCATIONS.c.subnet_id == subnet_id, ALLOCATIONS.c.block.between(first, last), _IS_LIVE)
+            .group_by(ALLOCATIONS.c.block)
+        )
+        used = {block: count for block, count in held}  # noqa: C416  (a row is no pair to dict()'s types)
+        rows = [
+            {"subnet_id": subnet_id, "number": number, "free": size - used.get(number, 0)}
+            for number, size in sizes.items()
+        ]
+        self._connection.execute(insert(ADDRESS_BLOCKS), rows)
+
+    def claim(self, claims: Sequence[Claim], owner: str) -> Collection[tuple[str, int]]:
+        """Store the claims and return those that were free."""
+        wanted = {(claim.subnet_id, text(claim.version, claim.address)): claim for claim in claims}
+        rows = [
+            {"subnet_id": subnet_id, "address": address, "block": claim.block, "port_id": owner}
+            for (subnet_id, address), claim in wanted.items()
+        ]
+        statement = self._tx.variant(_CLAIM)
+        result = self._connection.execute(statement, rows if len(rows) > 1 else rows[0])
+        stored = [wanted[subnet_id, address] for subnet_id, address in result]
+        self._count(((claim.subnet_id, claim.block) for claim in stored), sign=-1)
+        return {(claim.subnet_id, claim.address) for claim in stored}
+
+    def release(self, addresses: Sequence[Assigned]) -> None:
+        """Mark addresses as free again."""
+        freed: list[tuple[str, int | None]] = []
+        for one in addresses:
+            rows = self._connection.execute(
+                _RELEASE,
+                {"of_subnet": one.subnet_id, "held": text(one.version, one.address), "at": self._tx.timestamp},
+            )
+            freed += [(subnet_id, block) for subnet_id, block in rows]
+        self._freed(freed)
+
+    def release_all(self, port_id: str) -> None:
+        """Mark every address of a port as free again."""
+        rows = self._connection.execute(_RELEASE_ALL_OF_PORT, {"owner": port_id, "at": self._tx.timestamp})
+        self._freed([(subnet_id, block) for subnet_id, block in rows])
+
+    def recount(self, space: SubnetSpace) -> None:
+        """Number the blocks of a subnet anew after its pools changed; costs as much as the subnet has addresses."""
+        subnet_id = space.subnet_id
+        held = self._connection.execute(
+            select(ALLOCATIONS.c.id, ALLOCATIONS.c.address).where(ALLOCATIONS.c.subnet_id == subnet_id, _IS_LIVE)
+        )
+        moved = [
+            {"row": row_id, "number": block_of(space.pools, parse_address(address)[1])} for row_id, address in held
+        ]
+        if moved:
+            statement = update(ALLOCATIONS).where(ALLOCATIONS.c.id == bindparam("row"))
+            self._connection.execute(statement.values(block=bindparam("number")), moved)
+        self._connection.execute(delete(ADDRESS_BLOCKS).where(ADDRESS_BLOCKS.c.subnet_id == subnet_id))
+        self._connection.execute(update(SUBNETS).where(SUBNETS.c.id == subnet_id).values(open_blocks=0))
+        closed = SubnetSpace(subnet_id=subnet_id, cidr=space.cidr, pools=space.pools, open_blocks=0)
+        open_more(closed, self)
+
+    def _freed(self, freed: Sequence[tuple[str, int | None]]) -> None:
+        self._count(freed, sign=1)
+        for subnet_id in {subnet_id for subnet_id, _ in freed}:
+            oldest = self._tx.timestamp - RELEASED_KEPT_S
+            self._connection.execute(_PRUNE, {"of_subnet": subnet_id, "before": oldest})
+
+    def _count(self, blocks: Iterable[tuple[str, int | None]], *, sign: int) -> None:
+        """Add to or take from the blocks' free addresses; blocks not open yet are counted when they open."""
+        changes = Counter((subnet_id, block) for subnet_id, block in blocks if block is not None)
+        if changes:
+            rows = [
+                {"of_subnet": subnet_id, "block": block, "change": sign * count}
+                for (subnet_id, block), count in sorted(changes.items())
+            ]
+            self._connection.execute(_COUNT, rows)

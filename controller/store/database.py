@@ -1,0 +1,209 @@
+"""How is the database opened, migrated, read and written?
+
+One ``Database`` a process. SQLite is the default: write-ahead log, every commit on the disk, writers take the lock when
+they begin and queue in the process instead of polling for it. PostgreSQL runs the same code.
+"""
+
+import random
+import sqlite3
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from controller.errors import ConfigurationError, DatabaseError
+from controller.store.dialects import insert_or_ignore
+from controller.store.schema import META
+from controller.store.transaction import JOURNAL_LOCK, Settings, Transaction
+
+__all__ = ["Database", "Settings", "Transaction"]
+
+BUSY_TIMEOUT_MS = 60_000
+"""How long a writer waits for another process's write (sqlite.org, pragma busy_timeout)."""
+PAGE_CACHE_KIB = 32_768
+POOLED_CONNECTIONS = 16
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+_INSERT_META = insert_or_ignore(META)
+
+
+class Database:
+    """The intent store of one process; safe to use from any thread."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        rng: random.Random | None = None,
+        new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+        settings: Settings | None = None,
+    ) -> None:
+        """Prepare to open ``url``; nothing is opened yet.
+
+        Raises:
+            ConfigurationError: the URL names no database Weft can use.
+        """
+        self._now = now
+        self._rng = rng or random.SystemRandom()
+        self._new_id = new_id
+        self._settings = settings or Settings()
+        self._listeners: list[Callable[[], None]] = []
+        self._engine = _engine(url)
+        self._is_sqlite = self._engine.dialect.name == "sqlite"
+        self._queue: AbstractContextManager[object] = threading.Lock() if self._is_sqlite else nullcontext()
+
+    def migrate(self) -> None:
+        """Bring the database to the newest schema: create, upgrade or leave it. Safe in two processes at once.
+
+        Raises:
+            ConfigurationError: a newer Weft has written it.
+            DatabaseError: it cannot be opened or changed.
+        """
+        if self._is_sqlite:
+            self._use_write_ahead_log()
+        with self.write() as tx:
+            if not self._is_sqlite:
+                tx.connection.execute(select(func.pg_advisory_xact_lock(JOURNAL_LOCK)))
+            _upgrade(tx.connection, self._engine.url)
+            tx.connection.execute(tx.variant(_INSERT_META), {"name": "epoch", "value": tx.new_id()})
+
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """Open a transaction that sees one state of the database and changes nothing."""
+        with self._connect() as connection:
+            if self._is_sqlite:
+                _begin(connection, "BEGIN")
+            else:
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")  # noqa: PLW2901
+            with _wrapped():
+                yield self._transaction(connection)
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        """Open a transaction that commits at the end of the block, or leaves no trace when the block raises.
+
+        Raises:
+            DatabaseError: the database refused, or was locked for longer than the busy timeout.
+        """
+        with self._queue, self._connect() as connection:
+            if self._is_sqlite:
+                # Taking the lock now cannot fail half-way through, as turning a read lock into a write lock can
+                # (sqlite.org, lang_transaction, section 2.2).
+                _begin(connection, "BEGIN IMMEDIATE")
+            tx = self._transaction(connection)
+            with _wrapped():
+                yield tx
+                tx.write_journal()
+                connection.commit()
+        if tx.is_journalled:
+            for listener in self._listeners:
+                listener()
+
+    def add_listener(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` after each commit of this process that changed intent: a hint, the journal is the truth."""
+        self._listeners.append(listener)
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        self._engine.dispose()
+
+    def _transaction(self, connection: Connection) -> Transaction:
+        connection.begin()
+        now = self._now().astimezone(UTC).replace(microsecond=0)
+        return Transaction(connection, now=now, rng=self._rng, new_id=self._new_id, settings=self._settings)
+
+    @contextmanager
+    def _connect(self) -> Iterator[Connection]:
+        with _wrapped():
+            connection = self._engine.connect()
+        with connection:
+            yield connection
+
+    def _use_write_ahead_log(self) -> None:
+        """Switch the file to write-ahead logging, which it keeps (sqlite.org, wal, section 3)."""
+        path = self._engine.url.database
+        if path:
+            try:
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise ConfigurationError(f"The directory of the database {path} cannot be made: {error}.") from error
+        with self._connect() as connection:
+            _begin(connection, "PRAGMA journal_mode=WAL")
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ConfigurationError(
+            f"{url!r} is no database URL. Use sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME."
+        ) from error
+    backend = parsed.get_backend_name()
+    if backend not in {"sqlite", "postgresql"}:
+        raise ConfigurationError(f"Weft does not know the database {backend!r}. Use sqlite or postgresql.")
+    if backend == "sqlite" and parsed.database in {None, "", ":memory:"}:
+        raise ConfigurationError("A database in memory cannot be shared between processes. Use sqlite:///PATH.")
+    try:
+        engine = create_engine(parsed, pool_size=POOLED_CONNECTIONS, max_overflow=-1)
+    except ImportError as error:
+        raise ConfigurationError(f"The driver of {backend} is not installed: {error}.") from error
+    if backend == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # BEGIN is ours, see Database.write
+    connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute(f"PRAGMA cache_size=-{PAGE_CACHE_KIB}")
+
+
+def _begin(connection: Connection, statement: str) -> None:
+    """Run a transaction statement below SQLAlchemy, which would otherwise decide by itself when to begin."""
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, sqlite3.Connection):
+        raise DatabaseError("The database connection was lost.")
+    try:
+        driver.execute(statement)
+    except sqlite3.Error as error:
+        raise DatabaseError(f"The database cannot be used now: {error}. Nothing was stored.") from error
+
+
+@contextmanager
+def _wrapped() -> Iterator[None]:
+    """Turn what the database layer raises into Weft's own error, once."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        cause = getattr(error, "orig", None) or error
+        raise DatabaseError(f"The database refused: {cause}. Nothing was stored.") from error
+
+
+def _upgrade(connection: Connection, url: URL) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    scripts = ScriptDirectory.from_config(config)
+    known = {script.revision for script in scripts.walk_revisions()}
+    current = set(MigrationContext.configure(connection).get_current_heads())
+    if current - known:
+        raise ConfigurationError(
+            f"The database {url.render_as_string()} has schema revision {', '.join(sorted(current - known))}, which "
+            "this version of Weft does not know: a newer version has migrated it. Run that version, or restore the "
+            "copy made before the upgrade."
+        )
+    if current != set(scripts.get_heads()):
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

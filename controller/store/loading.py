@@ -1,0 +1,238 @@
+"""How do rows become records?
+
+Each resource has one select and one function that completes its rows with a fixed number of further queries, however
+many rows there are. ``ids=None`` means the whole table, which needs no list of ids.
+"""
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Column, Connection, Row, RowMapping, Select, and_, bindparam, select
+
+from controller.records import (
+    Binding,
+    FixedIp,
+    Host,
+    HostName,
+    Network,
+    NetworkId,
+    OfPort,
+    Port,
+    PortId,
+    PortKey,
+    PortStatus,
+    Segment,
+    SegmentId,
+    SegmentKey,
+    Subnet,
+    SubnetId,
+)
+from controller.store.schema import ALLOCATION_POOLS, ALLOCATIONS, BINDINGS, HOSTS, NETWORKS, PORTS, SEGMENTS, SUBNETS
+
+IDS_PER_QUERY = 5_000
+"""SQLite takes 32,766 parameters a statement, PostgreSQL 65,535."""
+
+SELECT_NETWORKS = select(NETWORKS)
+SELECT_SUBNETS = select(SUBNETS)
+SELECT_HOSTS = select(HOSTS)
+SELECT_PORTS = select(
+    PORTS,
+    BINDINGS.c.host,
+    BINDINGS.c.vnic_type.label("bound_vnic_type"),
+    BINDINGS.c.profile.label("bound_profile"),
+    BINDINGS.c.ofport,
+    HOSTS.c.datapath_type,
+).select_from(
+    PORTS.outerjoin(BINDINGS, and_(BINDINGS.c.port_id == PORTS.c.id, BINDINGS.c.active)).outerjoin(
+        HOSTS, HOSTS.c.name == BINDINGS.c.host
+    )
+)
+
+_SEGMENTS = select(SEGMENTS).order_by(SEGMENTS.c.network_id, SEGMENTS.c.key)
+_SUBNET_IDS = select(SUBNETS.c.id, SUBNETS.c.network_id).order_by(SUBNETS.c.id)
+_POOLS = select(ALLOCATION_POOLS).order_by(ALLOCATION_POOLS.c.subnet_id, ALLOCATION_POOLS.c.position)
+_FIXED_IPS = (
+    select(ALLOCATIONS.c.port_id, ALLOCATIONS.c.subnet_id, ALLOCATIONS.c.address)
+    .where(ALLOCATIONS.c.released_at.is_(None))
+    .order_by(ALLOCATIONS.c.id)
+)
+
+
+def in_chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield the ids in parts that fit one statement."""
+    for start in range(0, len(ids), IDS_PER_QUERY):
+        yield ids[start : start + IDS_PER_QUERY]
+
+
+def instant(seconds: int) -> datetime:
+    """Return the time a stored number of seconds stands for."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def networks_of(connection: Connection, rows: Sequence[Row[Any]], *, is_all: bool = False) -> list[Network]:
+    """Complete rows of ``SELECT_NETWORKS``."""
+    ids = None if is_all else [row.id for row in rows]
+    segments: dict[str, list[Segment]] = {}
+    for row in _details(connection, _SEGMENTS, SEGMENTS.c.network_id, ids):
+        segments.setdefault(row.network_id, []).append(segment_of(row))
+    subnets: dict[str, list[SubnetId]] = {}
+    for row in _details(connection, _SUBNET_IDS, SUBNETS.c.network_id, ids):
+        subnets.setdefault(row.network_id, []).append(SubnetId(row.id))
+    return [_network(row, segments.get(row.id, ()), subnets.get(row.id, ())) for row in rows]
+
+
+def subnets_of(connection: Connection, rows: Sequence[Row[Any]], *, is_all: bool = False) -> list[Subnet]:
+    """Complete rows of ``SELECT_SUBNETS``."""
+    pools: dict[str, list[tuple[str, str]]] = {}
+    ids = None if is_all else [row.id for row in rows]
+    for row in _details(connection, _POOLS, ALLOCATION_POOLS.c.subnet_id, ids):
+        pools.setdefault(row.subnet_id, []).append((row.first, row.last))
+    return [_subnet(row, pools.get(row.id, ())) for row in rows]
+
+
+def ports_of(connection: Connection, rows: Sequence[Row[Any]], *, is_all: bool = False) -> list[Port]:
+    """Complete rows of ``SELECT_PORTS``."""
+    fixed_ips: dict[str, list[FixedIp]] = {}
+    ids = None if is_all else [row.id for row in rows]
+    for row in _details(connection, _FIXED_IPS, ALLOCATIONS.c.port_id, ids):
+        one = FixedIp(subnet_id=row.subnet_id, ip_address=row.address)
+        fixed_ips.setdefault(row.port_id, []).append(one)
+    return [_port(row, in_display_order(fixed_ips.get(row.id, ()))) for row in rows]
+
+
+def in_display_order(fixed_ips: Collection[FixedIp]) -> tuple[FixedIp, ...]:
+    """Return a port's addresses as they are shown: IPv4 first, else in the order they were given out."""
+    return tuple(sorted(fixed_ips, key=lambda one: ":" in one.ip_address))
+
+
+def host_of(row: Row[Any]) -> Host:
+    """Turn a row of ``SELECT_HOSTS`` into a record."""
+    return Host(
+        id=row.id,
+        name=HostName(row.name),
+        ovsdb=row.ovsdb,
+        tunnel_ip=row.tunnel_ip,
+        datapath_type=row.datapath_type,
+        datapath_id=row.datapath_id,
+        physnets=_pairs(row.physnets),
+        created_at=instant(row.created_at),
+        updated_at=instant(row.updated_at),
+        revision_number=row.revision_number,
+    )
+
+
+def segment_of(row: Row[Any]) -> Segment:
+    """Turn a row of the segments table into a record."""
+    return Segment(
+        id=SegmentId(row.id),
+        key=SegmentKey(row.key),
+        network_id=NetworkId(row.network_id),
+        network_type=row.network_type,
+        physical_network=row.physical_network,
+        segmentation_id=row.segmentation_id,
+    )
+
+
+def _details(
+    connection: Connection, statement: Select[Any], column: Column[Any], ids: Sequence[str] | None
+) -> Iterator[Row[Any]]:
+    if ids is None:
+        yield from connection.execute(statement)
+        return
+    wanted = statement.where(column.in_(bindparam("ids", expanding=True)))
+    for chunk in in_chunks(ids):
+        yield from connection.execute(wanted, {"ids": chunk})
+
+
+def _network(row: Row[Any], segments: Sequence[Segment], subnet_ids: Sequence[SubnetId]) -> Network:
+    return Network(
+        id=NetworkId(row.id),
+        project_id=row.project_id,
+        name=row.name,
+        description=row.description,
+        admin_state_up=row.admin_state_up,
+        mtu=row.mtu,
+        shared=row.shared,
+        router_external=row.router_external,
+        port_security_enabled=row.port_security_enabled,
+        plugin=row.plugin,
+        segments=tuple(segments),
+        subnet_ids=tuple(subnet_ids),
+        created_at=instant(row.created_at),
+        updated_at=instant(row.updated_at),
+        revision_number=row.revision_number,
+    )
+
+
+def _subnet(row: Row[Any], pools: Sequence[tuple[str, str]]) -> Subnet:
+    return Subnet(
+        id=SubnetId(row.id),
+        project_id=row.project_id,
+        network_id=NetworkId(row.network_id),
+        name=row.name,
+        description=row.description,
+        ip_version=row.ip_version,
+        cidr=row.cidr,
+        gateway_ip=row.gateway_ip,
+        enable_dhcp=row.enable_dhcp,
+        ipv6_ra_mode=row.ipv6_ra_mode,
+        ipv6_address_mode=row.ipv6_address_mode,
+        allocation_pools=tuple(pools),
+        dns_nameservers=tuple(json.loads(row.dns_nameservers)),
+        host_routes=_pairs(row.host_routes),
+        created_at=instant(row.created_at),
+        updated_at=instant(row.updated_at),
+        revision_number=row.revision_number,
+    )
+
+
+def _port(row: Row[Any], fixed_ips: tuple[FixedIp, ...]) -> Port:
+    values: RowMapping = row._mapping  # noqa: SLF001  (SQLAlchemy's public name for a row by column)
+    binding = None
+    if values["host"] is not None:
+        binding = Binding(
+            host=values["host"],
+            vnic_type=values["bound_vnic_type"],
+            profile=_mapping(values["bound_profile"]),
+            active=True,
+            ofport=OfPort(values["ofport"]),
+            host_registered=values["datapath_type"] is not None,
+            datapath_type=values["datapath_type"],
+        )
+    return Port(
+        id=PortId(values["id"]),
+        key=PortKey(values["key"]),
+        project_id=values["project_id"],
+        network_id=NetworkId(values["network_id"]),
+        name=values["name"],
+        description=values["description"],
+        mac_address=values["mac_address"],
+        admin_state_up=values["admin_state_up"],
+        status=PortStatus(values["status"]),
+        device_id=values["device_id"],
+        device_owner=values["device_owner"],
+        port_security_enabled=values["port_security_enabled"],
+        fixed_ips=fixed_ips,
+        allowed_address_pairs=_pairs(values["allowed_address_pairs"]),
+        extra_dhcp_opts=_triples(values["extra_dhcp_opts"]),
+        vnic_type=values["vnic_type"],
+        profile=_mapping(values["profile"]),
+        binding=binding,
+        created_at=instant(values["created_at"]),
+        updated_at=instant(values["updated_at"]),
+        revision_number=values["revision_number"],
+    )
+
+
+def _pairs(stored: str) -> tuple[tuple[str, str], ...]:
+    return () if stored == "[]" else tuple((one, other) for one, other in json.loads(stored))
+
+
+def _triples(stored: str) -> tuple[tuple[str, str | None, int], ...]:
+    return () if stored == "[]" else tuple((name, value, version) for name, value, version in json.loads(stored))
+
+
+def _mapping(stored: str) -> Mapping[str, Any]:
+    return {} if stored == "{}" else dict(json.loads(stored))

@@ -1,0 +1,132 @@
+"""What is the whole intent now, and what changed since?
+
+A reader takes a snapshot, follows the journal from its ``seq``, and loads the objects that entries name. An object
+that an entry names and no loader returns is gone.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Column, Connection, Row, Select, delete, func, select
+
+from controller.errors import DatabaseError
+from controller.records import Host, JournalEntry, Network, NetworkId, Port, Snapshot, Subnet
+from controller.store.loading import (
+    SELECT_HOSTS,
+    SELECT_NETWORKS,
+    SELECT_PORTS,
+    SELECT_SUBNETS,
+    host_of,
+    in_chunks,
+    networks_of,
+    ports_of,
+    subnets_of,
+)
+from controller.store.schema import HOSTS, JOURNAL, META, NETWORKS, PORTS, SUBNETS
+from controller.store.transaction import Transaction
+
+JOURNAL_PAGE = 1000
+
+Record = TypeVar("Record", Network, Subnet, Port, Host)
+
+
+def load_snapshot(tx: Transaction) -> Snapshot:
+    """Read everything; the number of queries does not depend on the number of objects.
+
+    Raises:
+        DatabaseError: the database was never set up.
+    """
+    connection = tx.connection
+    networks = connection.execute(SELECT_NETWORKS.order_by(NETWORKS.c.id)).all()
+    subnets = connection.execute(SELECT_SUBNETS.order_by(SUBNETS.c.key)).all()
+    ports = connection.execute(SELECT_PORTS.order_by(PORTS.c.key)).all()
+    hosts = connection.execute(SELECT_HOSTS.order_by(HOSTS.c.name)).all()
+    return Snapshot(
+        epoch=load_epoch(tx),
+        seq=last_seq(tx),
+        networks=tuple(networks_of(connection, networks, is_all=True)),
+        subnets=tuple(subnets_of(connection, subnets, is_all=True)),
+        ports=tuple(ports_of(connection, ports, is_all=True)),
+        hosts=tuple(host_of(row) for row in hosts),
+    )
+
+
+def load_epoch(tx: Transaction) -> str:
+    """Return the identity of this database, made when it was set up.
+
+    Raises:
+        DatabaseError: it was never set up.
+    """
+    epoch = tx.connection.execute(select(META.c.value).where(META.c.name == "epoch")).scalar()
+    if epoch is None:
+        raise DatabaseError("The database has no epoch: it was not set up. Call migrate() first.")
+    return str(epoch)
+
+
+def last_seq(tx: Transaction) -> int:
+    """Return the number of the last journal entry, 0 when there is none."""
+    return int(tx.connection.execute(select(func.coalesce(func.max(JOURNAL.c.seq), 0))).scalar_one())
+
+
+def journal_span(tx: Transaction) -> tuple[int, int]:
+    """Return the numbers of the first and last journal entry still kept; (0, 0) when there was never one."""
+    row = tx.connection.execute(select(func.min(JOURNAL.c.seq), func.max(JOURNAL.c.seq))).one()
+    return int(row[0] or 0), int(row[1] or 0)
+
+
+def load_networks(tx: Transaction, ids: Collection[str]) -> dict[str, Network]:
+    """Return the networks that exist, by id."""
+    return _load(tx, ids, SELECT_NETWORKS, NETWORKS.c.id, networks_of)
+
+
+def load_subnets(tx: Transaction, ids: Collection[str]) -> dict[str, Subnet]:
+    """Return the subnets that exist, by id."""
+    return _load(tx, ids, SELECT_SUBNETS, SUBNETS.c.id, subnets_of)
+
+
+def load_ports(tx: Transaction, ids: Collection[str]) -> dict[str, Port]:
+    """Return the ports that exist, by id."""
+    return _load(tx, ids, SELECT_PORTS, PORTS.c.id, ports_of)
+
+
+def load_hosts(tx: Transaction, ids: Collection[str]) -> dict[str, Host]:
+    """Return the hosts that exist, by id."""
+    return _load(tx, ids, SELECT_HOSTS, HOSTS.c.id, lambda _connection, rows: [host_of(row) for row in rows])
+
+
+def journal_after(tx: Transaction, seq: int, limit: int = JOURNAL_PAGE) -> list[JournalEntry]:
+    """Return the changes that follow entry ``seq``, oldest first."""
+    statement = (
+        select(JOURNAL.c.seq, JOURNAL.c.kind, JOURNAL.c.object_id, JOURNAL.c.network_id)
+        .where(JOURNAL.c.seq > seq)
+        .order_by(JOURNAL.c.seq)
+        .limit(limit)
+    )
+    return [
+        JournalEntry(seq=row.seq, kind=row.kind, object_id=row.object_id, network_id=_network_id(row.network_id))
+        for row in tx.connection.execute(statement)
+    ]
+
+
+def prune_journal(tx: Transaction, before_seq: int) -> None:
+    """Forget the changes older than entry ``before_seq``; the last entry always stays, it says where the journal is."""
+    oldest_kept = min(before_seq, last_seq(tx))
+    tx.connection.execute(delete(JOURNAL).where(JOURNAL.c.seq < oldest_kept))
+
+
+def _network_id(stored: str | None) -> NetworkId | None:
+    return None if stored is None else NetworkId(stored)
+
+
+def _load(
+    tx: Transaction,
+    ids: Collection[str],
+    statement: Select[Any],
+    column: Column[Any],
+    complete: Callable[[Connection, Sequence[Row[Any]]], list[Record]],
+) -> dict[str, Record]:
+    loaded: dict[str, Record] = {}
+    for chunk in in_chunks(list(ids)):
+        rows = tx.connection.execute(statement.where(column.in_(chunk))).all()
+        loaded |= {record.id: record for record in complete(tx.connection, rows)}
+    return loaded

@@ -1,0 +1,77 @@
+"""What is one unit of work given? A connection, one instant, sources of chance and identity, and the journal."""
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Insert, func, insert, select
+
+from controller.store.schema import JOURNAL
+
+JOURNAL_LOCK = 0x57454654
+"""Key of the advisory lock that makes journal numbers visible in commit order on PostgreSQL ("WEFT")."""
+
+Variants = Mapping[str, Insert]
+"""One statement in the words of each supported dialect."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the operator may choose about stored intent."""
+
+    first_vni: int = 1
+    last_vni: int = 16_777_215
+    """Automatically chosen VXLAN network identifiers, 24 bits (RFC 7348 section 5)."""
+    underlay_mtu: int = 1500
+
+
+class Transaction:
+    """One unit of work; made by ``Database.read`` and ``Database.write`` only."""
+
+    __slots__ = ("_journal", "connection", "new_id", "now", "rng", "settings", "timestamp")
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        now: datetime,
+        rng: random.Random,
+        new_id: Callable[[], str],
+        settings: Settings,
+    ) -> None:
+        self.connection = connection
+        self.now = now
+        """One instant for the whole transaction: UTC, whole seconds, as Neutron shows times."""
+        self.timestamp = int(now.timestamp())
+        """The same instant in seconds since 1970, as it is stored."""
+        self.rng = rng
+        self.new_id = new_id
+        self.settings = settings
+        self._journal: dict[tuple[str, str], dict[str, object]] = {}
+
+    @property
+    def is_journalled(self) -> bool:
+        """Whether this transaction changes intent."""
+        return bool(self._journal)
+
+    def variant(self, variants: Variants) -> Insert:
+        """Return the statement in the words of this connection's dialect."""
+        return variants[self.connection.dialect.name]
+
+    def journal(self, kind: str, object_id: str, network_id: str | None = None) -> None:
+        """Note a change of one object; the row is written at the end of the transaction, once per object."""
+        row: dict[str, object] = {"kind": kind, "object_id": object_id, "network_id": network_id, "at": self.timestamp}
+        self._journal.setdefault((kind, object_id), row)
+
+    def write_journal(self) -> None:
+        """Write the noted changes; the last thing before the commit.
+
+        PostgreSQL hands out sequence numbers when a row is inserted, not when it is committed, so that a reader could
+        pass over a smaller number that is committed later. The lock is held from the first number to the commit.
+        """
+        if not self._journal:
+            return
+        if self.connection.dialect.name == "postgresql":
+            self.connection.execute(select(func.pg_advisory_xact_lock(JOURNAL_LOCK)))
+        self.connection.execute(insert(JOURNAL), list(self._journal.values()))

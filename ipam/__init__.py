@@ -1,0 +1,1 @@
+"""Which address does a port get? Address arithmetic and allocation, without a database of its own."""

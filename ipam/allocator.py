@@ -1,0 +1,195 @@
+"""Which free address does a port get?
+
+The built-in driver. A free address is drawn at random, as Neutron does, so that an address just given back is seldom
+the next one given out. The cost of an allocation does not grow with the number of addresses taken:
+
+1. a few random candidates are looked up with one query; the first free one is taken;
+2. when all are taken, the subnet is nearly full: the store names a block of 256 with room (its free addresses are
+   counted), and one of the block's free addresses is drawn;
+3. when no open block has room, more blocks are opened (``ipam.blocks``) until the pools end: exhausted.
+
+The store's unique constraint is the arbiter; a candidate is only ever a proposal until ``commit``.
+"""
+
+import random
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ipam.addresses import Cidr, Pool, eui64, text
+from ipam.blocks import OPEN_STEP, block_count, block_of, block_range, nth_address, open_size
+from ipam.driver import AddressRequest, AnyAddress, Assigned, Reservation, SpecificAddress
+from ipam.errors import AddressesExhausted, AddressTaken
+
+CANDIDATES = 8
+"""Random candidates for one request: at half occupancy 1 draw in 256 goes on to the blocks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubnetSpace:
+    """What the allocator must know of a subnet."""
+
+    subnet_id: str
+    cidr: Cidr
+    pools: tuple[Pool, ...]
+    open_blocks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """An address about to be stored, with the block that counts it."""
+
+    subnet_id: str
+    version: int
+    address: int
+    block: int | None
+
+
+class AllocationStore(Protocol):
+    """What the allocator needs of a store; every call is part of one transaction."""
+
+    def taken(self, candidates: Collection[tuple[str, int, int]]) -> set[tuple[str, int]]:
+        """Return which (subnet id, address) of the (subnet id, version, address) candidates are held."""
+
+    def blocks_with_room(self, subnet_id: str, at_most: int) -> list[int]:
+        """Return the numbers of some open blocks that have a free address."""
+
+    def taken_in_block(self, subnet_id: str, block: int) -> set[int]:
+        """Return the addresses held in one block; at most 256."""
+
+    def open_blocks(self, subnet_id: str, sizes: Mapping[int, int]) -> None:
+        """Start to count the free addresses of blocks (number -> number of addresses), which follow the open ones."""
+
+    def claim(self, claims: Sequence[Claim], owner: str) -> Collection[tuple[str, int]]:
+        """Store the claims and return those that were free; the unique constraint decides."""
+
+    def release(self, addresses: Sequence[Assigned]) -> None:
+        """Mark addresses as free again."""
+
+
+class BuiltInDriver:
+    """Gives out addresses of the subnets it is told about; implements ``ipam.driver.Driver``."""
+
+    def __init__(self, *, spaces: Sequence[SubnetSpace], store: AllocationStore, rng: random.Random) -> None:
+        self._spaces = {space.subnet_id: space for space in spaces}
+        self._store = store
+        self._rng = rng
+
+    def reserve(self, requests: Sequence[AddressRequest]) -> Reservation:
+        """Choose an address for each request; fixed ones first, so that no random one takes them."""
+        fixed = [self._fixed(request) for request in requests]
+        reserved: set[tuple[str, int]] = set()
+        for one in fixed:
+            if one is not None:
+                if (one.subnet_id, one.address) in reserved:
+                    raise AddressTaken(one.subnet_id, text(one.version, one.address))
+                reserved.add((one.subnet_id, one.address))
+        drawn = {
+            position: self._draw(request.subnet_ids)
+            for position, request in enumerate(requests)
+            if isinstance(request, AnyAddress)
+        }
+        looked_up = [(one.subnet_id, one.version, one.address) for one in fixed if one is not None]
+        looked_up += [candidate for candidates in drawn.values() for candidate in candidates]
+        taken = self._store.taken(looked_up) if looked_up else set()
+        chosen: list[Assigned] = []
+        for position, (request, given) in enumerate(zip(requests, fixed, strict=True)):
+            if given is not None:
+                if (given.subnet_id, given.address) in taken:
+                    raise AddressTaken(given.subnet_id, text(given.version, given.address))
+                chosen.append(given)
+            elif isinstance(request, AnyAddress):
+                free = self._first_free(drawn[position], taken | reserved) or self._search(request.subnet_ids, reserved)
+                reserved.add((free.subnet_id, free.address))
+                chosen.append(free)
+        return Reservation(addresses=tuple(chosen))
+
+    def commit(self, reservation: Reservation, owner: str) -> None:
+        """Store the addresses as the owner's."""
+        if not reservation.addresses:
+            return
+        claims = [
+            Claim(
+                subnet_id=one.subnet_id,
+                version=one.version,
+                address=one.address,
+                block=block_of(self._spaces[one.subnet_id].pools, one.address),
+            )
+            for one in reservation.addresses
+        ]
+        stored = self._store.claim(claims, owner)
+        lost = [one for one in reservation.addresses if (one.subnet_id, one.address) not in stored]
+        if lost:
+            self.release([one for one in reservation.addresses if one not in lost])
+            raise AddressTaken(lost[0].subnet_id, text(lost[0].version, lost[0].address))
+
+    def release(self, addresses: Sequence[Assigned]) -> None:
+        """Give addresses back."""
+        if addresses:
+            self._store.release(addresses)
+
+    def _fixed(self, request: AddressRequest) -> Assigned | None:
+        if isinstance(request, AnyAddress):
+            return None
+        cidr = self._spaces[request.subnet_id].cidr
+        address = request.address if isinstance(request, SpecificAddress) else eui64(cidr, request.mac_address)
+        return Assigned(subnet_id=request.subnet_id, version=cidr.version, address=address)
+
+    def _draw(self, subnet_ids: Sequence[str]) -> list[tuple[str, int, int]]:
+        """Draw candidates of the first subnet that has open blocks."""
+        for subnet_id in subnet_ids:
+            space = self._spaces[subnet_id]
+            size = open_size(space.pools, space.open_blocks)
+            if size:
+                positions = {self._rng.randrange(size): None for _ in range(CANDIDATES)}
+                return [(subnet_id, space.cidr.version, nth_address(space.pools, position)) for position in positions]
+        return []
+
+    @staticmethod
+    def _first_free(candidates: Sequence[tuple[str, int, int]], taken: Collection[tuple[str, int]]) -> Assigned | None:
+        for subnet_id, version, address in candidates:
+            if (subnet_id, address) not in taken:
+                return Assigned(subnet_id=subnet_id, version=version, address=address)
+        return None
+
+    def _search(self, subnet_ids: tuple[str, ...], reserved: Collection[tuple[str, int]]) -> Assigned:
+        """Find a free address where random draws did not, block by block.
+
+        Raises:
+            AddressesExhausted: there is none in any of the subnets.
+        """
+        for subnet_id in subnet_ids:
+            address = self._search_subnet(self._spaces[subnet_id], {a for s, a in reserved if s == subnet_id})
+            if address is not None:
+                return Assigned(subnet_id=subnet_id, version=self._spaces[subnet_id].cidr.version, address=address)
+        raise AddressesExhausted(subnet_ids)
+
+    def _search_subnet(self, space: SubnetSpace, reserved: Collection[int]) -> int | None:
+        address = self._search_open(space, reserved)
+        total = block_count(space.pools)
+        while address is None and space.open_blocks < total:
+            space = open_more(space, self._store)
+            self._spaces[space.subnet_id] = space
+            address = self._search_open(space, reserved)
+        return address
+
+    def _search_open(self, space: SubnetSpace, reserved: Collection[int]) -> int | None:
+        """Look into one block more than this request's own, not yet counted choices can have filled."""
+        for number in self._store.blocks_with_room(space.subnet_id, len(reserved) + 1):
+            free = self._free_in_block(space, number, reserved)
+            if free:
+                return self._rng.choice(free)
+        return None
+
+    def _free_in_block(self, space: SubnetSpace, number: int, reserved: Collection[int]) -> list[int]:
+        block = block_range(space.pools, number)
+        taken = self._store.taken_in_block(space.subnet_id, number)
+        return [a for a in range(block.first, block.last + 1) if a not in taken and a not in reserved]
+
+
+def open_more(space: SubnetSpace, store: AllocationStore) -> SubnetSpace:
+    """Open the next step of blocks and return the space with them."""
+    end = min(space.open_blocks + OPEN_STEP, block_count(space.pools))
+    sizes = {number: block_range(space.pools, number).size for number in range(space.open_blocks, end)}
+    store.open_blocks(space.subnet_id, sizes)
+    return SubnetSpace(subnet_id=space.subnet_id, cidr=space.cidr, pools=space.pools, open_blocks=end)

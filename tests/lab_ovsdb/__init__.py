@@ -1,0 +1,1 @@
+"""OVSDB against real ovsdb-server and ovs-vswitchd processes."""

@@ -1,0 +1,304 @@
+"""The reconciler over a real store: whatever happened in whatever order, switches hold what a full compile gives."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from controller.errors import WeftError
+from controller.records import Port, PortStatus, Reason
+from controller.services import networks, ports, subnets
+from controller.services.sentinels import AUTO, DEFAULT_GATEWAY
+from controller.store.transaction import Transaction
+from flows.delta import same_in_switch
+from tests.unit.controller.reconcile.world import ADMIN, World
+
+HOSTS = ("h1", "h2", "h3")
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    world = World(tmp_path)
+    world.reconciler.start()
+    yield world
+    world.close()
+
+
+def create_network(tx: Transaction, **attributes: Any) -> Any:
+    values = {
+        "project_id": "p",
+        "name": "",
+        "description": "",
+        "admin_state_up": True,
+        "mtu": None,
+        "shared": False,
+        "router_external": False,
+        "port_security_enabled": True,
+        "network_type": None,
+        "physical_network": None,
+        "segmentation_id": None,
+        **attributes,
+    }
+    return networks.create(tx, ADMIN, values)
+
+
+def create_subnet(tx: Transaction, network_id: str, cidr: str) -> Any:
+    values = {
+        "project_id": "p",
+        "network_id": network_id,
+        "name": "",
+        "description": "",
+        "ip_version": 4,
+        "cidr": cidr,
+        "gateway_ip": DEFAULT_GATEWAY,
+        "allocation_pools": None,
+        "enable_dhcp": True,
+        "ipv6_ra_mode": None,
+        "ipv6_address_mode": None,
+        "dns_nameservers": [],
+        "host_routes": [],
+    }
+    return subnets.create(tx, ADMIN, values)
+
+
+def create_port(tx: Transaction, network_id: str, host: str | None = None, **attributes: Any) -> Port:
+    values = {
+        "project_id": "p",
+        "network_id": network_id,
+        "name": "",
+        "description": "",
+        "mac_address": None,
+        "admin_state_up": True,
+        "device_id": "",
+        "device_owner": "",
+        "port_security_enabled": None,
+        "fixed_ips": AUTO,
+        "allowed_address_pairs": [],
+        "extra_dhcp_opts": [],
+        "vnic_type": "normal",
+        "profile": {},
+        "host": host,
+        **attributes,
+    }
+    return ports.create(tx, ADMIN, values)
+
+
+def write(world: World, call: Callable[[Transaction], Any]) -> Any:
+    with world.database.write() as tx:
+        return call(tx)
+
+
+def assert_told_is_compiled(world: World) -> None:
+    compiled, told = world.fully_compiled(), world.told()
+    for host, expected in compiled.items():
+        assert told[host].flows.keys() == expected.flows.keys(), host
+        assert all(same_in_switch(told[host].flows[k], f) for k, f in expected.flows.items()), host
+        assert told[host].groups == expected.groups, host
+        assert told[host].meters == expected.meters, host
+
+
+class Actor:
+    """Does one random thing after another, as users and hypervisors do."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.networks: list[str] = []
+        self.ports: list[Port] = []
+        self.plugs: dict[str, dict[str, tuple[str, str, int]]] = {h: {} for h in HOSTS}
+
+    def do(self, what: str, a: int, b: int) -> None:
+        try:
+            getattr(self, what)(a, b)
+        except WeftError:
+            return  # refused whole; the property is about what was accepted
+
+    def network(self, a: int, b: int) -> None:
+        def call(tx: Transaction) -> str:
+            network = create_network(tx, admin_state_up=bool(a % 4))
+            if b % 3:
+                create_subnet(tx, network.id, "10.0.0.0/29")
+            return str(network.id)
+
+        self.networks.append(write(self.world, call))
+
+    def port(self, a: int, b: int) -> None:
+        if self.networks:
+            network = self.networks[a % len(self.networks)]
+            host = (None, "nowhere", *HOSTS)[b % 5]
+            self.ports.append(write(self.world, lambda tx: create_port(tx, network, host)))
+
+    def gateway_port(self, a: int, _b: int) -> None:
+        """A port that owns the address the network would answer ARP for."""
+        if self.networks:
+            network = self.networks[a % len(self.networks)]
+            fixed = [{"ip_address": "10.0.0.1"}]
+            self.ports.append(write(self.world, lambda tx: create_port(tx, network, "h1", fixed_ips=fixed)))
+
+    def change(self, a: int, b: int) -> None:
+        if self.ports:
+            port = self.ports[a % len(self.ports)]
+            changes: dict[str, Any] = (
+                {"host": (None, *HOSTS)[b % 4]},
+                {"admin_state_up": bool(b % 2)},
+                {"port_security_enabled": bool(b % 2)},
+                {"mac_address": f"02:00:00:00:00:{b % 16:02x}"},
+                {"fixed_ips": []},
+            )[b % 5]
+            write(self.world, lambda tx: ports.update(tx, ADMIN, port.id, changes))
+
+    def delete(self, a: int, _b: int) -> None:
+        if self.ports:
+            port = self.ports.pop(a % len(self.ports))
+            write(self.world, lambda tx: ports.delete(tx, ADMIN, port.id))
+
+    def change_network(self, a: int, b: int) -> None:
+        if self.networks:
+            network = self.networks[a % len(self.networks)]
+            write(self.world, lambda tx: networks.update(tx, ADMIN, network, {"admin_state_up": bool(b % 2)}))
+
+    def delete_network(self, a: int, _b: int) -> None:
+        if self.networks:
+            network = self.networks[a % len(self.networks)]
+            write(self.world, lambda tx: networks.delete(tx, ADMIN, network))
+            self.networks.remove(network)
+
+    def plug(self, a: int, b: int) -> None:
+        if self.ports:
+            port, host = self.ports[a % len(self.ports)], HOSTS[b % 3]
+            device = f"tap{port.id[:11]}" if b % 2 else f"vnet{a}"
+            wanted = port.binding.ofport if port.binding and b % 2 else 5 + a % 20
+            self.plugs[host][device] = (device, port.id, wanted)
+            self.world.see(host, *self.plugs[host].values())
+
+    def unplug(self, _a: int, b: int) -> None:
+        host = HOSTS[b % 3]
+        if self.plugs[host]:
+            self.plugs[host].popitem()
+            self.world.see(host, *self.plugs[host].values())
+
+    def settle(self, _a: int, _b: int) -> None:
+        self.world.settle()
+
+
+ACTS = [
+    "network",
+    "port",
+    "port",
+    "gateway_port",
+    "change",
+    "change",
+    "delete",
+    "change_network",
+    "delete_network",
+    "plug",
+    "plug",
+    "unplug",
+    "settle",
+]
+HISTORY = st.lists(st.tuples(st.sampled_from(ACTS), st.integers(0, 99), st.integers(0, 99)), max_size=30)
+
+
+@settings(max_examples=40, deadline=None)
+@given(HISTORY)
+def test_any_order_of_calls_and_plugs_gives_the_flows_of_one_full_compile(history: list[tuple[str, int, int]]) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        world = World(Path(directory))
+        world.reconciler.start()
+        try:
+            for number, host in enumerate(HOSTS, start=1):
+                world.register(host, number)
+            actor = Actor(world)
+            actor.do("network", 1, 1)
+            for what, a, b in history:
+                actor.do(what, a, b)
+            world.settle()
+            assert_told_is_compiled(world)
+            assert [s.loads for s in world.switches.values()] == [1, 1, 1], "a host was loaded more than once"
+        finally:
+            world.close()
+
+
+def test_nothing_is_loaded_into_a_switch_before_its_database_was_read(world: World) -> None:
+    """Completeness gate: a delete on the strength of an incomplete view would cut running ports off."""
+    world.register("h1", 1)
+    switch = next(iter(world.switches.values()))
+    assert switch.loads == 1
+    world.views["h2"] = world.view("nobody")
+    with world.database.write() as tx:
+        network = create_network(tx)
+        create_port(tx, network.id, "h1")
+    world.settle()
+    assert len(switch.deltas) == 1
+
+
+def test_a_port_is_active_when_its_device_is_there_and_its_flows_are_confirmed(world: World) -> None:
+    world.register("h1", 1)
+    network = write(world, create_network)
+    port = write(world, lambda tx: create_port(tx, network.id, "h1"))
+    world.settle()
+    assert world.port_states[port.id].reason is Reason.NOT_PLUGGED
+    world.confirming = False
+    world.see("h1", ("vnet0", port.id, 7))
+    assert world.port_states[port.id].status is PortStatus.BUILD
+    world.confirming = True
+    write(world, lambda tx: create_port(tx, network.id, "h1"))
+    world.settle()
+    assert world.port_states[port.id].status is PortStatus.ACTIVE
+
+
+def test_one_port_more_recompiles_only_itself_and_its_segment(world: World) -> None:
+    world.register("h1", 1)
+    network = write(world, create_network)
+    for _ in range(20):
+        write(world, lambda tx: create_port(tx, network.id, "h1"))
+    world.settle()
+    switch = next(iter(world.switches.values()))
+    before = len(switch.deltas)
+    write(world, lambda tx: create_port(tx, network.id, "h1"))
+    world.settle()
+    [delta] = switch.deltas[before:]
+    assert len(delta.flows) == 3, "admission, guard, delivery; no DHCP without a subnet"
+    assert [g.id for g in delta.groups] == [network.segments[0].key]
+
+
+def test_an_unbound_port_is_bound_by_its_first_plug(world: World) -> None:
+    world.register("h1", 1)
+    network = write(world, create_network)
+    port = write(world, lambda tx: create_port(tx, network.id))
+    world.settle()
+    world.see("h1", ("vnet0", port.id, 7))
+    world.settle()
+    state = world.port_states[port.id]
+    assert (state.status, state.host) == (PortStatus.ACTIVE, "h1")
+
+
+def test_rows_are_stated_for_bound_ports_only(world: World) -> None:
+    world.register("h1", 1)
+    network = write(world, create_network)
+    bound = write(world, lambda tx: create_port(tx, network.id, "h1"))
+    write(world, lambda tx: create_port(tx, network.id))
+    world.settle()
+    [row] = world.desired["h1"].prewired
+    assert row.iface_id == bound.id
+    assert row.name == f"tap{bound.id[:11]}"
+    assert bound.binding is not None
+    assert row.ofport == bound.binding.ofport
+
+
+def test_a_restart_with_the_same_intent_loads_the_same_state(world: World, tmp_path: Path) -> None:
+    world.register("h1", 1)
+    network = write(world, create_network)
+    port = write(world, lambda tx: create_port(tx, network.id, "h1"))
+    world.see("h1", ("vnet0", port.id, 7))
+    told = world.told()["h1"]
+    again = World(tmp_path)
+    again.views = dict(world.views)
+    again.reconciler.start()
+    again.reconciler.view_changed("h1")
+    again.settle()
+    assert again.told()["h1"] == told
+    again.close()

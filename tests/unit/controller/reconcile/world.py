@@ -1,0 +1,195 @@
+"""A reconciler with a real store, between recorders for what it tells switches and databases."""
+
+import threading
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from controller.caller import Caller
+from controller.reconcile.directory import DhcpDirectory
+from controller.reconcile.feed import Feed
+from controller.reconcile.model import Model
+from controller.reconcile.ovsdb_rows import TUNNEL_NAME, TUNNEL_OFPORT
+from controller.reconcile.plugs import read_plugs
+from controller.reconcile.reconciler import Reconciler
+from controller.reconcile.translate import BridgeView
+from controller.records import HostName, HostState, PortId, PortState
+from controller.services import hosts
+from controller.southbound.openflow.events import Applied, Connected, Synced
+from controller.southbound.ovsdb.model import HostDesired, HostView, InterfaceRow
+from controller.store.database import Database
+from controller.store.snapshot import load_snapshot
+from controller.store.states import bind_unbound
+from flows.compiler import compile_bridge
+from flows.delta import Delta, Tables, apply
+
+ADMIN = Caller(project_id="p", roles=frozenset({"admin"}), is_admin=True)
+EMPTY = Tables(flows={}, groups={}, meters={})
+
+
+class Recorder:
+    """A worker that obeys at once: its tables are what a switch would hold."""
+
+    def __init__(self, world: "World", dpid: int) -> None:
+        self._world, self._dpid = world, dpid
+        self.tables = EMPTY
+        self.deltas: list[Delta] = []
+        self.loads = 0
+        self.features: Mapping[str, object] = {}
+
+    def load(self, tables: Tables, token: object) -> None:
+        self.tables = tables
+        self.loads += 1
+        self._world.confirm(self._dpid, Synced(token))
+
+    def apply(self, delta: Delta, token: object) -> None:
+        self.tables = apply(delta, self.tables)
+        self.deltas.append(delta)
+        self._world.confirm(self._dpid, Applied(token))
+
+
+class World:
+    """Everything around the reconciler; Ovsdb, OpenFlow and Sink in one."""
+
+    def __init__(self, directory: Path) -> None:
+        self.database = Database(f"sqlite:///{directory / 'weft.db'}")
+        self.database.migrate()
+        self.views: dict[str, HostView] = {}
+        self.desired: dict[str, HostDesired] = {}
+        self.switches: dict[int, Recorder] = {}
+        self.port_states: dict[PortId, PortState] = {}
+        self.host_states: dict[HostName, HostState] = {}
+        self.confirming = True
+        self.removed = threading.Event()
+        self.directory = DhcpDirectory()
+        self.reconciler = Reconciler(
+            feed=Feed(self.database),
+            ovsdb=self,
+            openflow=self,
+            sink=self,
+            leases=self.directory,
+            advertise=lambda _view: "tcp:127.0.0.1:6653",
+            monotonic=lambda: 1000.0,
+        )
+
+    # the reconciler's neighbours
+
+    def switch(self, dpid: int) -> Recorder:
+        return self.switches.setdefault(dpid, Recorder(self, dpid))
+
+    def forget(self, dpid: int) -> None:
+        self.switches.pop(dpid, None)
+
+    def confirm(self, dpid: int, event: Any) -> None:
+        if self.confirming:
+            self.reconciler.switch_event(dpid, event)
+
+    def add_host(self, name: str, target: str) -> None:
+        del target
+        self.views.setdefault(name, HostView())
+
+    def remove_host(self, name: str, *, clear: bool) -> bool:
+        del clear
+        self.removed.set()
+        return name in self.views
+
+    def set_desired(self, name: str, desired: HostDesired) -> None:
+        self.desired[name] = desired
+
+    def view(self, name: str) -> HostView:
+        return self.views.get(name, HostView())
+
+    def write_error(self, name: str) -> str | None:
+        del name
+        return None
+
+    def ports(self, states: Collection[PortState]) -> None:
+        self.port_states.update((s.port_id, s) for s in states)
+
+    def host(self, state: HostState) -> None:
+        self.host_states[state.name] = state
+
+    def bind(self, port_id: PortId, host: HostName) -> None:
+        with self.database.write() as tx:
+            bind_unbound(tx, port_id, host)
+        self.reconciler.intent_changed()
+
+    # what a test does
+
+    def register(self, name: str, number: int) -> None:
+        """Register a host that connects at once."""
+        with self.database.write() as tx:
+            host = hosts.create(
+                tx,
+                ADMIN,
+                {
+                    "name": name,
+                    "ovsdb": f"tcp:192.0.2.{number}:6640",
+                    "tunnel_ip": f"10.0.0.{number}",
+                    "datapath_type": "netdev",
+                    "physnets": [],
+                },
+            )
+        self.settle()
+        self.reconciler.switch_event(host.datapath_id, Connected())
+        self.see(name)
+
+    def see(self, name: str, *plugs: tuple[str, str, int]) -> None:
+        """Let a host's database show these plugs: (device, port id, ofport)."""
+        rows = [a_row(TUNNEL_NAME, "vxlan", None, TUNNEL_OFPORT), *(a_row(d, "", i, n) for d, i, n in plugs)]
+        self.views[name] = HostView(connected=True, synced=True, interfaces=tuple(rows))
+        self.reconciler.view_changed(name)
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until everything said so far, and what follows from it, is done."""
+        self.reconciler.intent_changed()
+        for _ in range(3):  # an answer may be an event itself: bind, confirm
+            self.reconciler.ask(lambda: None, 10)
+
+    def fully_compiled(self) -> dict[str, Tables]:
+        """Compile every host's bridge from nothing but the store and what is plugged."""
+        with self.database.read() as tx:
+            snapshot = load_snapshot(tx)
+        model = Model.of(snapshot)
+        result = {}
+        for host in snapshot.hosts:
+            plugs = read_plugs(self.view(host.name), (TUNNEL_NAME,))
+            view = BridgeView(model=model, host=host, plugs=plugs)
+            intents = (view.intent(unit) for unit in view.units())
+            result[str(host.name)] = compile_bridge([i for i in intents if i is not None]).tables()
+        return result
+
+    def told(self) -> dict[str, Tables]:
+        """Return what every host's switch was told so far."""
+        with self.database.read() as tx:
+            snapshot = load_snapshot(tx)
+        return {str(h.name): self.switches[h.datapath_id].tables for h in snapshot.hosts}
+
+    def close(self) -> None:
+        self.reconciler.stop()
+        self.database.close()
+
+
+def a_row(name: str, type_: str, iface_id: str | None, ofport: int | None, **more: Any) -> InterfaceRow:
+    """Return an Interface row with defaults."""
+    values: dict[str, Any] = {
+        "uuid": name,
+        "name": name,
+        "bridge": "br-int",
+        "port_name": name,
+        "type": type_,
+        "ofport": ofport,
+        "ofport_request": None,
+        "iface_id": iface_id,
+        "iface_status": None,
+        "attached_mac": None,
+        "link_state": "up",
+        "error": None,
+        "mtu": None,
+        "options": (),
+        "prewired": False,
+        "tag": None,
+        **more,
+    }
+    return InterfaceRow(**values)

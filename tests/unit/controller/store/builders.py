@@ -1,0 +1,130 @@
+"""What does a test put into the store? Whole, valid requests, of which a test states only what matters to it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+
+from controller.caller import Caller
+from controller.records import Host, Network, Port, Subnet
+from controller.services import hosts, networks, ports, subnets
+from controller.services.sentinels import AUTO, DEFAULT_GATEWAY
+from controller.store.database import Database, Transaction
+
+ADMIN = Caller(project_id="p", roles=frozenset({"admin"}), is_admin=True)
+NOBODY = "00000000-0000-0000-0000-000000000000"
+
+NETWORK: dict[str, Any] = {
+    "project_id": "p",
+    "name": "n",
+    "description": "",
+    "admin_state_up": True,
+    "mtu": None,
+    "shared": False,
+    "router_external": False,
+    "port_security_enabled": True,
+    "network_type": None,
+    "physical_network": None,
+    "segmentation_id": None,
+}
+SUBNET: dict[str, Any] = {
+    "project_id": "p",
+    "name": "",
+    "description": "",
+    "ip_version": 4,
+    "cidr": "10.20.0.0/24",
+    "gateway_ip": DEFAULT_GATEWAY,
+    "allocation_pools": None,
+    "enable_dhcp": True,
+    "ipv6_ra_mode": None,
+    "ipv6_address_mode": None,
+    "dns_nameservers": (),
+    "host_routes": (),
+}
+PORT: dict[str, Any] = {
+    "project_id": "p",
+    "name": "",
+    "description": "",
+    "mac_address": None,
+    "admin_state_up": True,
+    "device_id": "",
+    "device_owner": "",
+    "port_security_enabled": None,
+    "fixed_ips": AUTO,
+    "allowed_address_pairs": (),
+    "extra_dhcp_opts": (),
+    "vnic_type": "normal",
+    "profile": {},
+    "host": None,
+}
+HOST: dict[str, Any] = {
+    "name": "h1",
+    "ovsdb": "tcp:192.0.2.1:6640",
+    "tunnel_ip": "192.0.2.1",
+    "datapath_type": "netdev",
+    "physnets": (),
+}
+SLAAC: dict[str, Any] = {
+    "ip_version": 6,
+    "cidr": "2001:db8::/64",
+    "ipv6_ra_mode": "slaac",
+    "ipv6_address_mode": "slaac",
+}
+
+
+def a_member(project_id: str) -> Caller:
+    return Caller(project_id=project_id, roles=frozenset({"member"}), is_admin=False)
+
+
+def a_database(directory: Path, **options: Any) -> Database:
+    """Return a migrated SQLite database of its own."""
+    database = Database(f"sqlite:///{directory / 'weft.db'}", **options)
+    database.migrate()
+    return database
+
+
+def a_network(tx: Transaction, caller: Caller = ADMIN, **wanted: Any) -> Network:
+    return networks.create(tx, caller, NETWORK | {"project_id": caller.project_id} | wanted)
+
+
+def a_subnet(tx: Transaction, network: Network, caller: Caller = ADMIN, **wanted: Any) -> Subnet:
+    return subnets.create(tx, caller, SUBNET | {"project_id": caller.project_id, "network_id": network.id} | wanted)
+
+
+def a_port(tx: Transaction, network: Network, caller: Caller = ADMIN, **wanted: Any) -> Port:
+    return ports.create(tx, caller, PORT | {"project_id": caller.project_id, "network_id": network.id} | wanted)
+
+
+def a_host(tx: Transaction, **wanted: Any) -> Host:
+    return hosts.create(tx, ADMIN, HOST | wanted)
+
+
+def addresses(port: Port) -> list[str]:
+    return [one.ip_address for one in port.fixed_ips]
+
+
+class Statements:
+    """What a block of code sent to the database and got back."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+@contextmanager
+def counted(database: Database) -> Iterator[Statements]:
+    """Record the statements of a block."""
+    statements = Statements()
+
+    def record(_connection: Any, _cursor: Any, text: str, *_rest: Any) -> None:
+        statements.texts.append(text)
+
+    event.listen(database._engine, "before_cursor_execute", record)
+    try:
+        yield statements
+    finally:
+        event.remove(database._engine, "before_cursor_execute", record)
