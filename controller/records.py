@@ -20,7 +20,7 @@ SegmentKey = NewType("SegmentKey", int)
 PortKey = NewType("PortKey", int)
 """32 bits, 1..4294967295: names a port in cookies."""
 OfPort = NewType("OfPort", int)
-"""OpenFlow port number; Weft requests 32768..65279, OVS assigns below (ovs-vswitchd.conf.db(5) Interface)."""
+"""OpenFlow port number; Weft requests 32768..65199, OVS assigns below (ovs-vswitchd.conf.db(5) Interface)."""
 
 
 class PortStatus(StrEnum):
@@ -123,7 +123,7 @@ class Binding:
     profile: Mapping[str, Any]
     active: bool
     ofport: OfPort
-    """Number requested for the device, unique on the host, 32768..65279; also its meter id and conntrack zone."""
+    """Number requested for the device, unique on the host, 32768..65199; also its meter id and conntrack zone."""
     host_registered: bool = False
     """Whether ``host`` names a registered host; without one Neutron's ``vif_type`` is ``binding_failed``."""
     datapath_type: str | None = None

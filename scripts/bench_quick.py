@@ -2,7 +2,8 @@
 
 The floor is a bridge with the NORMAL action and no controller: what `ovs-vsctl add-port` costs by itself. Every time is
 from just before the command that plugs (or the POST) to the time stamp of the first echo reply a neighbour receives;
-it sends one request every 2 ms, which bounds the resolution.
+it sends one request every 2 ms, which bounds the resolution. Both ends know each other's MAC, or the kernel's one
+second between two ARP requests would be all there is to see.
 """
 
 import argparse
@@ -25,15 +26,22 @@ from tests.lab.process import eventually
 INTERVAL_S = 0.002
 PATIENCE_S = 5.0
 CIDR = "10.99.0.0/24"
+PROBER, GUEST = "10.99.0.254", "10.99.0.10"
 REPLY = re.compile(r"^\[(?P<at>\d+\.\d+)\] \d+ bytes from", re.MULTILINE)
 
 
-def first_reply_s(prober: Vm, address: str, act: Callable[[], None]) -> float:
-    """Return the seconds from `act` to the first answer `prober` gets from `address`."""
+def introduce(one: Vm, other: Vm, address: str) -> None:
+    """Tell a guest another's MAC for good."""
+    one.run(["ip", "neigh", "replace", address, "lladdr", other.mac, "dev", "eth0", "nud", "permanent"])
+
+
+def first_reply_s(prober: Vm, vm: Vm, act: Callable[[], None]) -> float:
+    """Return the seconds from `act` to the first answer `prober` gets from `vm`."""
     output = prober.directory / "probe"
     output.unlink(missing_ok=True)
-    prober.forget_neighbours()
-    command = ["stdbuf", "-oL", "ping", "-n", "-D", "-i", str(INTERVAL_S), address]
+    introduce(prober, vm, GUEST)
+    introduce(vm, prober, PROBER)
+    command = ["stdbuf", "-oL", "ping", "-n", "-D", "-i", str(INTERVAL_S), GUEST]
     running: subprocess.Popen[bytes] = prober.start(command, output)
     try:
         time.sleep(0.05)  # the requests flow before the clock starts
@@ -57,7 +65,7 @@ def rename_up(host: Hypervisor, vm: Vm, name: str) -> Callable[[], None]:
     return act
 
 
-def guest(host: Hypervisor, number: int, mac: str, address: str) -> Vm:
+def guest(host: Hypervisor, number: int, mac: str, address: str = GUEST) -> Vm:
     """Return a started VM whose device is on the host but on no bridge."""
     vm = host.boot_vm(f"b{number}", device=f"b{number}", mac=mac, ipv6=False)
     vm.address_set(f"{address}/24")
@@ -70,13 +78,13 @@ class Floor:
     def __init__(self, host: Hypervisor) -> None:
         self.host = host
         host.vsctl("add-br", "br-floor", "--", "set", "bridge", "br-floor", "datapath_type=netdev")
-        self.prober = guest(host, 0, "02:00:00:00:00:01", "10.99.0.254")
+        self.prober = guest(host, 0, "02:00:00:00:00:01", PROBER)
         host.vsctl("add-port", "br-floor", self.prober.device)
 
     def plug_s(self, number: int) -> float:
         """Measure one `ovs-vsctl add-port`."""
-        vm = guest(self.host, number, f"02:00:00:00:01:{number:02x}", "10.99.0.10")
-        taken = first_reply_s(self.prober, "10.99.0.10", lambda: self.host.plug(vm, "floor", "br-floor"))
+        vm = guest(self.host, number, f"02:00:00:00:01:{number:02x}")
+        taken = first_reply_s(self.prober, vm, lambda: self.host.plug(vm, "floor", "br-floor"))
         self.host.unplug(vm, "br-floor")
         self.host.destroy_vm(vm)
         return taken
@@ -89,9 +97,9 @@ class Cloud:
         self.weft, self.host = weft, host
         self.network = weft.api.create("network", name="bench")["id"]
         weft.api.create("subnet", network_id=self.network, ip_version=4, cidr=CIDR, enable_dhcp=True)
-        port = self.port("10.99.0.254")
+        port = self.port(PROBER)
         self.prober = host.boot_vm("prober", device=f"tap{port['id'][:11]}", mac=port["mac_address"], ipv6=False)
-        self.prober.address_set("10.99.0.254/24")
+        self.prober.address_set(f"{PROBER}/24")
         weft.wait_for_port(port["id"])
 
     def port(self, address: str | None = None, mac: str | None = None, host: str | None = "h1") -> dict[str, Any]:
@@ -109,21 +117,21 @@ class Cloud:
 
     def plug_s(self, number: int) -> float:
         """Measure `ovs-vsctl add-port` with the id of a port that was created before, under a name of compute's own."""
-        port = self.port("10.99.0.10")
-        vm = guest(self.host, number, port["mac_address"], "10.99.0.10")
+        port = self.port(GUEST)
+        vm = guest(self.host, number, port["mac_address"])
         eventually(lambda: any(port["mac_address"] in f for f in self.host.flows()), 5, "flows are there")
-        taken = first_reply_s(self.prober, "10.99.0.10", lambda: self.host.plug(vm, port["id"]))
+        taken = first_reply_s(self.prober, vm, lambda: self.host.plug(vm, port["id"]))
         self.delete(port, vm)
         return taken
 
     def prewired_s(self, number: int) -> float:
         """Measure a device appearing under the name Weft has prepared."""
-        port = self.port("10.99.0.10")
-        vm = guest(self.host, number, port["mac_address"], "10.99.0.10")
+        port = self.port(GUEST)
+        vm = guest(self.host, number, port["mac_address"])
         name = f"tap{port['id'][:11]}"
         eventually(lambda: name in self.host.vsctl("list-ports", "br-int"), 5, "the row is there")
         eventually(lambda: any(port["mac_address"] in f for f in self.host.flows()), 5, "flows are there")
-        taken = first_reply_s(self.prober, "10.99.0.10", rename_up(self.host, vm, name))
+        taken = first_reply_s(self.prober, vm, rename_up(self.host, vm, name))
         vm.device = name
         self.delete(port, vm)
         return taken
@@ -131,14 +139,14 @@ class Cloud:
     def create_s(self, number: int) -> float:
         """Measure POST /v2.0/ports and the plug that follows at once."""
         mac = f"02:00:00:00:02:{number:02x}"
-        vm = guest(self.host, number, mac, "10.99.0.10")
+        vm = guest(self.host, number, mac)
         made: list[dict[str, Any]] = []
 
         def act() -> None:
-            made.append(self.port("10.99.0.10", mac))
+            made.append(self.port(GUEST, mac))
             self.host.plug(vm, made[0]["id"])
 
-        taken = first_reply_s(self.prober, "10.99.0.10", act)
+        taken = first_reply_s(self.prober, vm, act)
         self.delete(made[0], vm)
         return taken
 

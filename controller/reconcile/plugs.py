@@ -57,7 +57,7 @@ def read_plugs(view: HostView, tunnel_names: Iterable[str]) -> Plugs:
         owner = PortId(row.iface_id) if row.iface_id and row.iface_status != INACTIVE else None
         if owner is not None:
             rows.setdefault(owner, []).append(row)
-        if _is_live(row):
+        if row.live:
             number = OfPort(row.ofport or 0)
             ofports[number] = owner
             if row.name in wanted:
@@ -65,14 +65,10 @@ def read_plugs(view: HostView, tunnel_names: Iterable[str]) -> Plugs:
     return Plugs(synced=True, by_port={p: _plug(found) for p, found in rows.items()}, ofports=ofports, tunnels=tunnels)
 
 
-def _is_live(row: InterfaceRow) -> bool:
-    return row.ofport is not None and row.ofport >= 1
-
-
 def _plug(rows: list[InterfaceRow]) -> Plug:
-    live = sorted((row for row in rows if _is_live(row)), key=lambda row: row.name)
-    absent = sorted(row.name for row in rows if not _is_live(row))
-    errors = [row.error for row in rows if not _is_live(row) and row.error and not row.prewired]
+    live = sorted((row for row in rows if row.live), key=lambda row: row.name)
+    absent = sorted(row.name for row in rows if not row.live)
+    errors = [row.error for row in rows if not row.live and row.error and not row.prewired]
     return Plug(
         ofport=OfPort(live[0].ofport or 0) if len(live) == 1 else None,
         live=tuple(row.name for row in live),

@@ -1,6 +1,6 @@
 """Which OpenFlow port number does a port get on its host?
 
-Each host has a cursor that goes round 32768..65279, so that a number just given back is the last one given out again.
+Each host has a cursor that goes round 32768..65199, so that a number just given back is the last one given out again.
 """
 
 import json
@@ -16,8 +16,9 @@ from controller.store.schema import BINDINGS, OFPORT_CURSORS
 from controller.store.transaction import Transaction
 
 FIRST_OFPORT = 32_768
-LAST_OFPORT = 65_279
-"""Numbers Weft may request; OVS assigns below (ovs-vswitchd.conf.db(5) Interface:ofport_request)."""
+LAST_OFPORT = 65_199
+"""Numbers Weft may request for ports; above are those of tunnels, and OVS assigns below by itself
+(ovs-vswitchd.conf.db(5) Interface:ofport_request)."""
 SCANNED_AT_ONCE = 512
 
 _ADVANCE = insert_or_update(

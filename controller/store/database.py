@@ -4,6 +4,8 @@ One ``Database`` a process. SQLite is the default: write-ahead log, every commit
 they begin and queue in the process instead of polling for it. PostgreSQL runs the same code.
 """
 
+import fcntl
+import os
 import random
 import sqlite3
 import threading
@@ -138,8 +140,20 @@ class Database:
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise ConfigurationError(f"The directory of the database {path} cannot be made: {error}.") from error
-        with self._connect() as connection:
+        # The switch fails at once, whatever the busy timeout, when another process is at it: let one go first.
+        with _locked(Path(path or ".").parent), self._connect() as connection:
             _begin(connection, "PRAGMA journal_mode=WAL")
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Hold the directory's lock (flock(2)), which the kernel gives back however this process ends."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _engine(url: str) -> Engine:

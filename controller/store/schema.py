@@ -228,7 +228,7 @@ BINDINGS = Table(
     Column("active", Boolean, nullable=False),
     Column("ofport", Integer, nullable=False),
     UniqueConstraint("host", "ofport"),
-    CheckConstraint("ofport BETWEEN 32768 AND 65279", name="ofport_requestable"),
+    CheckConstraint("ofport BETWEEN 32768 AND 65199", name="ofport_requestable"),
 )
 IS_ACTIVE = text("active")
 Index(

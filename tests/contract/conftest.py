@@ -22,7 +22,9 @@ REAL = pytest.param(
 
 
 @pytest.fixture(params=["fake", REAL])
-def make_switch(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], SwitchDriver]]:
+def make_switch(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[], SwitchDriver]]:
     """Give a maker of switches of the kind under test."""
     made: list[SwitchDriver] = []
     numbers = itertools.count(DPID)

@@ -1,8 +1,8 @@
 """What is a real Open vSwitch that shares nothing with anybody?
 
-The dummy datapath (ovs-vswitchd --enable-dummy) is the userspace datapath with devices that exist only inside ovs-vswitchd, made by
-OVS for its own tests. So there is no device, no network namespace and no port that two tests could fight over; everything above the
-devices (OpenFlow, tables, bundles, meters, upcalls) is what runs in production.
+The dummy datapath (ovs-vswitchd --enable-dummy) is the userspace datapath with devices that exist only inside
+ovs-vswitchd, made by OVS for its own tests. So there is no device, no network namespace and no port that two tests
+could fight over; everything above the devices (OpenFlow, tables, bundles, meters, upcalls) is what runs in production.
 """
 
 import os
@@ -115,9 +115,7 @@ class OpenVSwitch(SwitchDriver):
         return {int(number) for number in re.findall(r"meter=(\d+)", self.ofctl("dump-meters"))}
 
     def add_flow(self, table: int, priority: int, cookie: int, in_port: int) -> None:
-        self.ofctl(
-            "add-flow", f"table={table},priority={priority},cookie={cookie:#x},in_port={in_port},actions=drop"
-        )
+        self.ofctl("add-flow", f"table={table},priority={priority},cookie={cookie:#x},in_port={in_port},actions=drop")
 
     def delete_all(self) -> None:
         self.ofctl("del-flows")

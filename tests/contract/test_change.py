@@ -29,7 +29,11 @@ def switch(driver: SwitchDriver, harness: Harness) -> Switch:
 def _reach(driver: SwitchDriver, harness: Harness, switch: Switch, after: Tables) -> None:
     switch.apply(diff(BEFORE, after), 1)
     assert harness.wait(driver.dpid, Applied).token == 1
-    assert (driver.flows(), driver.groups(), driver.meters()) == (identities(after), set(after.groups), set(after.meters))
+    assert (driver.flows(), driver.groups(), driver.meters()) == (
+        identities(after),
+        set(after.groups),
+        set(after.meters),
+    )
     dumped = {flow.id: flow.instruction_bytes for flow in switch.dump(5)}
     wanted = [harness.service.encoder.flow(flow) for flow in after.flows.values()]
     assert dumped == {wire.id: wire.entry[8:] for wire in wanted}

@@ -38,12 +38,16 @@ def test_an_empty_switch_gets_everything(driver: SwitchDriver, harness: Harness)
     assert driver.meters() == {3}
 
 
-def test_nothing_is_touched_before_the_complete_state_is_known(driver: SwitchDriver, harness: Harness) -> None:
+def test_nothing_is_touched_before_the_complete_state_is_known(
+    driver: SwitchDriver, harness: Harness, proxy: Proxy
+) -> None:
     """A controller that has not read its database yet must not empty a switch."""
     stale = encode(Feature.PORT_ADMISSION, 99)
-    driver.add_flow(10, 100, stale, 99)
-    driver.connect("127.0.0.1", harness.port)
+    driver.connect("127.0.0.1", proxy.port)
     harness.wait(driver.dpid, Connected)
+    driver.add_flow(10, 100, stale, 99)
+    proxy.cut()
+    harness.wait(driver.dpid, Connected, 2)
     with pytest.raises(NotLoadedError):
         harness.switch(driver.dpid).apply(Delta(), 1)
     eventually(lambda: harness.switch(driver.dpid).features)

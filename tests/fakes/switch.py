@@ -23,7 +23,15 @@ HELLO, ERROR, ECHO_REQUEST, ECHO_REPLY, FEATURES_REQUEST, FEATURES_REPLY = 0, 1,
 PACKET_IN, PACKET_OUT, FLOW_MOD, GROUP_MOD = 10, 13, 14, 15
 MULTIPART_REQUEST, MULTIPART_REPLY, BARRIER_REQUEST, BARRIER_REPLY = 18, 19, 20, 21
 METER_MOD, BUNDLE_CONTROL, BUNDLE_ADD = 29, 33, 34
-MP_DESC, MP_FLOW, MP_GROUP_DESC, MP_GROUP_FEATURES, MP_METER_CONFIG, MP_METER_FEATURES, MP_PORT_DESC = 0, 1, 7, 8, 10, 11, 13
+MP_DESC, MP_FLOW, MP_GROUP_DESC, MP_GROUP_FEATURES, MP_METER_CONFIG, MP_METER_FEATURES, MP_PORT_DESC = (
+    0,
+    1,
+    7,
+    8,
+    10,
+    11,
+    13,
+)
 ADD, MODIFY, DELETE, DELETE_STRICT = 0, 1, 2, 4
 GROUP_DELETE = METER_DELETE = 2
 OPEN, OPENED, COMMIT, COMMITTED, DISCARD, DISCARDED = 0, 1, 4, 5, 6, 7
@@ -140,6 +148,7 @@ class FakeSwitch:
             try:
                 with socket.create_connection(self._address, timeout=5) as sock:
                     sock.settimeout(0.2)
+                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     with self._lock:
                         self._socket = sock
                     self.connections += 1
@@ -164,6 +173,8 @@ class FakeSwitch:
                 continue
             if not piece:
                 return
+            while self.faults.is_deaf and not self._stopping.is_set():
+                self._stopping.wait(0.05)
             rest += piece
             at = 0
             while len(rest) - at >= HEADER.size:
@@ -392,7 +403,8 @@ def used(instructions: bytes, what: str) -> Iterator[int]:
 
 
 def has_prerequisites(match: bytes) -> bool:
-    """Whether UDP ports are matched only where the protocol is UDP (OpenFlow 1.4 section 7.2.3.6); others are trusted."""
+    """Whether UDP ports are matched only where the protocol is UDP (OpenFlow 1.4 section 7.2.3.6); others are
+    trusted."""
     fields: dict[int, bytes] = {}
     at = 4
     while at < len(match):

@@ -24,6 +24,7 @@ OVSDB_PORT = 6640
 """The port IANA assigned to OVSDB (RFC 7047 section 8)."""
 SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
 OPENFLOW = "OpenFlow14"
+OPENFLOW_ANY = "OpenFlow10,OpenFlow13,OpenFlow14,OpenFlow15"
 DAEMON_START_S = 20.0
 
 
@@ -112,7 +113,8 @@ class Hypervisor:
     def start_vswitchd(self) -> None:
         """Start ovs-vswitchd again, and give br-phy its address back: the device went away with the old process."""
         self._launch_vswitchd()
-        eventually(lambda: self._has("br-phy"), DAEMON_START_S, f"{self.name}: br-phy after a start of ovs-vswitchd")
+        for bridge in self.vsctl("list-br").split():
+            self._wait_for("ovs-vswitchd", ["ovs-ofctl", "--timeout=2", "-O", OPENFLOW_ANY, "show", bridge])
         self._raise_bridge()
 
     def _launch_vswitchd(self) -> None:
@@ -215,10 +217,6 @@ class Hypervisor:
             process.run(["ip", "-n", self.namespace, "-j", "link", "show", "dev", name]).stdout
         )
         return found[0]
-
-    def _has(self, device: str) -> bool:
-        show = ["ip", "-n", self.namespace, "link", "show", "dev", device]
-        return process.run(show, check=False).returncode == 0
 
     # ---- Open vSwitch's own tools
 

@@ -115,7 +115,7 @@ class PrewiredPort:
     iface_id: str
     mac: str
     ofport: int
-    """32768..65279: OVS assigns numbers below by itself (ovs-vswitchd.conf.db(5) Interface:ofport_request)."""
+    """32768..65199: OVS assigns numbers below by itself (ovs-vswitchd.conf.db(5) Interface:ofport_request)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -253,7 +253,7 @@ def upgrade() -> None:
         sa.Column("profile", sa.Text(), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("ofport", sa.Integer(), nullable=False),
-        sa.CheckConstraint("ofport BETWEEN 32768 AND 65279", name=op.f("ck_bindings_ofport_requestable")),
+        sa.CheckConstraint("ofport BETWEEN 32768 AND 65199", name=op.f("ck_bindings_ofport_requestable")),
         sa.ForeignKeyConstraint(["port_id"], ["ports.id"], name=op.f("fk_bindings_port_id_ports"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("port_id", "host", name=op.f("pk_bindings")),
         sa.UniqueConstraint("host", "ofport", name=op.f("uq_bindings_host_ofport")),

@@ -32,15 +32,15 @@ def test_numbers_go_round_past_those_still_in_use(database: Database) -> None:
     with database.write() as tx:
         network = a_network(tx)
         kept = [_ofport(a_port(tx, network, host="h1")) for _ in range(3)]
-        tx.connection.execute(OFPORT_CURSORS.update().values(last=65278))
+        tx.connection.execute(OFPORT_CURSORS.update().values(last=65198))
         again = [_ofport(a_port(tx, network, host="h1")) for _ in range(3)]
     assert kept == [32768, 32769, 32770]
-    assert again == [65279, 32771, 32772]
+    assert again == [65199, 32771, 32772]
 
 
 def test_the_last_free_number_is_found_and_then_the_host_is_full(database: Database) -> None:
-    """32,512 numbers, all taken but 50,000."""
-    numbers = "WITH RECURSIVE n(i) AS (SELECT 32768 UNION ALL SELECT i + 1 FROM n WHERE i < 65279) "
+    """32,432 numbers, all taken but 50,000."""
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 32768 UNION ALL SELECT i + 1 FROM n WHERE i < 65199) "
     with database.write() as tx:
         network = a_network(tx)
         model = a_port(tx, network)

@@ -288,3 +288,16 @@ def test_external_ids_of_others_on_our_rows_survive() -> None:
 
 def _names(database: FakeDatabase) -> set[str]:
     return {str(row["name"]) for row in database.tables["Interface"].values()}
+
+
+@pytest.mark.parametrize("iface_id", [a_port().iface_id, "somebody-else"])
+def test_a_row_of_the_same_name_made_by_somebody_else_is_only_compared(iface_id: str) -> None:
+    database = FakeDatabase()
+    settle(database, a_desire())
+    bridge = next(iter(database.tables["Bridge"]))
+    database.add_port(bridge, a_port().name, external_ids=to_map(iface_id=iface_id), ofport=1, ifindex=0)
+
+    planned = plan(database.replica(), a_desire(a_port()))
+
+    assert planned.operations == ()
+    assert bool(planned.problems) is (iface_id != a_port().iface_id)

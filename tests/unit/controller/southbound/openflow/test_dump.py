@@ -1,0 +1,76 @@
+"""Is a dump read as what the switch holds, and nonsense noticed?"""
+
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.southbound.openflow import dump
+from controller.southbound.openflow.encode import Encoder
+from controller.southbound.openflow.errors import FramingError
+from flows.flow import Output
+from tests.contract.harness import a_flow, a_group, a_meter
+
+ENCODER = Encoder()
+HEAD = bytes(dump.BODY_AT)
+FLOWS = [a_flow(1, goto=20), a_flow(2, actions=(Output(5),)), a_flow(3, match=())]
+
+
+def flow_entry(key: int, *, idle_timeout: int = 0, flags: int = 0) -> bytes:
+    (table, priority, match), entry = ENCODER.flow(FLOWS[key])
+    body = match + bytes(-len(match) % 8) + entry[8:]
+    head = struct.pack("!HBxIIHHHHH2x", 48 + len(body), table, 9, 9, priority, idle_timeout, 0, flags, 0)
+    return head + entry[:8] + struct.pack("!QQ", 11, 22) + body
+
+
+def test_flows_are_read_from_all_parts() -> None:
+    replies = [HEAD + flow_entry(0) + flow_entry(1), HEAD, HEAD + flow_entry(2)]
+    assert dump.flow_entries(replies) == dict(ENCODER.flow(flow) for flow in FLOWS)
+    read = list(dump.flows(replies))
+    assert [flow.id for flow in read] == [ENCODER.flow_id(flow) for flow in FLOWS]
+    assert [flow.cookie for flow in read] == [flow.cookie for flow in FLOWS]
+    assert {(flow.packets, flow.bytes) for flow in read} == {(11, 22)}
+
+
+@pytest.mark.parametrize("drift", [{"idle_timeout": 5}, {"flags": 1}])
+def test_a_flow_that_would_expire_is_not_the_desired_one(drift: dict[str, int]) -> None:
+    wire = ENCODER.flow(FLOWS[0])
+    found = dump.flow_entries([HEAD + flow_entry(0, **drift)])
+    assert found.keys() == {wire.id}
+    assert found[wire.id] != wire.entry
+    assert found[wire.id][:8] == wire.entry[:8]
+
+
+def test_groups_and_meters_are_read_and_other_kinds_are_not_taken_for_ours() -> None:
+    buckets, band = ENCODER.group(a_group(5, 1)), ENCODER.meter(a_meter(6))
+    groups = (
+        struct.pack("!HBxI", 8 + len(buckets), 0, 5) + buckets + struct.pack("!HBxI", 8 + len(buckets), 1, 7) + buckets
+    )
+    assert dump.group_bodies([HEAD + groups])[5] == buckets
+    assert dump.group_bodies([HEAD + groups])[7] != buckets
+    meters = struct.pack("!HHI", 8 + len(band), 6, 6) + band + struct.pack("!HHI", 8 + len(band), 1, 7) + band
+    assert dump.meter_bodies([HEAD + meters])[6] == band
+    assert dump.meter_bodies([HEAD + meters])[7] != band
+    assert dump.meter_bodies([HEAD + struct.pack("!HHI", 8, 6, 0xFFFFFFFE)]) == {}
+
+
+@given(st.binary(max_size=200))
+def test_nonsense_is_an_error_of_ours_or_nothing(body: bytes) -> None:
+    for read in (dump.flow_entries, dump.group_bodies, dump.meter_bodies, lambda parts: list(dump.flows(parts))):
+        try:
+            read([HEAD + body])
+        except FramingError as error:
+            assert "octets" in str(error)
+
+
+@given(st.data())
+def test_a_dump_cut_short_or_changed_is_never_read_past_its_end(data: st.DataObject) -> None:
+    octets = bytearray(flow_entry(0) + flow_entry(1))
+    octets[data.draw(st.integers(0, len(octets) - 1))] = data.draw(st.integers(0, 255))
+    end = data.draw(st.integers(0, len(octets)))
+    try:
+        found = dump.flow_entries([HEAD + bytes(octets[:end])])
+    except FramingError:
+        return
+    assert sum(len(match) + len(entry) for (_, _, match), entry in found.items()) <= end + 100

@@ -1,0 +1,84 @@
+"""Are messages whole, with the right length and transaction id, and as os-ken reads them?"""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.southbound.openflow.encode import Encoder
+from controller.southbound.openflow.messages import Messages, header
+from controller.southbound.openflow.osken import ofp, ofproto_parser, parser, protocol
+from flows.cookie import MASK, OWNER_MARK
+from flows.flow import Output
+from tests.contract.harness import a_flow, a_group, a_meter
+
+MESSAGES, ENCODER = Messages(), Encoder()
+XIDS = st.integers(1, 0xFFFFFFFF)
+
+
+def parsed(message: bytes) -> Any:
+    version, kind, length, xid = header(message)
+    assert length == len(message)
+    return ofproto_parser.msg(protocol(), version, kind, length, xid, message)
+
+
+@given(xid=XIDS, key=st.integers(1, 0xFFFF), goto=st.none() | st.integers(0, 254))
+def test_a_flow_is_added_with_everything_it_has(xid: int, key: int, goto: int | None) -> None:
+    flow = a_flow(key, actions=(Output(key),), goto=goto)
+    message = parsed(MESSAGES.add_flow(xid, *ENCODER.flow(flow)))
+    assert isinstance(message, parser.OFPFlowMod)
+    assert (message.xid, message.command, message.flags) == (xid, ofp.OFPFC_ADD, 0)
+    assert (message.table_id, message.priority, message.cookie) == (flow.table, flow.priority, flow.cookie)
+    assert dict(message.match.items()) == {"in_port": key}
+    assert len(message.instructions) == (1 if goto is None else 2)
+    assert (message.idle_timeout, message.hard_timeout, message.buffer_id) == (0, 0, ofp.OFP_NO_BUFFER)
+
+
+def test_only_our_own_flow_is_deleted() -> None:
+    message = parsed(MESSAGES.delete_flow(9, ENCODER.flow_id(a_flow(5))))
+    assert message.command == ofp.OFPFC_DELETE_STRICT
+    assert (message.cookie, message.cookie_mask) == (OWNER_MARK << 56, MASK)
+    assert (message.out_port, message.out_group) == (ofp.OFPP_ANY, ofp.OFPG_ANY)
+    assert message.instructions == []
+
+
+@given(xid=XIDS, number=st.integers(1, 0xFFFFFF))
+def test_groups_and_meters_are_written_as_os_ken_reads_them(xid: int, number: int) -> None:
+    buckets, band = ENCODER.group(a_group(number, 1, 2)), ENCODER.meter(a_meter(number, 77))
+    cases = [
+        (MESSAGES.add_group(xid, number, buckets), ofp.OFPGC_ADD, 2),
+        (MESSAGES.modify_group(xid, number, buckets), ofp.OFPGC_MODIFY, 2),
+        (MESSAGES.delete_group(xid, number), ofp.OFPGC_DELETE, 0),
+    ]
+    for octets, command, count in cases:
+        group = parsed(octets)
+        assert (group.xid, group.command, group.type, group.group_id) == (xid, command, ofp.OFPGT_ALL, number)
+        assert len(group.buckets) == count
+    cases = [
+        (MESSAGES.add_meter(xid, number, band), ofp.OFPMC_ADD, 1),
+        (MESSAGES.modify_meter(xid, number, band), ofp.OFPMC_MODIFY, 1),
+        (MESSAGES.delete_meter(xid, number), ofp.OFPMC_DELETE, 0),
+    ]
+    for octets, command, count in cases:
+        meter = parsed(octets)
+        assert (meter.xid, meter.command, meter.meter_id) == (xid, command, number)
+        assert meter.flags == ofp.OFPMF_PKTPS | ofp.OFPMF_BURST
+        assert [(b.rate, b.burst_size) for b in meter.bands] == [(77, 77)] * count
+
+
+def test_a_bundled_message_bears_the_transaction_id_of_its_envelope() -> None:
+    inner = MESSAGES.add_flow(77, *ENCODER.flow(a_flow(5)))
+    octets = MESSAGES.bundled(77, 3, inner)
+    assert header(octets) == (ofp.OFP_VERSION, ofp.OFPT_BUNDLE_ADD_MESSAGE, len(octets), 77)
+    assert octets.endswith(inner)
+    opened, committed = parsed(MESSAGES.open_bundle(5, 3)), parsed(MESSAGES.commit_bundle(6, 3))
+    assert (opened.type, committed.type) == (ofp.OFPBCT_OPEN_REQUEST, ofp.OFPBCT_COMMIT_REQUEST)
+    assert {opened.bundle_id, committed.bundle_id} == {3}
+    assert {opened.flags, committed.flags} == {ofp.OFPBF_ATOMIC | ofp.OFPBF_ORDERED}
+
+
+@given(ofport=st.integers(1, 0xFFFFFFFF), frame=st.binary(max_size=1500))
+def test_a_packet_out_leaves_by_one_port(ofport: int, frame: bytes) -> None:
+    message = parsed(MESSAGES.packet_out(ofport, frame))
+    assert (message.buffer_id, message.in_port, bytes(message.data)) == (ofp.OFP_NO_BUFFER, ofp.OFPP_CONTROLLER, frame)
+    assert [(action.port, action.max_len) for action in message.actions] == [(ofport, 0)]
