@@ -31,6 +31,7 @@ setup(
             "mypy>=1.14",
             "openstacksdk>=4.0",
             "pytest>=8.2",
+            "pytest-timeout>=2.3",
             "pytest-xdist>=3.6",
             "ruff>=0.9",
             "types-requests>=2.31",

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from flows.contribution import Contribution
 from flows.features import admission, base, l2, services, tunnel
 from flows.intent import BaseIntent, LocalPortIntent, PeerIntent, RemotePortIntent, SegmentIntent, UnitIntent
+from flows.pipeline import broadcast_group
 from flows.state import BridgeState
 
 
@@ -26,7 +27,7 @@ def compile_unit(intent: UnitIntent) -> Contribution:
                     *services.service_address_flows(intent),
                     *l2.segment_flows(intent),
                 ),
-                groups=(intent.segment,),
+                groups=(broadcast_group(intent.segment),),
             )
         case PeerIntent():
             return Contribution(flows=tuple(tunnel.peer_flows(intent)))

@@ -15,7 +15,8 @@ from enum import IntEnum
 OWNER_MARK = 0x57
 """'W'; a cookie with another first octet is not Weft's."""
 LAYOUT = 1
-"""Version of the pipeline's layout; flows of two layouts must be told apart while one replaces the other."""
+"""Version of the pipeline's layout. Raise it by one whenever tables, registers or their meaning change: two successive
+layouts use different tables and groups, so that a switch passes from one to the other without a gap."""
 MASK = 0xFF << 56
 """The bits that say whether a flow is ours."""
 

@@ -7,6 +7,8 @@ declaration; so a wrong flow is an exception here, not a lost packet later.
         └──────from a tunnel──▶ TUNNEL 5 ─────────────────────────────▶┘   └─▶ group ─▶┘
 
 Gaps in the ids are for the questions of later features (rules from the port 30, isolation 50, rules to the port 60).
+Layouts alternate between two ranges of tables and groups; only table 0 is common, and its flows are replaced last. The
+ids above are those of an odd layout, an even one adds 100.
 """
 
 from collections.abc import Iterable
@@ -15,13 +17,24 @@ from enum import IntEnum
 from functools import cache
 
 from flows import fields
-from flows.cookie import Feature, encode
+from flows.cookie import LAYOUT, Feature, encode
 from flows.fields import Field, RegField, Term
 from flows.flow import Action, Flow, Load, canonical_match
 
 SEGMENT = RegField(name="segment", reg=0, lo=0, hi=23, doc="Segment key of the frame's layer-2 domain, never 0.")
 OUT_PORT = RegField(name="out_port", reg=1, lo=0, hi=15, doc="OpenFlow port of the local receiver.")
 REGISTER_FIELDS: tuple[RegField, ...] = (SEGMENT, OUT_PORT)
+
+
+TABLE_RANGE = 0 if LAYOUT % 2 else 100
+"""Added to every table id but 0."""
+GROUP_RANGE = 0 if LAYOUT % 2 else 1 << 31
+"""Added to every group id."""
+
+
+def broadcast_group(segment: int) -> int:
+    """Return the id of a segment's broadcast group; chunks of a large group use bits 24..30 (`flows.state`)."""
+    return segment | GROUP_RANGE
 
 
 class Priority(IntEnum):
@@ -116,7 +129,7 @@ CLASSIFY = Table(
     writes=(SEGMENT,),
 )
 TUNNEL = Table(
-    id=5,
+    id=TABLE_RANGE + 5,
     name="tunnel",
     doc="Which segment does the tunnel key name on this host?",
     match=(fields.TUN_ID,),
@@ -124,21 +137,21 @@ TUNNEL = Table(
     writes=(SEGMENT,),
 )
 PORT_SECURITY = Table(
-    id=10,
+    id=TABLE_RANGE + 10,
     name="port_security",
     doc="May this sender send such a frame? Only ports with port security come here.",
     match=(fields.IN_PORT, fields.ETH_SRC, fields.VLAN_VID, *_UDP),
     exits=("services",),
 )
 SERVICES = Table(
-    id=20,
+    id=TABLE_RANGE + 20,
     name="services",
     doc="Does the network itself answer?",
     match=(fields.IN_PORT, SEGMENT, fields.ARP_OP, fields.ARP_TPA, *_UDP),
     exits=("l2_lookup",),
 )
 L2_LOOKUP = Table(
-    id=40,
+    id=TABLE_RANGE + 40,
     name="l2_lookup",
     doc="Who is the receiver? An unknown unicast address is nobody's.",
     match=(SEGMENT, fields.ETH_DST),
@@ -146,7 +159,7 @@ L2_LOOKUP = Table(
     writes=(OUT_PORT,),
 )
 OUTPUT = Table(
-    id=70,
+    id=TABLE_RANGE + 70,
     name="output",
     doc="Deliver to the port the lookup chose.",
     match=(),

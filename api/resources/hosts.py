@@ -66,6 +66,8 @@ def _is_address(address: str, bracketed: bool) -> bool:
 def _tunnel_ip(value: object) -> object:
     address = str(ip_address(value))
     parsed = ipaddress.ip_address(address)
+    if parsed.version != 4:  # noqa: PLR2004
+        raise Refused(f"'{address}' is an IPv6 address; tunnel endpoints must be IPv4 for now")
     if parsed.is_multicast or parsed.is_unspecified:
         raise Refused(f"'{address}' cannot be a tunnel endpoint")
     return address

@@ -21,6 +21,8 @@ class Condition:
     ovsdb: bool = False
     openflow: bool = False
     lost_at: float | None = None
+    is_given_up: bool = False
+    """The host was silent for so long that its ports are no longer called ACTIVE."""
 
 
 class Bridge:

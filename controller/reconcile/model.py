@@ -30,6 +30,7 @@ class Model:
         self._members: dict[NetworkId, Counter[HostName]] = {}
         self._addresses: dict[NetworkId, Counter[str]] = {}
         self._host_names: dict[str, HostName] = {}
+        self._endpoints: Counter[str] = Counter()
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> "Model":
@@ -90,6 +91,10 @@ class Model:
         """Store a host, or forget it when None; return what was there."""
         name = self._host_names.pop(host_id, None)
         old = None if name is None else self.hosts.pop(name, None)
+        if old is not None and old.tunnel_ip:
+            _decrement(self._endpoints, old.tunnel_ip)
+        if host is not None and host.tunnel_ip:
+            self._endpoints[host.tunnel_ip] += 1
         if host is not None:
             self.hosts[host.name] = host
             self._host_names[host_id] = host.name
@@ -114,6 +119,10 @@ class Model:
     def has_address(self, network_id: NetworkId, address: str) -> bool:
         """Whether some port of the network owns the address."""
         return self._addresses.get(network_id, Counter())[address] > 0
+
+    def has_endpoint(self, tunnel_ip: str) -> bool:
+        """Whether some host has this tunnel endpoint."""
+        return self._endpoints[tunnel_ip] > 0
 
     def networks_of_host(self, host: HostName) -> set[NetworkId]:
         """Return the networks with a port bound to a host."""

@@ -147,6 +147,7 @@ class Reconciler:
         self._host_states: dict[HostName, HostState] = {}
         self._stated: dict[HostName, HostDesired] = {}
         self._token = 0
+        self._next_tick = 0.0
         self._stop = threading.Event()
 
     # what other threads call ------------------------------------------------------------------------------------------
@@ -244,6 +245,9 @@ class Reconciler:
                 self.intent_changed()
         for name in {e for e in batch if isinstance(e, str)}:
             self._ovsdb_said(dirty, HostName(name))
+        if self._monotonic() >= self._next_tick:
+            self._next_tick = self._monotonic() + TICK_S
+            self._look_after_hosts(dirty)
         self._leases.refresh(self._model, dirty.leases)
         self._settle(dirty)
         for ask in (e for e in batch if isinstance(e, _Ask)):
@@ -376,7 +380,7 @@ class Reconciler:
         condition.openflow = condition.openflow if openflow is None else openflow
         both = condition.ovsdb and condition.openflow
         if both:
-            condition.lost_at = None
+            condition.lost_at, condition.is_given_up = None, False
         elif was:
             condition.lost_at = self._monotonic()
         if both != was:
@@ -392,7 +396,6 @@ class Reconciler:
             bridge = self._bridges.get(name)
             if bridge is not None and bridge.plugs.synced:
                 self._compile(dirty, bridge)
-        self._grace_over(dirty)
         self._decide(dirty.ports)
 
     def _state_rows(self, name: HostName) -> None:
@@ -426,11 +429,13 @@ class Reconciler:
                 self._unit_settled(dirty, bridge, unit)
         self._host_state(bridge)
 
-    def _grace_over(self, dirty: Dirty) -> None:
+    def _look_after_hosts(self, dirty: Dirty) -> None:
+        """See once a tick whose silence lasts too long, and what is to be said of each host."""
         now = self._monotonic()
         for bridge in self._bridges.values():
             lost = bridge.condition.lost_at
-            if lost is not None and GRACE_S <= now - lost < GRACE_S + 2 * TICK_S:
+            if lost is not None and now - lost >= GRACE_S and not bridge.condition.is_given_up:
+                bridge.condition.is_given_up = True
                 dirty.ports.update(p.id for p in self._model.ports_of_host(bridge.host.name))
             self._host_state(bridge)
 

@@ -123,7 +123,7 @@ class BridgeView:
         tunnel = self._tunnel_ofport
         if tunnel is None or (self.host.tunnel_ip and ipv4_number(self.host.tunnel_ip) == endpoint):
             return None
-        if any(h.tunnel_ip and ipv4_number(h.tunnel_ip) == endpoint for h in self.model.hosts.values()):
+        if self.model.has_endpoint(str(IPv4Address(endpoint))):
             return PeerIntent(tunnel_ofport=tunnel, endpoint=endpoint)
         return None
 

@@ -170,15 +170,19 @@ def _unbind_all(tx: Transaction, name: str) -> None:
 
 
 def _check_unique(tx: Transaction, host: Host) -> None:
-    others = select(HOSTS.c.name, HOSTS.c.ovsdb).where(
-        or_(HOSTS.c.name == host.name, HOSTS.c.ovsdb == host.ovsdb), HOSTS.c.id != host.id
-    )
+    """Refuse a name, an OVSDB address or a tunnel endpoint that another host has."""
+    same = [HOSTS.c.name == host.name, HOSTS.c.ovsdb == host.ovsdb]
+    if host.tunnel_ip is not None:
+        same.append(HOSTS.c.tunnel_ip == host.tunnel_ip)
+    others = select(HOSTS.c.name, HOSTS.c.ovsdb).where(or_(*same), HOSTS.c.id != host.id)
     other = tx.connection.execute(others).first()
     if other is None:
         return
     if other.name == host.name:
         raise HostAlreadyExists("name", host.name)
-    raise HostAlreadyExists("OVSDB address", host.ovsdb)
+    if other.ovsdb == host.ovsdb:
+        raise HostAlreadyExists("OVSDB address", host.ovsdb)
+    raise HostAlreadyExists("tunnel address", str(host.tunnel_ip))
 
 
 def _new_datapath_id(tx: Transaction) -> int:

@@ -7,7 +7,7 @@ from flows.contribution import BucketKey, GroupMember
 from flows.cookie import Feature
 from flows.flow import Bucket, Flow, Load, Output, Resubmit, SetField, ToGroup
 from flows.intent import LocalPortIntent, RemotePortIntent, SegmentIntent
-from flows.pipeline import L2_LOOKUP, OUT_PORT, OUTPUT, SEGMENT, Priority
+from flows.pipeline import L2_LOOKUP, OUT_PORT, OUTPUT, SEGMENT, Priority, broadcast_group
 
 
 def local_flows(port: LocalPortIntent) -> Iterator[Flow]:
@@ -57,7 +57,7 @@ def segment_flows(segment: SegmentIntent) -> Iterator[Flow]:
             SEGMENT.eq(segment.segment),
             fields.ETH_DST.masked(fields.MULTICAST_BIT, fields.MULTICAST_BIT),
         ],
-        actions=[ToGroup(segment.segment)],
+        actions=[ToGroup(broadcast_group(segment.segment))],
         why="broadcast and multicast go to the members of the segment",
     )
 
@@ -65,7 +65,7 @@ def segment_flows(segment: SegmentIntent) -> Iterator[Flow]:
 def local_members(port: LocalPortIntent) -> Iterator[GroupMember]:
     """Yield the port's place in the segment's group; OVS itself leaves out the port a frame came from."""
     yield GroupMember(
-        group_id=port.segment,
+        group_id=broadcast_group(port.segment),
         key=BucketKey(0, port.port),
         bucket=Bucket(actions=(Load(OUT_PORT, port.ofport), Resubmit(OUTPUT.id))),
     )
@@ -74,7 +74,7 @@ def local_members(port: LocalPortIntent) -> Iterator[GroupMember]:
 def remote_members(port: RemotePortIntent) -> Iterator[GroupMember]:
     """Yield the remote host's place in the segment's group: one copy a host, only to hosts with a port in it."""
     yield GroupMember(
-        group_id=port.segment,
+        group_id=broadcast_group(port.segment),
         key=BucketKey(1, port.endpoint),
         bucket=Bucket(
             actions=(

@@ -1,7 +1,6 @@
 """Which switches does the contract hold for? The fake one and Open vSwitch, each behind a proxy that can cut."""
 
 import itertools
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -67,4 +66,4 @@ def proxy(harness: Harness) -> Iterator[Proxy]:
 @pytest.fixture
 def open_files() -> Callable[[], int]:
     """Give a counter of this process's descriptors."""
-    return lambda: len(os.listdir("/proc/self/fd"))
+    return lambda: len(list(Path("/proc/self/fd").iterdir()))

@@ -13,8 +13,8 @@ from controller.southbound.openflow.watchdog import Limits
 from flows import fields
 from flows.cookie import Feature, encode
 from flows.delta import Tables
-from flows.flow import Action, Bucket, Flow, Group, Meter, Output, ToGroup, canonical_match
 from flows.fields import Term
+from flows.flow import Action, Bucket, Flow, Group, Meter, Output, ToGroup, canonical_match
 
 T = TypeVar("T")
 WAIT_S = 15.0
@@ -34,7 +34,7 @@ class Harness:
             listener,
             admit=lambda dpid: dpid in self.admitted,
             on_event=self._note,
-            packet_in=lambda *punt: self.hook(*punt),
+            packet_in=self._punt,
             limits=limits,
             deadline_s=deadline_s,
         )
@@ -46,6 +46,9 @@ class Harness:
         with self._changed:
             self.events.append((dpid, event))
             self._changed.notify_all()
+
+    def _punt(self, dpid: int, cookie: int, in_port: int, frame: bytes) -> bytes | None:
+        return self.hook(dpid, cookie, in_port, frame)
 
     def switch(self, dpid: int) -> Switch:
         """Return a worker."""

@@ -192,7 +192,7 @@ class FakeSwitch:
         xid = HEADER.unpack_from(message)[3]
         self._send(ERROR, xid, struct.pack("!HH", *error) + message[:64])
 
-    def _handle(self, message: bytes) -> None:
+    def _handle(self, message: bytes) -> None:  # noqa: C901 - one case a message type
         _, kind, _, xid = HEADER.unpack_from(message)
         body = message[HEADER.size :]
         match kind:
@@ -403,8 +403,7 @@ def used(instructions: bytes, what: str) -> Iterator[int]:
 
 
 def has_prerequisites(match: bytes) -> bool:
-    """Whether UDP ports are matched only where the protocol is UDP (OpenFlow 1.4 section 7.2.3.6); others are
-    trusted."""
+    """Whether UDP ports are matched only where the protocol is UDP (OpenFlow 1.4 section 7.2.3.6)."""
     fields: dict[int, bytes] = {}
     at = 4
     while at < len(match):

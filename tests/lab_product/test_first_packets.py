@@ -78,7 +78,7 @@ def test_unknown_unicast_and_foreign_source_macs_are_dropped(cloud: Cloud) -> No
 
 def test_an_interface_nobody_asked_for_gets_nothing(cloud: Cloud) -> None:
     red = cloud.network()
-    member, port = cloud.vm(red, cloud.h1)
+    member, port = cloud.vm(red, cloud.h1, fixed_ips=[{"ip_address": "10.10.0.10"}])
     stranger = cloud.h1.boot_vm("stranger", device="stranger0", mac="02:00:00:00:00:66")
     cloud.h1.vsctl("add-port", "br-int", "stranger0")
     cloud.h1.ofport("stranger0")

@@ -64,7 +64,7 @@ def test_hosts_are_listed_with_what_was_probed(cloud: Cloud) -> None:
 
 def test_a_host_can_be_removed_and_added_again(cloud: Cloud) -> None:
     red = cloud.network()
-    _, port = cloud.vm(red, cloud.h2)
+    cloud.vm(red, cloud.h2)
     refused = cloud.weft.command("host", "remove", "h2", check=False)
     assert "1 bound port" in refused
     assert cloud.weft.api.show("host", "h2")["status"] == "UP"

@@ -56,8 +56,8 @@ class Owner(Protocol):
     def down(self, connection: "Connection", why: str) -> None:
         """Note that a connection ended; `up` may never have been called for it."""
 
-    def packet_in(self, dpid: int, message: bytes) -> bytes | None:
-        """Return the message that answers a packet-in, or None."""
+    def packet_in(self, connection: "Connection", message: bytes) -> None:
+        """Take a packet-in."""
 
 
 class Connection(Datapath):  # type: ignore[misc]
@@ -76,7 +76,6 @@ class Connection(Datapath):  # type: ignore[misc]
         self._closing: str | None = None
         self._is_last_write = False
         self._thread_id: int | None = None
-        self.dropped_packet_outs = 0
         self.n_tables = 0
         self._wake: int | None = None
         super().__init__(sock, address)
@@ -97,6 +96,14 @@ class Connection(Datapath):  # type: ignore[misc]
                 raise ConnectionLostError(self.peer, self._closing)
             self._enqueue(data)
 
+    def offer(self, data: bytes) -> bool:
+        """Send bytes unless too much waits already, without ever waiting; whether they were taken."""
+        with self._lock:
+            if self._closing is not None or self._backlog_size > self._limits.backlog:
+                return False
+            self._enqueue(data)
+            return True
+
     def close(self, why: str = "closed by Weft") -> None:
         """End the connection; its thread does the rest."""
         with self._lock:
@@ -110,6 +117,8 @@ class Connection(Datapath):  # type: ignore[misc]
     def send(self, buf: bytes | bytearray, close_socket: bool = False) -> bool:
         """Send bytes without ever waiting; whether the connection still takes any."""
         with self._lock:
+            if self._backlog_size > 2 * self._limits.backlog:
+                self._closing = self._closing or "asks and does not read the answers"
             if self._closing is None:
                 self._enqueue(bytes(buf))
                 self._is_last_write = self._is_last_write or close_socket
@@ -199,7 +208,7 @@ class Connection(Datapath):  # type: ignore[misc]
         kind = message[1]
         if self.state == MAIN_DISPATCHER:
             if kind == ofp.OFPT_PACKET_IN:
-                self._packet_in(message)
+                self._owner.packet_in(self, message)
             elif kind in _ANSWERS:
                 self.replies.route(message)
             elif kind == ofp.OFPT_ECHO_REQUEST:
@@ -224,16 +233,6 @@ class Connection(Datapath):  # type: ignore[misc]
         event = ofp_msg_to_ev(parsed)
         for handler in list(self.ofp_brick.get_handlers(event, self.state)):
             handler(event)
-
-    def _packet_in(self, message: bytes) -> None:
-        answer = self._owner.packet_in(self.id, message)
-        if answer is None:
-            return
-        with self._lock:
-            if self._backlog_size > self._limits.backlog:
-                self.dropped_packet_outs += 1
-            elif self._closing is None:
-                self._enqueue(answer)
 
     # writing ----------------------------------------------------------------------------------------------------------
 

@@ -26,10 +26,13 @@ _HIDDEN = frozenset({"type", "len", "experimenter", "subtype", "vendor"})
 
 def flow_text(flow: FlowId, instructions: bytes) -> str:
     """Return a flow as one line, much like ``ovs-ofctl dump-flows`` with table names."""
+    return f"{flow_id_text(flow)} actions={instructions_text(instructions)}"
+
+
+def flow_id_text(flow: FlowId) -> str:
+    """Return what identifies a flow, with the table's name."""
     table, priority, match = flow
-    return (
-        f"table={table_name(table)},priority={priority},{match_text(match)} actions={instructions_text(instructions)}"
-    )
+    return f"table={table_name(table)},priority={priority},{match_text(match)}"
 
 
 def match_text(match: bytes) -> str:

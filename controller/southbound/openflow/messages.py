@@ -3,21 +3,22 @@
 All of them are templates made of os-ken's messages; the transaction id (`xid`) and the length are always variables.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from struct import Struct
 from typing import Any
 
-from controller.southbound.openflow.encode import FlowId, cookie_of
+from controller.southbound.openflow.encode import FlowId
 from controller.southbound.openflow.osken import ofp, parser, protocol
-from controller.southbound.openflow.template import Template, compile_template
+from controller.southbound.openflow.template import compile_template
 from flows.cookie import MASK, OWNER_MARK
 
 HEADER_SIZE: int = ofp.OFP_HEADER_SIZE
-_LENGTH_BITS = 16
-_LENGTH_END = 4
-"""The length is octets 2 and 3 of a message, the transaction id 4 to 7 (OpenFlow 1.4 section 7.1)."""
+_XID = slice(4, 8)
+"""Where the transaction id stands in a message (OpenFlow 1.4 section 7.1)."""
 _MATCH_AT = 48
 """Octets of a flow modification in front of its match (OpenFlow 1.4 section 7.3.4.1)."""
+_COOKIE_SIZE = 8
+"""The cookie is the first thing behind the header, in a flow modification as in an entry of `encode`."""
 _OWNER_COOKIE = OWNER_MARK << 56
 _BUNDLE_FLAGS = ofp.OFPBF_ATOMIC | ofp.OFPBF_ORDERED
 _METER_FLAGS = ofp.OFPMF_PKTPS | ofp.OFPMF_BURST
@@ -28,35 +29,44 @@ _PADDING = tuple(bytes(n) for n in range(8))
 
 
 class _Message:
-    """A message whose front is a template; what follows the front is appended."""
+    """A message whose header is written for each, whose front is a template, and whose rest is appended."""
 
-    __slots__ = ("_template",)
+    __slots__ = ("_front", "_kind")
 
     def __init__(
         self, build: Callable[[Any, Sequence[int]], Any], widths: Sequence[int], front: int | None = None
     ) -> None:
+        """Take what makes the message of a datapath and its variables, their widths, and where the front ends."""
         datapath = protocol()
+        self._kind: int = build(datapath, [0] * len(widths)).cls_msg_type
 
         def serialised(values: Sequence[int]) -> bytes:
-            message = build(datapath, values[1:])
-            message.set_xid(values[0])
+            message = build(datapath, values)
+            message.set_xid(0)
             message.serialize()
-            return bytes(message.buf[:front])
+            return bytes(message.buf[HEADER_SIZE:front])
 
-        whole = compile_template(serialised, (32, *widths))
-        zeros = bytearray(whole.pack([0] * (1 + len(widths))))
-        zeros[2:_LENGTH_END] = bytes(2)
-        length_slot = ((len(zeros) - _LENGTH_END) * 8, _LENGTH_BITS)
-        self._template = Template(bytes(zeros), [length_slot, *whole.slots])
+        self._front = compile_template(serialised, widths)
+
+    def front(self, *values: int) -> bytes:
+        """Return the octets between the header and the rest."""
+        return self._front.pack(values)
+
+    def whole(self, xid: int, body: bytes) -> bytes:
+        """Return the message with a body made otherwise."""
+        return _HEADER.pack(ofp.OFP_VERSION, self._kind, HEADER_SIZE + len(body), xid) + body
 
     def __call__(self, xid: int, *values: int, rest: bytes = b"") -> bytes:
-        return self._template.pack((self._template.size + len(rest), xid, *values)) + rest
+        """Return the message."""
+        return self.whole(xid, self._front.pack(values) + rest)
 
 
 class Messages:
     """Every message a switch's worker sends, as a function of its transaction id and its variables."""
 
     def __init__(self) -> None:
+        self._behind_cookie: dict[tuple[int, int], bytes] = {}
+        """What stands between a flow's cookie and its match, by table and priority: few, and needed for every flow."""
         self._add_flow = _Message(_flow_mod(ofp.OFPFC_ADD), (64, 8, 16), _MATCH_AT)
         self._delete_flow = _Message(_flow_mod(ofp.OFPFC_DELETE_STRICT), (64, 8, 16), _MATCH_AT)
         self._group = _Message(
@@ -93,8 +103,13 @@ class Messages:
     def add_flow(self, xid: int, flow: FlowId, entry: bytes) -> bytes:
         """Add a flow or replace the one with the same id, keeping its counters (OpenFlow 1.4 section 6.4)."""
         table, priority, match = flow
-        rest = match + _PADDING[-len(match) % 8] + entry[8:]
-        return self._add_flow(xid, cookie_of(entry), table, priority, rest=rest)
+        behind_cookie = self._behind_cookie.get((table, priority))
+        if behind_cookie is None:
+            behind_cookie = self._add_flow.front(0, table, priority)[_COOKIE_SIZE:]
+            self._behind_cookie[table, priority] = behind_cookie
+        cookie, instructions = entry[:_COOKIE_SIZE], entry[_COOKIE_SIZE:]
+        padded = match + _PADDING[-len(match) % 8]
+        return self._add_flow.whole(xid, b"".join((cookie, behind_cookie, padded, instructions)))
 
     def delete_flow(self, xid: int, flow: FlowId) -> bytes:
         """Delete one flow, and only if its cookie says that it is ours."""
@@ -133,9 +148,11 @@ class Messages:
         """Commit a bundle: all that it holds takes effect at once, or nothing."""
         return self._bundle(xid, bundle, ofp.OFPBCT_COMMIT_REQUEST)
 
-    def bundled(self, xid: int, bundle: int, message: bytes) -> bytes:
-        """Put a message into a bundle; `message` must bear the same transaction id (OpenFlow 1.4 section 7.3.9.6)."""
-        return self._bundled(xid, bundle, rest=message)
+    def bundled(self, bundle: int, messages: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield messages put into a bundle, each under its own transaction id (OpenFlow 1.4 section 7.3.9.6)."""
+        front = self._bundled.front(bundle)
+        for message in messages:
+            yield self._bundled.whole(int.from_bytes(message[_XID], "big"), front + message)
 
     def packet_out(self, ofport: int, frame: bytes) -> bytes:
         """Send a frame out of a port; an error bears the transaction id 0, which nobody waits for."""

@@ -42,7 +42,11 @@ class PacketIns:
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How many packet-ins were answered, passed over (`ignored`), malformed, and how many the hook `failed` on."""
+        """How many packet-ins were answered, passed over (`ignored`), malformed, and how many the hook `failed` on.
+
+        Of those answered, `dropped` answers were not sent because the switch did not read, `oversized` ones never
+        could be.
+        """
         with self._lock:
             return dict(self._counts)
 
@@ -52,6 +56,11 @@ class PacketIns:
         with self._lock:
             self._counts[what] += 1
         return answer
+
+    def note_dropped(self) -> None:
+        """Count an answer that was not sent."""
+        with self._lock:
+            self._counts["dropped"] += 1
 
     def _judge(self, dpid: int, message: bytes) -> tuple[str, bytes | None]:
         cut = cut_packet_in(message)

@@ -4,9 +4,11 @@ The order in which a switch must be told is OpenFlow's: meters, groups, flows, t
 gone, because deleting a group or a meter deletes every flow that uses it (OpenFlow 1.4 section 6.5). Meter
 modifications cannot be bundled.
 
-A small change is one atomic bundle: what it closes and what it opens happen together. A large one cannot be, for one
-huge bundle stalls forwarding; then what closes goes first. A resync is the other way round: nothing may be missing in
-between.
+What fits one bundle is one atomic bundle, whatever it is: what it closes and what it opens happen together, and nobody
+is without flows in between. More cannot be, for one huge bundle stalls forwarding. Then a large change closes before it
+opens; a large resync, which mostly puts back what is missing, sets everything before it deletes anything, and goes from
+the last table to the first, so that a switch that comes from another table layout enters the new tables only when they
+are complete.
 """
 
 from collections.abc import Iterable, Iterator
@@ -86,28 +88,24 @@ class Step:
 
 
 def resync_steps(change: Change, size: int = BUNDLE_SIZE) -> tuple[Step, ...]:
-    """Return the steps of a resync: everything is set before anything is deleted."""
-    sets = [*_groups_set(change), *_flows_set(change)]
-    deletes = list(_flows_deleted(change))
-    return (
-        *_plain(_meters_set(change)),
-        *_bundles(sets, size),
-        *_bundles(deletes, size),
-        *_bundles(list(_groups_deleted(change)), size),
-        *_plain(_meters_deleted(change)),
-    )
+    """Return the steps of a resync: one atomic bundle, or, when it is large, sets before deletes."""
+    return _steps(change, size, deletes_first=False)
 
 
 def change_steps(change: Change, size: int = BUNDLE_SIZE) -> tuple[Step, ...]:
     """Return the steps of an incremental change: one atomic bundle, or, when it is large, what closes first."""
-    deletes = list(_flows_deleted(change))
-    sets = [*_groups_set(change), *_flows_set(change)]
-    if len(deletes) + len(sets) <= size:
-        # Within the bundle, groups come first and deletes before sets: a deleted flow may be the reason a new one fits.
-        groups = len(sets) - sum(1 for entry in change.flows.values() if entry is not None)
-        bundles = _bundles([*sets[:groups], *deletes, *sets[groups:]], size)
+    return _steps(change, size, deletes_first=True)
+
+
+def _steps(change: Change, size: int, *, deletes_first: bool) -> tuple[Step, ...]:
+    groups, sets, deletes = list(_groups_set(change)), list(_flows_set(change)), list(_flows_deleted(change))
+    if len(groups) + len(sets) + len(deletes) <= size:
+        # Groups come first, flows refer to them; deletes before sets: a deleted flow may be the reason a new one fits.
+        bundles = _bundles([*groups, *deletes, *sets], size)
+    elif deletes_first:
+        bundles = [*_bundles(deletes, size), *_bundles([*groups, *sets], size)]
     else:
-        bundles = [*_bundles(deletes, size), *_bundles(sets, size)]
+        bundles = [*_bundles([*groups, *sets], size), *_bundles(deletes, size)]
     return (
         *_plain(_meters_set(change)),
         *bundles,
@@ -147,7 +145,12 @@ def _groups_deleted(change: Change) -> Iterator[Mod]:
 
 
 def _flows_set(change: Change) -> Iterator[Mod]:
-    return (FlowMod(Verb.SET_FLOW, i, entry) for i, entry in change.flows.items() if entry is not None)
+    wanted = ((i, entry) for i, entry in change.flows.items() if entry is not None)
+    return (FlowMod(Verb.SET_FLOW, i, entry) for i, entry in sorted(wanted, key=_table, reverse=True))
+
+
+def _table(flow: tuple[FlowId, bytes]) -> int:
+    return flow[0][0]
 
 
 def _flows_deleted(change: Change) -> Iterator[Mod]:

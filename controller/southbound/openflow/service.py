@@ -148,9 +148,11 @@ class OpenFlowService:
         if switch is not None:
             switch.detach(connection)
 
-    def packet_in(self, dpid: int, message: bytes) -> bytes | None:
-        """Answer a packet-in."""
-        return self._packet_ins.answer(dpid, message)
+    def packet_in(self, connection: Connection, message: bytes) -> None:
+        """Answer a packet-in, or let it be when the switch does not read its answers."""
+        answer = self._packet_ins.answer(connection.id, message)
+        if answer is not None and not connection.offer(answer):
+            self._packet_ins.note_dropped()
 
     # the accepting thread ---------------------------------------------------------------------------------------------
 
@@ -185,8 +187,13 @@ class OpenFlowService:
         thread = threading.Thread(target=connection.serve, name=f"openflow-{connection.peer}", daemon=True)
         with self._lock:
             self._connections = {c: t for c, t in self._connections.items() if t.is_alive()}
-            self._connections[connection] = thread
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError as error:  # the machine has no thread left
+                _log.error("switch_not_accepted peer=%s error=%r", connection.peer, str(error))
+                accepted.close()
+            else:
+                self._connections[connection] = thread
 
 
 def _dpid_text(dpid: int | None) -> str:

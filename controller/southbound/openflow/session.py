@@ -119,11 +119,16 @@ class Session:
         messages = self._messages
         self._bundle += 1
         opened, watch, filled = self._replies.expect(), self._replies.watch(len(mods)), self._replies.expect()
-        parts = [messages.open_bundle(opened.xid, self._bundle)]
-        for xid, mod in enumerate(mods, start=watch.first):
-            parts.append(messages.bundled(xid, self._bundle, mod.message(messages, xid)))
-        parts.append(messages.barrier(filled.xid))
-        self.connection.write(b"".join(parts))
+        told = (mod.message(messages, xid) for xid, mod in enumerate(mods, start=watch.first))
+        self.connection.write(
+            b"".join(
+                (
+                    messages.open_bundle(opened.xid, self._bundle),
+                    *messages.bundled(self._bundle, told),
+                    messages.barrier(filled.xid),
+                )
+            )
+        )
         self.sent += len(mods)
         return _Staged(self._bundle, mods, watch, opened, filled, tries)
 
@@ -169,6 +174,7 @@ class Session:
 
 def _refusal(mod: Mod, error: str) -> Refusal:
     if isinstance(mod, FlowMod):
-        text = decode.flow_text(mod.id, mod.entry[8:]) if mod.entry else decode.flow_text(mod.id, b"")
-        return Refusal(f"{mod.verb.value} {text}", cookie_of(mod.entry) if mod.entry else None, error)
+        if not mod.entry:
+            return Refusal(f"{mod.verb.value} {decode.flow_id_text(mod.id)}", None, error)
+        return Refusal(f"{mod.verb.value} {decode.flow_text(mod.id, mod.entry[8:])}", cookie_of(mod.entry), error)
     return Refusal(f"{mod.verb.value} {mod.id}", None, error)

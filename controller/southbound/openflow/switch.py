@@ -74,7 +74,8 @@ class Switch:
         self._changed = threading.Condition()
         # Under the lock of `_changed`:
         self._connection: Connection | None = None
-        self._inbox: list[tuple[Tables | Delta, object]] = []
+        self._inbox: list[tuple[Tables | Delta, list[object]]] = []
+        """What waits, each with the tokens it answers."""
         self._is_loaded = False
         self._is_stopping = False
         self._is_synced = False
@@ -97,9 +98,9 @@ class Switch:
     def load(self, tables: Tables, token: object) -> None:
         """Give the complete desired state: the first time, or when the deltas have a gap. The switch is read again."""
         with self._changed:
-            # What it replaces is not worth encoding; its tokens are.
-            self._tokens += [older for _, older in self._inbox]
-            self._inbox = [(tables, token)]
+            # What it replaces is never sent; it answers for it.
+            older = [waiting for _, tokens in self._inbox for waiting in tokens]
+            self._inbox = [(tables, [*older, token])]
             self._is_loaded = True
             self._is_synced = False
             self._changed.notify_all()
@@ -113,7 +114,7 @@ class Switch:
         with self._changed:
             if not self._is_loaded:
                 raise NotLoadedError(self.dpid)
-            self._inbox.append((delta, token))
+            self._inbox.append((delta, [token]))
             self._changed.notify_all()
 
     def dump(self, deadline_s: float) -> list[DumpedFlow]:
@@ -138,7 +139,7 @@ class Switch:
             return SwitchState(
                 connected=self._connection is not None,
                 synced=self._is_synced and self._connection is not None,
-                pending=len(self._inbox) + len(self._tokens),
+                pending=len(self._tokens) + sum(len(tokens) for _, tokens in self._inbox),
                 sent=self._sent,
                 foreign_flows=self._foreign,
                 features=self._features,
@@ -200,7 +201,7 @@ class Switch:
                     return
                 connection = self._connection
                 inbox, self._inbox = self._inbox, []
-                self._tokens += [token for _, token in inbox]
+                self._tokens += [token for _, tokens in inbox for token in tokens]
             for state, _ in inbox:
                 self._take(state)
             self._meet(connection)
@@ -252,11 +253,17 @@ class Switch:
             work(session)
         except (UnavailableError, FramingError) as error:
             _log.warning("switch_unavailable dpid=%016x error=%r", self.dpid, str(error))
-            self._is_broken = True
-            session.connection.close(str(error))
+            self._give_up(session, str(error))
+        except Exception as error:  # noqa: BLE001 - whatever it is, a dead worker would never tell
+            _log.exception("switch_worker_failed dpid=%016x", self.dpid)
+            self._give_up(session, f"an error in Weft: {error!r}")
         finally:
             with self._changed:
                 self._sent += session.sent - before
+
+    def _give_up(self, session: Session, why: str) -> None:
+        self._is_broken = True
+        session.connection.close(why)
 
     def _resync(self, session: Session) -> None:
         """Read the switch and send what differs."""

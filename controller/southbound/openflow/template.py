@@ -18,13 +18,13 @@ _PROBES = (0x5A5A5A5A5A5A5A5A5A5A5A5A5A5A5A5A, 0xA3C5A3C5A3C5A3C5A3C5A3C5A3C5A3C
 class Template:
     """Bytes with holes; the whole is kept as one integer, so that a hole may have any width and place."""
 
-    __slots__ = ("_base", "size", "slots")
+    __slots__ = ("_base", "_size", "_slots")
 
     def __init__(self, base: bytes, slots: Sequence[tuple[int, int]]) -> None:
         """Take the bytes with zeros in the holes, and each hole as (distance of its lowest bit from the end, width)."""
-        self.size = len(base)
+        self._size = len(base)
         self._base = int.from_bytes(base, "big")
-        self.slots = tuple(slots)
+        self._slots = tuple(slots)
 
     def pack(self, values: Sequence[int]) -> bytes:
         """Return the bytes with `values` in the holes.
@@ -33,11 +33,11 @@ class Template:
             EncodeError: A value does not fit its hole.
         """
         whole = self._base
-        for (shift, bits), value in zip(self.slots, values, strict=True):
+        for (shift, bits), value in zip(self._slots, values, strict=True):
             if value >> bits:  # also true for every negative number
                 raise EncodeError(f"{value:#x} does not fit {bits} bits")
             whole |= value << shift
-        return whole.to_bytes(self.size, "big")
+        return whole.to_bytes(self._size, "big")
 
 
 def compile_template(build: Build, widths: Sequence[int]) -> Template:
@@ -47,7 +47,12 @@ def compile_template(build: Build, widths: Sequence[int]) -> Template:
         EncodeError: The bytes are not constant but for these variables.
     """
     zeros = [0] * len(widths)
-    base = build(zeros)
+    try:
+        base = build(zeros)
+    except EncodeError:
+        raise
+    except Exception as error:  # os-ken has no errors of its own for what it does not know
+        raise EncodeError(f"os-ken cannot write this: {error!r}") from error
     slots: list[tuple[int, int]] = []
     for at, bits in enumerate(widths):
         ones = build([*zeros[:at], (1 << bits) - 1, *zeros[at + 1 :]])

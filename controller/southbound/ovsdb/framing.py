@@ -14,10 +14,11 @@ from controller.southbound.ovsdb.errors import PeerError
 MAX_MESSAGE_BYTES = 128 * 1024 * 1024
 """A peer that sends more in one message is not an OVSDB server; 10,000 interfaces are some 6 MiB."""
 
-# Possessive quantifiers: never backtrack, or an unfinished string would be tried again from every position.
-_TO_NEXT_BRACE = re.compile(rb'(?:[^{}"]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
-_REST_OF_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
-_BLANKS = re.compile(rb"[ \t\r\n]*+")
+# One way to match any text, so giving up costs no more than going on. Not possessive: the ones of CPython 3.11.2, which
+# Debian 12 has, stop too early.
+_TO_NEXT_BRACE = re.compile(rb'[^{}"]*(?:"[^"\\]*(?:\\.[^"\\]*)*"[^{}"]*)*', re.DOTALL)
+_REST_OF_STRING = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
+_BLANKS = re.compile(rb"[ \t\r\n]*")
 
 _QUOTE, _OPEN, _BACKSLASH = ord('"'), ord("{"), ord("\\")
 

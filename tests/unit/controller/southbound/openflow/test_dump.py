@@ -1,5 +1,6 @@
 """Is a dump read as what the switch holds, and nonsense noticed?"""
 
+import contextlib
 import struct
 
 import pytest
@@ -58,10 +59,16 @@ def test_groups_and_meters_are_read_and_other_kinds_are_not_taken_for_ours() -> 
 @given(st.binary(max_size=200))
 def test_nonsense_is_an_error_of_ours_or_nothing(body: bytes) -> None:
     for read in (dump.flow_entries, dump.group_bodies, dump.meter_bodies, lambda parts: list(dump.flows(parts))):
-        try:
+        with contextlib.suppress(FramingError):
             read([HEAD + body])
-        except FramingError as error:
-            assert "octets" in str(error)
+
+
+@pytest.mark.parametrize(
+    "body", [b"\0", b"\0\x08" + bytes(6), b"\1\0" + bytes(60), b"\0\x38" + bytes(49) + b"\xff" + bytes(4)]
+)
+def test_entries_of_impossible_length_are_an_error(body: bytes) -> None:
+    with pytest.raises(FramingError, match="octets"):
+        dump.flow_entries([HEAD + body])
 
 
 @given(st.data())

@@ -22,6 +22,21 @@ def parsed(message: bytes) -> Any:
     return ofproto_parser.msg(protocol(), version, kind, length, xid, message)
 
 
+def parsed_flow(key: int) -> Any:
+    """Return the flow modification for `a_flow` as os-ken's users write it."""
+    return parser.OFPFlowMod(
+        protocol(),
+        cookie=a_flow(key).cookie,
+        table_id=10,
+        priority=100,
+        buffer_id=ofp.OFP_NO_BUFFER,
+        out_port=ofp.OFPP_ANY,
+        out_group=ofp.OFPG_ANY,
+        match=parser.OFPMatch(in_port=key),
+        instructions=[],
+    )
+
+
 @given(xid=XIDS, key=st.integers(1, 0xFFFF), goto=st.none() | st.integers(0, 254))
 def test_a_flow_is_added_with_everything_it_has(xid: int, key: int, goto: int | None) -> None:
     flow = a_flow(key, actions=(Output(key),), goto=goto)
@@ -68,9 +83,13 @@ def test_groups_and_meters_are_written_as_os_ken_reads_them(xid: int, number: in
 
 def test_a_bundled_message_bears_the_transaction_id_of_its_envelope() -> None:
     inner = MESSAGES.add_flow(77, *ENCODER.flow(a_flow(5)))
-    octets = MESSAGES.bundled(77, 3, inner)
+    (octets,) = MESSAGES.bundled(3, [inner])
     assert header(octets) == (ofp.OFP_VERSION, ofp.OFPT_BUNDLE_ADD_MESSAGE, len(octets), 77)
     assert octets.endswith(inner)
+    expected = parser.OFPBundleAddMsg(protocol(), 3, ofp.OFPBF_ATOMIC | ofp.OFPBF_ORDERED, parsed_flow(5), [])
+    expected.set_xid(77)
+    expected.serialize()
+    assert octets == bytes(expected.buf)
     opened, committed = parsed(MESSAGES.open_bundle(5, 3)), parsed(MESSAGES.commit_bundle(6, 3))
     assert (opened.type, committed.type) == (ofp.OFPBCT_OPEN_REQUEST, ofp.OFPBCT_COMMIT_REQUEST)
     assert {opened.bundle_id, committed.bundle_id} == {3}
@@ -79,6 +98,9 @@ def test_a_bundled_message_bears_the_transaction_id_of_its_envelope() -> None:
 
 @given(ofport=st.integers(1, 0xFFFFFFFF), frame=st.binary(max_size=1500))
 def test_a_packet_out_leaves_by_one_port(ofport: int, frame: bytes) -> None:
-    message = parsed(MESSAGES.packet_out(ofport, frame))
-    assert (message.buffer_id, message.in_port, bytes(message.data)) == (ofp.OFP_NO_BUFFER, ofp.OFPP_CONTROLLER, frame)
-    assert [(action.port, action.max_len) for action in message.actions] == [(ofport, 0)]
+    expected = parser.OFPPacketOut(
+        protocol(), ofp.OFP_NO_BUFFER, ofp.OFPP_CONTROLLER, [parser.OFPActionOutput(ofport, 0)], frame
+    )
+    expected.set_xid(0)
+    expected.serialize()
+    assert MESSAGES.packet_out(ofport, frame) == bytes(expected.buf)

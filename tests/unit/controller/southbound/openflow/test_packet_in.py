@@ -50,7 +50,7 @@ def test_a_frame_cut_short_is_not_answered() -> None:
 
 
 def test_the_answer_goes_out_of_the_port_of_the_question() -> None:
-    packet_ins = PacketIns(lambda dpid, cookie, in_port, frame: frame[::-1], MESSAGES)
+    packet_ins = PacketIns(lambda *punt: punt[3][::-1], MESSAGES)
     assert packet_ins.answer(1, packet_in(b"frame", 9)) == MESSAGES.packet_out(9, b"emarf")
     assert packet_ins.counts == {"answered": 1}
 

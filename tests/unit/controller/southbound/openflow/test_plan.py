@@ -1,5 +1,7 @@
 """Is a switch told in the right order, in bundles of the right size?"""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,7 +57,7 @@ def _keeps_to_openflow(steps: tuple[Step, ...]) -> None:
         places(steps, Verb.DELETE_GROUP),
         places(steps, Verb.DELETE_METER),
     ]
-    for earlier, later in zip(order, order[1:], strict=False):
+    for earlier, later in pairwise(order):
         assert not earlier or not later or max(earlier) < min(later)
     verbs = [mod.verb for mod in mods(steps)]
     groups = [at for at, verb in enumerate(verbs) if verb in GROUPS_SET]
@@ -64,12 +66,24 @@ def _keeps_to_openflow(steps: tuple[Step, ...]) -> None:
 
 
 @given(changes)
-def test_a_resync_sets_everything_before_it_deletes_anything(change: Change) -> None:
+def test_a_resync_is_one_bundle_or_sets_everything_before_it_deletes_anything(change: Change) -> None:
     steps = resync_steps(change, SIZE)
     _says_everything_once(steps, change)
     _keeps_to_openflow(steps)
+    bundled = places(steps, *GROUPS_SET, Verb.SET_FLOW, Verb.DELETE_FLOW)
+    if len(bundled) <= SIZE:
+        assert len(set(bundled)) <= 1
+        return
     sets, deletes = places(steps, *GROUPS_SET, Verb.SET_FLOW), places(steps, Verb.DELETE_FLOW)
     assert not sets or not deletes or max(sets) < min(deletes)
+
+
+@given(changes)
+def test_table_0_is_set_last(change: Change) -> None:
+    """A switch that comes from another layout enters the new tables only when they are complete."""
+    sets = [mod for mod in mods(resync_steps(change, SIZE)) if isinstance(mod, FlowMod) and mod.verb is Verb.SET_FLOW]
+    tables = [mod.id[0] for mod in sets]
+    assert tables == sorted(tables, reverse=True)
 
 
 @given(changes)

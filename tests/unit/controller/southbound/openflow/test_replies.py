@@ -45,7 +45,7 @@ def test_a_multipart_answer_is_whole_only_with_its_last_part() -> None:
     first = message(MULTIPART, waiting.xid, struct.pack("!HH4x", 1, 1))
     last = message(MULTIPART, waiting.xid, struct.pack("!HH4x", 1, 0))
     replies.route(first)
-    with pytest.raises(NoAnswerError, match="flow dump within 0.01 s"):
+    with pytest.raises(NoAnswerError, match=r"flow dump within 0\.01 s"):
         replies.wait(waiting, "flow dump", 0.01)
     waiting = replies.expect()
     replies.route(first[:4] + waiting.xid.to_bytes(4, "big") + first[8:])

@@ -18,7 +18,7 @@ def test_variables_of_any_width_and_place_are_found() -> None:
 
 @pytest.mark.parametrize("value", [256, 1 << 40, -1])
 def test_a_value_that_does_not_fit_is_refused_and_spoils_no_neighbour(value: int) -> None:
-    template = compile_template(lambda values: bytes(values), (8, 8))
+    template = compile_template(bytes, (8, 8))
     with pytest.raises(EncodeError, match="does not fit 8 bits"):
         template.pack((1, value))
 

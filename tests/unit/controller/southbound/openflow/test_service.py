@@ -1,0 +1,126 @@
+"""Does the service serve the socket it was given, and survive peers that do harm?"""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from controller.southbound.openflow.events import Connected, Synced
+from controller.southbound.openflow.service import OpenFlowService
+from controller.southbound.openflow.watchdog import Limits
+from tests.contract.harness import Harness, a_flow, eventually, tables
+from tests.fakes.switch import FakeSwitch
+
+DPID = 0xF00D
+SMALL = Limits(backlog=1 << 16)
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeSwitch]:
+    """Give a switch that is not connected."""
+    switch = FakeSwitch(DPID)
+    yield switch
+    switch.close()
+
+
+def test_a_socket_that_does_not_listen_is_refused_at_start() -> None:
+    sock = socket.socket()
+    service = OpenFlowService(sock, admit=lambda _: True, on_event=lambda *_: None, packet_in=lambda *_: None)
+    with pytest.raises(OSError, match="does not listen"):
+        service.start()
+    service.stop()
+
+
+def test_a_socket_shared_with_another_process_goes_on_listening_after_stop(fake: FakeSwitch) -> None:
+    """`weft serve` keeps the socket, so that switches wait in its queue while the controller is started again."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    kept = listener.dup()
+    first = OpenFlowService(listener, admit=lambda _: True, on_event=lambda *_: None, packet_in=lambda *_: None)
+    first.start()
+    first.stop()
+    connected = threading.Event()
+    second = OpenFlowService(kept, admit=lambda _: True, on_event=lambda *_: connected.set(), packet_in=lambda *_: None)
+    second.switch(DPID)
+    second.start()
+    fake.connect("127.0.0.1", kept.getsockname()[1])
+    assert connected.wait(5)
+    second.stop()
+
+
+def test_one_worker_lives_as_long_as_its_datapath_is_known() -> None:
+    harness = Harness([DPID])
+    worker = harness.service.switch(DPID)
+    assert harness.service.switch(DPID) is worker
+    harness.service.forget(DPID)
+    harness.service.forget(DPID)
+    assert harness.service.switch(DPID) is not worker
+    harness.stop()
+
+
+def test_answers_are_dropped_and_not_kept_for_a_switch_that_does_not_read(fake: FakeSwitch) -> None:
+    harness = Harness([DPID], limits=SMALL)
+    harness.hook = lambda *_: bytes(60_000)
+    try:
+        fake.connect("127.0.0.1", harness.port)
+        harness.wait(DPID, Connected)
+        eventually(lambda: harness.switch(DPID).features)
+        fake.faults.is_deaf = True
+        for _ in range(300):
+            fake.packet_in(1, 7, b"frame")
+        eventually(lambda: harness.service.packet_in_counts.get("dropped", 0) > 10)
+        (connection,) = harness.service._connections
+        assert connection._backlog_size <= SMALL.backlog + 60_100
+    finally:
+        harness.stop()
+
+
+def test_malformed_packet_ins_are_counted_and_the_switch_stays(fake: FakeSwitch) -> None:
+    harness = Harness([DPID])
+    try:
+        harness.switch(DPID).load(tables(flows=[a_flow(1)]), 0)
+        fake.connect("127.0.0.1", harness.port)
+        harness.wait(DPID, Synced)
+        for size in (8, 20, 24, 30):
+            fake.send_raw(bytes([5, 10, 0, size]) + bytes(size - 4))
+        eventually(lambda: harness.service.packet_in_counts.get("malformed") == 4)
+        fake.send_raw(bytes([5, 2, 0, 11, 0, 0, 0, 9]) + b"abc")
+        assert harness.switch(DPID).dump(2)
+    finally:
+        harness.stop()
+
+
+def test_what_the_switch_says_of_itself_is_shown(fake: FakeSwitch) -> None:
+    harness = Harness([DPID])
+    try:
+        fake.connect("127.0.0.1", harness.port)
+        assert eventually(lambda: harness.switch(DPID).features) == {
+            "manufacturer": "Weft tests",
+            "hardware": "fake",
+            "software": "1",
+            "datapath_description": "",
+            "n_tables": 254,
+            "max_meters": 1 << 18,
+            "max_groups": 1 << 20,
+        }
+    finally:
+        harness.stop()
+
+
+def test_a_failing_listener_of_events_does_not_end_the_worker(fake: FakeSwitch) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    seen = []
+
+    def fail(_dpid: int, event: object) -> None:
+        seen.append(event)
+        raise ValueError(event)
+
+    service = OpenFlowService(listener, admit=lambda _: True, on_event=fail, packet_in=lambda *_: None)
+    service.switch(DPID).load(tables(flows=[a_flow(1)]), 0)
+    service.start()
+    with contextlib.closing(fake):
+        fake.connect("127.0.0.1", listener.getsockname()[1])
+        eventually(lambda: Synced(0) in seen)
+        assert len(fake.tables.flows) == 1
+    service.stop()
