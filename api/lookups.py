@@ -4,6 +4,8 @@ Weft's own (extensions ``weft-port-status``, ``weft-flows``), and whether the se
 """
 
 from collections.abc import Mapping
+from itertools import groupby
+from operator import itemgetter
 
 from flask import Flask, Response, request
 
@@ -14,6 +16,7 @@ from api.control import Control
 from api.errors import UnknownFilter
 from api.machinery import admit
 from api.wire import API_ROOT, answer
+from controller.errors import WeftError
 from controller.records import PortState
 from controller.services import hosts, ports
 from controller.services.query import Query
@@ -41,6 +44,7 @@ class Lookups:
             app.add_url_rule(
                 path, endpoint=f"lookups:{path}", view_func=view, methods=_READ, provide_automatic_options=False
             )
+        app.add_url_rule("/metrics", endpoint="metrics", view_func=self.metrics, methods=("GET",))
         app.add_url_rule("/healthz", endpoint="healthz", view_func=self.health, methods=("GET", "HEAD"))
 
     def port_status(self, port_id: str) -> Response:
@@ -64,11 +68,31 @@ class Lookups:
         args |= {key: value for key, value in asked if value}
         return answer(200, {"flows": _flows(self._control.call("flows", args))})
 
+    def metrics(self) -> Response:
+        """Return what the controller counts, as Prometheus reads it (text format 0.0.4); never an error."""
+        try:
+            samples = self._control.call("metrics", {})
+        except WeftError:
+            samples = []
+        found = [("weft_controller_up", {}, 1.0 if samples else 0.0), *(samples if isinstance(samples, list) else [])]
+        lines: list[str] = []
+        for name, group in groupby(sorted(found, key=itemgetter(0)), key=itemgetter(0)):
+            lines.append(f"# TYPE {name} {'counter' if name.endswith('_total') else 'gauge'}")
+            lines.extend(f"{name}{_labels(labels)} {value:.17g}" for _, labels, value in group)
+        return Response("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4; charset=utf-8")
+
     def health(self) -> Response:
         """Say that the database answers."""
         with self._database.read() as tx:
             hosts.find(tx, self._auth.caller(request.headers), Query(limit=1))
         return answer(200, {"status": "ok"})
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    def escaped(value: str) -> str:
+        return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+    return "{" + ",".join(f'{name}="{escaped(value)}"' for name, value in labels.items()) + "}" if labels else ""
 
 
 def _flows(result: object) -> object:

@@ -10,6 +10,7 @@ from pathlib import Path
 from controller.config import Address
 from controller.control import ControlServer
 from controller.inspect import Inspector
+from controller.metrics import Metrics
 from controller.reconcile.directory import DhcpDirectory
 from controller.reconcile.feed import Feed
 from controller.reconcile.reconciler import Reconciler
@@ -67,7 +68,9 @@ class Controller:
             monotonic=time.monotonic,
         )
         inspector = Inspector(self._reconciler, self._openflow, self._openflow.encoder)
-        self._control = ControlServer(control, {"flows": inspector.flows}, wake=self._reconciler.intent_changed)
+        metrics = Metrics(self._reconciler, self._openflow, self._directory)
+        operations = {"flows": inspector.flows, "metrics": metrics.samples}
+        self._control = ControlServer(control, operations, wake=self._reconciler.intent_changed)
 
     def start(self) -> None:
         """Begin: intent first, then connections, so that no switch meets a controller that does not know it."""

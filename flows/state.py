@@ -114,6 +114,11 @@ class BridgeState:
             meters=dict(self._meters.items()),
         )
 
+    @property
+    def flow_count(self) -> int:
+        """How many flows are desired."""
+        return len(self._flows)
+
     def units(self) -> frozenset[Unit]:
         """Return the units that contribute something."""
         return frozenset(self._units)

@@ -17,7 +17,8 @@ PARTS = (("without a switch", "not lab", "auto"), ("laboratory", "lab", str(LAB_
 
 def run_part(mark: str, workers: str, report: Path) -> int:
     """Run the tests that bear a mark, or do not, and return pytest's exit code."""
-    argv = [sys.executable, "-m", "pytest", "-m", mark, "-n", workers, f"--junit-xml={report}"]
+    # A file stays with one worker: its laboratory is made once.
+    argv = [sys.executable, "-m", "pytest", "-m", mark, "-n", workers, "--dist", "loadfile", f"--junit-xml={report}"]
     return subprocess.run(argv, cwd=ROOT, check=False).returncode
 
 

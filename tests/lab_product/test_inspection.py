@@ -73,3 +73,16 @@ def test_a_host_can_be_removed_and_added_again(cloud: Cloud) -> None:
     eventually(lambda: not cloud.h2.vsctl("get-controller", "br-int").strip(), 10, "the controller target is gone")
     cloud.weft.add_host(cloud.h2)
     cloud.vm(cloud.network(), cloud.h2)
+
+
+def test_metrics_count_what_happened(cloud: Cloud) -> None:
+    red = cloud.network()
+    port = cloud.port(red, cloud.h1)
+    cloud.boot(cloud.h1, port).dhcp()
+    cloud.weft.wait_for_port(port["id"])
+    text = cloud.weft.api.request("GET", "/metrics").text
+    assert "weft_controller_up 1\n" in text
+    assert 'weft_objects{kind="port"} 1\n' in text
+    assert 'weft_ports{status="ACTIVE"} 1\n' in text
+    assert 'weft_host_programmed{host="h1"} 1\n' in text
+    assert int(text.partition('weft_dhcp_requests_total{outcome="ack"} ')[2].split()[0]) >= 1
