@@ -8,9 +8,9 @@ features.
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Field:
-    """One field of ovs-fields(7).
+    """One field of ovs-fields(7). There is one value a field, so identity is equality, and hashing costs nothing.
 
     Attributes:
         name: The name OVS prints in ``ovs-ofctl dump-flows``.
@@ -39,33 +39,31 @@ class Field:
         return (1 << self.bits) - 1
 
     def eq(self, value: int) -> "Term":
-        """Match the whole field."""
-        return Term(field=self, value=value, mask=self.full_mask)
+        """Match the whole field.
+
+        Raises:
+            ValueError: The field cannot hold the value.
+        """
+        return self.masked(value, self.full_mask)
 
     def masked(self, value: int, mask: int) -> "Term":
-        """Match the bits of `mask` only."""
-        return Term(field=self, value=value, mask=mask)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Term:
-    """One condition of a match; its identity is canonical: bits outside `mask` are cleared."""
-
-    field: Field
-    value: int
-    mask: int
-
-    def __post_init__(self) -> None:
-        """Refuse what the field cannot hold.
+        """Match the bits of `mask` only; bits of `value` outside it do not matter.
 
         Raises:
             ValueError: Value or mask has bits the field does not have, or the mask is empty.
         """
-        if self.value & ~self.field.full_mask or self.mask & ~self.field.full_mask or not self.mask:
-            raise ValueError(
-                f"{self.field.name}: value {self.value:#x} mask {self.mask:#x} need {self.field.bits} bits"
-            )
-        object.__setattr__(self, "value", self.value & self.mask)
+        if value >> self.bits or mask >> self.bits or not mask:
+            raise ValueError(f"{self.name}: value {value:#x} mask {mask:#x} need {self.bits} bits")
+        return Term(self, value & mask, mask)
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One condition of a match; its identity is canonical. Made by `Field.eq`, `Field.masked` and `RegField.eq`."""
+
+    field: Field
+    value: int
+    mask: int
 
     @property
     def is_exact(self) -> bool:
@@ -105,9 +103,9 @@ MULTICAST_BIT = 0x010000000000
 """The group bit of a MAC address (IEEE 802 section 8.2); broadcast has it too."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RegField:
-    """Some bits of one register, with the meaning Weft gives them.
+    """Some bits of one register, with the meaning Weft gives them. There is one value each, as with `Field`.
 
     Attributes:
         name: What the bits say, e.g. ``segment``.

@@ -94,7 +94,11 @@ def canonical_match(terms: Iterable[Term]) -> Match:
                 raise ValueError(f"{term.field.name}: contradictory conditions in one match")
             term = term.field.masked(known.value | term.value, known.mask | term.mask)  # noqa: PLW2901
         merged[term.field] = term
-    return tuple(sorted(merged.values(), key=lambda t: t.field.name))
+    return tuple(sorted(merged.values(), key=_field_name))
+
+
+def _field_name(term: Term) -> str:
+    return term.field.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,8 @@ from controller.store.database import Database
 _log = logging.getLogger(__name__)
 
 RETRY_S = 1.0
+LINGER_S = 0.02
+"""How long to wait for more before writing: a durable transaction costs milliseconds that requests need."""
 HEARTBEAT_S = 10.0
 """How often hosts that did not change are written again, so that a reader can tell a dead controller."""
 
@@ -73,6 +75,8 @@ class StateWriter:
             with self._wake:
                 if not (self._ports or self._hosts or self._binds or self._stopping):
                     self._wake.wait(HEARTBEAT_S)
+                if not self._stopping:
+                    self._wake.wait_for(lambda: self._stopping, LINGER_S)
                 ports, hosts, binds = self._ports, self._hosts, self._binds
                 self._ports, self._hosts, self._binds = {}, {}, {}
                 self._last_hosts.update(hosts)

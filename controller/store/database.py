@@ -8,10 +8,9 @@ import fcntl
 import os
 import random
 import sqlite3
-import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from controller.errors import ConfigurationError, DatabaseError
 from controller.store.dialects import insert_or_ignore
+from controller.store.group_commit import GroupCommit
 from controller.store.schema import META
 from controller.store.transaction import JOURNAL_LOCK, Settings, Transaction
 
@@ -63,7 +63,7 @@ class Database:
         self._listeners: list[Callable[[], None]] = []
         self._engine = _engine(url)
         self._is_sqlite = self._engine.dialect.name == "sqlite"
-        self._queue: AbstractContextManager[object] = threading.Lock() if self._is_sqlite else nullcontext()
+        self._group = GroupCommit(self._open, _run) if self._is_sqlite else None
 
     def migrate(self) -> None:
         """Bring the database to the newest schema: create, upgrade or leave it. Safe in two processes at once.
@@ -85,7 +85,7 @@ class Database:
         """Open a transaction that sees one state of the database and changes nothing."""
         with self._connect() as connection:
             if self._is_sqlite:
-                _begin(connection, "BEGIN")
+                _run(connection, "BEGIN")
             else:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")  # noqa: PLW2901
             with _wrapped():
@@ -98,16 +98,11 @@ class Database:
         Raises:
             DatabaseError: the database refused, or was locked for longer than the busy timeout.
         """
-        with self._queue, self._connect() as connection:
-            if self._is_sqlite:
-                # Taking the lock now cannot fail half-way through, as turning a read lock into a write lock can
-                # (sqlite.org, lang_transaction, section 2.2).
-                _begin(connection, "BEGIN IMMEDIATE")
+        with self._writing() as connection:
             tx = self._transaction(connection)
             with _wrapped():
                 yield tx
                 tx.write_journal()
-                connection.commit()
         if tx.is_journalled:
             for listener in self._listeners:
                 listener()
@@ -120,10 +115,27 @@ class Database:
         """Close every idle connection."""
         self._engine.dispose()
 
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """Give a connection and commit: with others that write at the same time on SQLite, alone on PostgreSQL."""
+        if self._group is not None:
+            with self._group.write() as connection:
+                yield connection
+        else:
+            with self._connect() as connection, _wrapped():
+                connection.begin()
+                yield connection
+                connection.commit()
+
     def _transaction(self, connection: Connection) -> Transaction:
-        connection.begin()
         now = self._now().astimezone(UTC).replace(microsecond=0)
         return Transaction(connection, now=now, rng=self._rng, new_id=self._new_id, settings=self._settings)
+
+    def _open(self) -> Connection:
+        with _wrapped():
+            connection = self._engine.connect()
+            connection.begin()
+        return connection
 
     @contextmanager
     def _connect(self) -> Iterator[Connection]:
@@ -142,7 +154,7 @@ class Database:
                 raise ConfigurationError(f"The directory of the database {path} cannot be made: {error}.") from error
         # The switch fails at once, whatever the busy timeout, when another process is at it: let one go first.
         with _locked(Path(path or ".").parent), self._connect() as connection:
-            _begin(connection, "PRAGMA journal_mode=WAL")
+            _run(connection, "PRAGMA journal_mode=WAL")
 
 
 @contextmanager
@@ -185,7 +197,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute(f"PRAGMA cache_size=-{PAGE_CACHE_KIB}")
 
 
-def _begin(connection: Connection, statement: str) -> None:
+def _run(connection: Connection, statement: str) -> None:
     """Run a transaction statement below SQLAlchemy, which would otherwise decide by itself when to begin."""
     driver = connection.connection.driver_connection
     if not isinstance(driver, sqlite3.Connection):
