@@ -1,13 +1,15 @@
-"""Which OVSDB rows must a host have?
+"""Which OVSDB rows must a host have, and which of them does it not know about yet?
 
-The bridge, its tunnel port, and a row for every bound port before its device exists.
+The bridge, its tunnel port, and a row for every bound port before its device exists. Stated whole once, then by what
+changed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from controller.reconcile.status import device_name
 from controller.reconcile.translate import TUNNEL_TYPE
-from controller.records import Host, Port
+from controller.records import Host, HostName, OfPort, Port, PortId
 from controller.southbound.ovsdb.model import BridgeConfig, HostDesired, PrewiredPort, TunnelPort
 
 TUNNEL_NAME = "weft-vxlan"
@@ -16,21 +18,98 @@ TUNNEL_OFPORT = 65279
 Interface:ofport_request)."""
 
 
-def desired_rows(host: Host, controller_target: str, ports: Iterable[Port]) -> HostDesired:
-    """Return the rows of a host whose bound ports are `ports`."""
-    return HostDesired(
-        bridge=BridgeConfig(
-            datapath_type=host.datapath_type,
-            datapath_id=host.datapath_id,
-            controller_target=controller_target,
-            tunnels=() if host.tunnel_ip is None else (_tunnel(host.tunnel_ip),),
-        ),
-        prewired=frozenset(
-            PrewiredPort(name=device_name(port.id), iface_id=port.id, mac=port.mac_address, ofport=port.binding.ofport)
-            for port in ports
-            if port.binding is not None
-        ),
+def bridge_rows(host: Host, controller_target: str) -> BridgeConfig:
+    """Return the bridge a host must have."""
+    return BridgeConfig(
+        datapath_type=host.datapath_type,
+        datapath_id=host.datapath_id,
+        controller_target=controller_target,
+        tunnels=() if host.tunnel_ip is None else (_tunnel(host.tunnel_ip),),
     )
+
+
+def port_row(port: Port) -> PrewiredPort | None:
+    """Return the row of a port, None when it is bound to no host."""
+    if port.binding is None:
+        return None
+    return PrewiredPort(name=device_name(port.id), iface_id=port.id, mac=port.mac_address, ofport=port.binding.ofport)
+
+
+@dataclass(slots=True)
+class _Host:
+    """What one host was told."""
+
+    bridge: BridgeConfig
+    ports: dict[PortId, PrewiredPort] = field(default_factory=dict)
+    by_ofport: dict[int, PortId] = field(default_factory=dict)
+
+
+class StatedRows:
+    """What every host was told to have; owned by the reconciler's thread."""
+
+    def __init__(self) -> None:
+        self._hosts: dict[HostName, _Host] = {}
+        self._hosts_of_port: dict[PortId, set[HostName]] = {}
+
+    def __contains__(self, name: HostName) -> bool:
+        return name in self._hosts
+
+    def whole(self, name: HostName, bridge: BridgeConfig, ports: Iterable[Port]) -> HostDesired:
+        """Return everything a host whose bound ports are `ports` must have, and take it as told."""
+        self.forget(name)
+        self._hosts[name] = _Host(bridge)
+        for port in ports:
+            row = port_row(port)
+            if row is not None:
+                self._put(name, port.id, row)
+        return HostDesired(bridge=bridge, prewired=frozenset(self._hosts[name].ports.values()))
+
+    def bridge(self, name: HostName, bridge: BridgeConfig) -> BridgeConfig | None:
+        """Return the bridge if a host was told of another one, and take it as told."""
+        if self._hosts[name].bridge == bridge:
+            return None
+        self._hosts[name].bridge = bridge
+        return bridge
+
+    def ports(self, ports: Mapping[PortId, Port | None]) -> dict[HostName, dict[str, PrewiredPort | None]]:
+        """Return which hosts must be told what of some ports, and take it as told; None says that a port is gone."""
+        news: dict[HostName, dict[str, PrewiredPort | None]] = {}
+        for port_id, port in ports.items():
+            row = None if port is None else port_row(port)
+            host = None if port is None or port.binding is None else port.binding.host
+            for name in tuple(self._hosts_of_port.get(port_id, ())):
+                if name != host:
+                    self._put(name, port_id, None)
+                    news.setdefault(name, {})[port_id] = None
+            if host in self._hosts and self._hosts[host].ports.get(port_id) != row:
+                self._put(host, port_id, row)
+                news.setdefault(host, {})[port_id] = row
+        return news
+
+    def holder(self, name: HostName, ofport: OfPort) -> PortId | None:
+        """Return the port of a host whose row asks for an OpenFlow number."""
+        host = self._hosts.get(name)
+        return None if host is None else host.by_ofport.get(ofport)
+
+    def forget(self, name: HostName) -> None:
+        """Take a host as told nothing."""
+        host = self._hosts.get(name)
+        for port_id in tuple(host.ports) if host else ():
+            self._put(name, port_id, None)
+        self._hosts.pop(name, None)
+
+    def _put(self, name: HostName, port_id: PortId, row: PrewiredPort | None) -> None:
+        host, hosts = self._hosts[name], self._hosts_of_port.setdefault(port_id, set())
+        old = host.ports.pop(port_id, None)
+        if old is not None and host.by_ofport.get(old.ofport) == port_id:
+            del host.by_ofport[old.ofport]
+        hosts.discard(name)
+        if row is not None:
+            host.ports[port_id] = row
+            host.by_ofport[row.ofport] = port_id
+            hosts.add(name)
+        if not hosts:
+            del self._hosts_of_port[port_id]
 
 
 def _tunnel(tunnel_ip: str) -> TunnelPort:

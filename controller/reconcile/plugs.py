@@ -1,13 +1,20 @@
-"""Where is each port plugged? What the Interface rows of one host say, read the way DECISIONS.md A wants it."""
+"""Where is each port plugged? What the Interface rows of one host say, read the way DECISIONS.md A wants it.
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+``read_plugs`` is the definition, over all rows at once; the table ``Plugs`` says the same and costs what changed.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
 
 from controller.records import OfPort, PortId
-from controller.southbound.ovsdb.model import HostView, InterfaceRow
+from controller.southbound.ovsdb.model import InterfaceRow, RowChanges
 
 INACTIVE = "inactive"
 """external_ids:iface-status of an interface that its owner has put aside."""
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,50 +36,179 @@ UNPLUGGED = Plug()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plugs:
-    """What one host's bridge has plugged."""
+class Reading:
+    """What the rows of one host say."""
 
-    synced: bool = False
-    """Whether the rows were ever read whole; until then nothing may be concluded from an absent one."""
-    by_port: Mapping[PortId, Plug] = field(default_factory=dict)
-    ofports: Mapping[OfPort, PortId | None] = field(default_factory=dict)
+    by_port: Mapping[PortId, Plug]
+    ofports: Mapping[OfPort, PortId | None]
     """Who has each OpenFlow number: a port id, or None for a device that is no plug."""
-    tunnels: Mapping[str, OfPort] = field(default_factory=dict)
+    tunnels: Mapping[str, OfPort]
     """OpenFlow number of each opened tunnel port, by its type."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turned:
+    """What the table says otherwise than before."""
+
+    ports: frozenset[PortId] = frozenset()
+    ofports: frozenset[OfPort] = frozenset()
+    tunnels: bool = False
+    is_first: bool = False
+    """Nothing was known before."""
+
+
+def read_plugs(rows: Iterable[InterfaceRow], tunnel_names: Collection[str]) -> Reading:
+    """Return what all rows of one bridge say; where two claim the same number, the last by name has it."""
+    found: dict[PortId, list[InterfaceRow]] = {}
+    ofports: dict[OfPort, PortId | None] = {}
+    tunnels: dict[str, OfPort] = {}
+    for row in sorted(rows, key=_order):
+        owner = _owner(row)
+        if owner is not None:
+            found.setdefault(owner, []).append(row)
+        number = _number(row)
+        if number is not None:
+            ofports[number] = owner
+            if row.name in tunnel_names:
+                tunnels[row.type] = number
+    return Reading(by_port={p: _plug(of_port) for p, of_port in found.items()}, ofports=ofports, tunnels=tunnels)
+
+
+class Plugs:
+    """What one host's bridge has plugged; owned by the reconciler's thread."""
+
+    def __init__(self, tunnel_names: Iterable[str] = ()) -> None:
+        self.synced = False
+        """Whether the rows were ever read whole; until then nothing may be concluded from an absent one."""
+        self._tunnel_names = frozenset(tunnel_names)
+        self._rows: dict[str, InterfaceRow] = {}
+        self._rows_of_port: dict[PortId, dict[str, InterfaceRow]] = {}
+        self._rows_of_number: dict[OfPort, dict[str, InterfaceRow]] = {}
+        self._tunnel_rows: dict[str, InterfaceRow] = {}
+        self._by_port: dict[PortId, Plug] = {}
+        self._ofports: dict[OfPort, PortId | None] = {}
+        self._tunnels: dict[str, OfPort] = {}
+
+    @property
+    def by_port(self) -> Mapping[PortId, Plug]:
+        """Every port that some row names."""
+        return self._by_port
+
+    @property
+    def ofports(self) -> Mapping[OfPort, PortId | None]:
+        """Who has each OpenFlow number: a port id, or None for a device that is no plug."""
+        return self._ofports
+
+    @property
+    def tunnels(self) -> Mapping[str, OfPort]:
+        """OpenFlow number of each opened tunnel port, by its type."""
+        return self._tunnels
 
     def plug(self, port_id: PortId) -> Plug:
         """Return where a port is plugged on this host."""
-        return self.by_port.get(port_id, UNPLUGGED)
+        return self._by_port.get(port_id, UNPLUGGED)
+
+    def update(self, changes: RowChanges) -> Turned:
+        """Take in what changed; return what that turned. Changes before the first whole reading say nothing."""
+        if not (self.synced or changes.whole):
+            return Turned()
+        is_first, self.synced = not self.synced, True
+        rows: dict[str, InterfaceRow | None] = dict(changes.rows)
+        if changes.whole:
+            rows = dict.fromkeys(self._rows) | rows
+        ports: set[PortId] = set()
+        numbers: set[OfPort] = set()
+        has_tunnel = False
+        for uuid, new in rows.items():
+            old = self._rows.pop(uuid, None)
+            if new is not None:
+                self._rows[uuid] = new
+            if old == new:
+                continue
+            ports |= _move(self._rows_of_port, _owner, uuid, old, new)
+            numbers |= _move(self._rows_of_number, _number, uuid, old, new)
+            has_tunnel |= self._move_tunnel(uuid, new)
+        return Turned(
+            ports=frozenset(p for p in ports if self._reread_port(p)),
+            ofports=frozenset(n for n in numbers if self._reread_number(n)),
+            tunnels=has_tunnel and self._reread_tunnels(),
+            is_first=is_first,
+        )
+
+    def _move_tunnel(self, uuid: str, new: InterfaceRow | None) -> bool:
+        was_there = self._tunnel_rows.pop(uuid, None) is not None
+        if new is not None and new.name in self._tunnel_names:
+            self._tunnel_rows[uuid] = new
+            return True
+        return was_there
+
+    def _reread_port(self, port_id: PortId) -> bool:
+        rows = self._rows_of_port.get(port_id)
+        return _put(self._by_port, port_id, _plug(_sorted(rows)) if rows else None)
+
+    def _reread_number(self, number: OfPort) -> bool:
+        rows = self._rows_of_number.get(number)
+        had, before = number in self._ofports, self._ofports.pop(number, None)
+        if rows:
+            self._ofports[number] = _owner(_sorted(rows)[-1])
+        return (had, before) != (bool(rows), self._ofports.get(number))
+
+    def _reread_tunnels(self) -> bool:
+        live = ((row.type, _number(row)) for row in _sorted(self._tunnel_rows))
+        before, self._tunnels = self._tunnels, {type_: number for type_, number in live if number is not None}
+        return before != self._tunnels
 
 
-def read_plugs(view: HostView, tunnel_names: Iterable[str]) -> Plugs:
-    """Return what a view says; an unsynced view says nothing."""
-    if not view.synced:
-        return Plugs()
-    rows: dict[PortId, list[InterfaceRow]] = {}
-    ofports: dict[OfPort, PortId | None] = {}
-    tunnels: dict[str, OfPort] = {}
-    wanted = frozenset(tunnel_names)
-    for row in view.interfaces:
-        owner = PortId(row.iface_id) if row.iface_id and row.iface_status != INACTIVE else None
-        if owner is not None:
-            rows.setdefault(owner, []).append(row)
-        if row.live:
-            number = OfPort(row.ofport or 0)
-            ofports[number] = owner
-            if row.name in wanted:
-                tunnels[row.type] = number
-    return Plugs(synced=True, by_port={p: _plug(found) for p, found in rows.items()}, ofports=ofports, tunnels=tunnels)
+def _owner(row: InterfaceRow) -> PortId | None:
+    return PortId(row.iface_id) if row.iface_id and row.iface_status != INACTIVE else None
+
+
+def _number(row: InterfaceRow) -> OfPort | None:
+    return OfPort(row.ofport) if row.live and row.ofport is not None else None
+
+
+def _order(row: InterfaceRow) -> tuple[str, str]:
+    return row.name, row.uuid
+
+
+def _sorted(rows: Mapping[str, InterfaceRow]) -> list[InterfaceRow]:
+    return sorted(rows.values(), key=_order)
+
+
+def _move(
+    index: dict[_K, dict[str, InterfaceRow]],
+    key_of: Callable[[InterfaceRow], _K | None],
+    uuid: str,
+    old: InterfaceRow | None,
+    new: InterfaceRow | None,
+) -> set[_K]:
+    """Take the old row out of an index and put the new one in; return the keys concerned."""
+    before = None if old is None else key_of(old)
+    after = None if new is None else key_of(new)
+    if before is not None:
+        del index[before][uuid]
+        if not index[before]:
+            del index[before]
+    if after is not None and new is not None:
+        index.setdefault(after, {})[uuid] = new
+    return {key for key in (before, after) if key is not None}
+
+
+def _put(table: dict[_K, _V], key: _K, value: _V | None) -> bool:
+    """Store a value, or forget it when None; return whether that changed anything."""
+    before = table.pop(key, None)
+    if value is not None:
+        table[key] = value
+    return before != value
 
 
 def _plug(rows: list[InterfaceRow]) -> Plug:
-    live = sorted((row for row in rows if row.live), key=lambda row: row.name)
-    absent = sorted(row.name for row in rows if not row.live)
+    live = [row for row in rows if row.live]
     errors = [row.error for row in rows if not row.live and row.error and not row.prewired]
     return Plug(
         ofport=OfPort(live[0].ofport or 0) if len(live) == 1 else None,
         live=tuple(row.name for row in live),
-        absent=tuple(absent),
+        absent=tuple(row.name for row in rows if not row.live),
         error=errors[0] if errors and not live else None,
         link_state=live[0].link_state if len(live) == 1 else None,
     )

@@ -13,7 +13,7 @@ import queue
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from controller.reconcile import dirty as marks
@@ -21,24 +21,25 @@ from controller.reconcile.bridge import Bridge
 from controller.reconcile.dirty import Dirty
 from controller.reconcile.feed import Changes, Feed
 from controller.reconcile.model import Model
-from controller.reconcile.ovsdb_rows import TUNNEL_NAME, desired_rows
-from controller.reconcile.plugs import Plugs, read_plugs
+from controller.reconcile.ovsdb_rows import TUNNEL_NAME, StatedRows, bridge_rows
+from controller.reconcile.plugs import Plugs
 from controller.reconcile.status import Place, port_state
 from controller.reconcile.translate import BridgeView, segment_of
-from controller.records import Host, HostName, HostState, Port, PortId, PortState
+from controller.records import Host, HostName, HostState, Port, PortId, PortState, Reason
 from controller.southbound.openflow.events import Applied, Connected, Disconnected, Failed, SwitchEvent, Synced
-from controller.southbound.ovsdb.model import HostDesired, HostView
+from controller.southbound.ovsdb.model import BridgeConfig, HostDesired, HostView, PrewiredPort, RowChanges
 from flows.cookie import ObjectKind, decode
 from flows.delta import Delta, Tables
 from flows.intent import Unit, UnitKind
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
-_K = TypeVar("_K")
 
 GRACE_S = 5.0
 """How long a host may be silent before its ports stop being called ACTIVE."""
 TICK_S = 1.0
+POLL_S = 0.005
+"""The least time between two looks into the journal."""
 
 
 class Ovsdb(Protocol):
@@ -51,10 +52,19 @@ class Ovsdb(Protocol):
         """Stop watching a host, and take back what Weft wrote when `clear`, without making the caller wait."""
 
     def set_desired(self, name: str, desired: HostDesired) -> None:
-        """State the rows a host must have."""
+        """State the rows a host must have, whole."""
+
+    def set_bridge(self, name: str, bridge: BridgeConfig) -> None:
+        """State a host's bridge anew."""
+
+    def set_ports(self, name: str, ports: Mapping[str, PrewiredPort | None]) -> None:
+        """State some of a host's ports anew, None for one that is gone."""
+
+    def take_changes(self, name: str) -> RowChanges:
+        """Return what became of a host's interfaces since this was last asked."""
 
     def view(self, name: str) -> HostView:
-        """Return what is known of a host."""
+        """Return what is known of a host, its interfaces apart."""
 
     def write_error(self, name: str) -> str | None:
         """Return why the rows of a host could not be written."""
@@ -145,9 +155,10 @@ class Reconciler:
         self._live_hosts: dict[PortId, set[HostName]] = {}
         self._port_states: dict[PortId, PortState] = {}
         self._host_states: dict[HostName, HostState] = {}
-        self._stated: dict[HostName, HostDesired] = {}
+        self._stated = StatedRows()
         self._token = 0
         self._next_tick = 0.0
+        self._last_poll = 0.0
         self._stop = threading.Event()
 
     # what other threads call ------------------------------------------------------------------------------------------
@@ -206,6 +217,11 @@ class Reconciler:
         """The intent; only to be read in the reconciler's thread."""
         return self._model
 
+    @property
+    def port_states(self) -> Mapping[PortId, PortState]:
+        """Every port's last decided state; only to be read in the reconciler's thread."""
+        return self._port_states
+
     def bridge(self, host: HostName) -> Bridge | None:
         """Return a host's bridge; only to be read in the reconciler's thread."""
         return self._bridges.get(host)
@@ -227,6 +243,10 @@ class Reconciler:
             batch = [self._events.get(timeout=TICK_S)]
         except queue.Empty:
             return []
+        if any(e is self._feed for e in batch):
+            # Requests in a row are one batch: reading the journal for each would take the machine from them.
+            self._stop.wait(max(0.0, self._last_poll + POLL_S - self._monotonic()))
+            self._last_poll = self._monotonic()
         while not self._events.empty():
             batch.append(self._events.get())
         return batch
@@ -270,6 +290,8 @@ class Reconciler:
         dirty.leases.update({*self._model.ports, *before.ports})
         self._leases.refresh(self._model, dirty.leases)
         self._settle(dirty)
+        for name in self._bridges:
+            self.view_changed(name)  # the batch that failed may have held what their databases reported
 
     # events -> dirty --------------------------------------------------------------------------------------------------
 
@@ -303,35 +325,31 @@ class Reconciler:
         bridge = self._bridges.get(name)
         if bridge is None:
             return
-        view = self._ovsdb.view(name)
-        self._connection_changed(dirty, bridge, ovsdb=view.connected and view.synced)
-        if name not in self._stated:
-            dirty.rows.add(name)
-        new = read_plugs(view, (TUNNEL_NAME,))
-        old = bridge.plugs
-        if not new.synced:
-            return
-        bridge.plugs = new
-        self._live_changed(name, old, new)
-        if not old.synced or old.tunnels != new.tunnels:
+        changes = self._ovsdb.take_changes(name)
+        self._connection_changed(dirty, bridge, ovsdb=changes.view.connected and changes.view.synced)
+        dirty.rows.add(name)
+        turned = bridge.plugs.update(changes)
+        self._live_changed(name, turned.ports, bridge.plugs)
+        if turned.is_first or turned.tunnels:
             dirty.host(self._model, name)
-        for port_id in _differing(old.by_port, new.by_port):
+        for port_id in turned.ports:
             dirty.ports.add(port_id)
             port = self._model.ports.get(port_id)
             if port is None:
                 continue
             dirty.mark(name, Unit(UnitKind.LOCAL_PORT, port.key))
-            if port.binding is None and new.plug(port_id).ofport is not None:
+            if port.binding is None and bridge.plugs.plug(port_id).ofport is not None:
                 self._sink.bind(port_id, name)
-        numbers = _differing(old.ofports, new.ofports)
-        for port in self._model.ports_of_host(name) if numbers else ():
-            if port.binding is not None and port.binding.ofport in numbers:
+        for number in turned.ofports:  # before its device is there a port is wired by the number it asks for
+            holder = self._stated.holder(name, number)
+            port = None if holder is None else self._model.ports.get(holder)
+            if port is not None:
                 dirty.mark(name, Unit(UnitKind.LOCAL_PORT, port.key))
 
-    def _live_changed(self, name: HostName, old: Plugs, new: Plugs) -> None:
-        for port_id in old.by_port.keys() | new.by_port.keys():
+    def _live_changed(self, name: HostName, ports: Iterable[PortId], plugs: Plugs) -> None:
+        for port_id in ports:
             hosts = self._live_hosts.setdefault(port_id, set())
-            if new.plug(port_id).live:
+            if plugs.plug(port_id).live:
                 hosts.add(name)
             else:
                 hosts.discard(name)
@@ -390,23 +408,28 @@ class Reconciler:
     # dirty -> switches, rows, states ----------------------------------------------------------------------------------
 
     def _settle(self, dirty: Dirty) -> None:
-        for name in dirty.rows:
-            self._state_rows(name)
+        self._state_rows(dirty)
         for name in dirty.whole_hosts | dirty.units.keys():
             bridge = self._bridges.get(name)
             if bridge is not None and bridge.plugs.synced:
                 self._compile(dirty, bridge)
         self._decide(dirty.ports)
 
-    def _state_rows(self, name: HostName) -> None:
-        bridge = self._bridges.get(name)
-        target = None if bridge is None else self._advertise(self._ovsdb.view(name))
-        if bridge is None or target is None:
-            return
-        desired = desired_rows(bridge.host, target, self._model.ports_of_host(name))
-        if self._stated.get(name) != desired:
-            self._stated[name] = desired
-            self._ovsdb.set_desired(name, desired)
+    def _state_rows(self, dirty: Dirty) -> None:
+        news = self._stated.ports({port_id: self._model.ports.get(port_id) for port_id in dirty.ports})
+        for name, ports in news.items():
+            self._ovsdb.set_ports(name, ports)
+        for name in dirty.rows:
+            bridge = self._bridges.get(name)
+            target = None if bridge is None else self._advertise(self._ovsdb.view(name))
+            if bridge is None or target is None:
+                continue
+            config = bridge_rows(bridge.host, target)
+            if name in dirty.whole_hosts or name not in self._stated:
+                desired = self._stated.whole(name, config, self._model.ports_of_host(name))
+                self._ovsdb.set_desired(name, desired)
+            elif self._stated.bridge(name, config):
+                self._ovsdb.set_bridge(name, config)
 
     def _compile(self, dirty: Dirty, bridge: Bridge) -> None:
         if bridge.host.tunnel_ip and not bridge.plugs.tunnels and not bridge.loaded:
@@ -437,7 +460,7 @@ class Reconciler:
             if lost is not None and now - lost >= GRACE_S and not bridge.condition.is_given_up:
                 bridge.condition.is_given_up = True
                 dirty.ports.update(p.id for p in self._model.ports_of_host(bridge.host.name))
-            self._host_state(bridge)
+            self._host_state(bridge, is_tick=True)
 
     def _decide(self, ports: Iterable[PortId]) -> None:
         changed = []
@@ -447,9 +470,11 @@ class Reconciler:
                 self._port_states.pop(port_id, None)
                 continue
             state = self._state_of(port)
-            if state is not None and state != self._port_states.get(port_id):
+            last = self._port_states.get(port_id)
+            if state is not None and state != last:
                 self._port_states[port_id] = state
-                changed.append(state)
+                if last is not None or state.reason is not Reason.UNBOUND:  # what the store says of a port unseen
+                    changed.append(state)
         if changed:
             self._sink.ports(changed)
 
@@ -471,7 +496,8 @@ class Reconciler:
         )
         return port_state(port, network, place, self._live_hosts.get(port.id, set()) - {bridge.host.name})
 
-    def _host_state(self, bridge: Bridge) -> None:
+    def _host_state(self, bridge: Bridge, *, is_tick: bool = False) -> None:
+        """Say what is known of a host; that a change is under way only when it takes longer than a tick."""
         view = self._ovsdb.view(bridge.host.name)
         features: dict[str, object] = {"ovs_version": view.ovs_version, "datapath_types": list(view.datapath_types)}
         features.update(self._openflow.switch(bridge.host.datapath_id).features)
@@ -483,7 +509,10 @@ class Reconciler:
             problem=self._problem(bridge),
             features=features,
         )
-        if state != self._host_states.get(bridge.host.name):
+        last = self._host_states.get(bridge.host.name)
+        if state != last and (
+            is_tick or last is None or replace(state, programmed=last.programmed) != last or state.programmed
+        ):
             self._host_states[bridge.host.name] = state
             self._sink.host(state)
 
@@ -498,26 +527,23 @@ class Reconciler:
         return None
 
     def _add_bridge(self, host: Host) -> None:
-        self._bridges[host.name] = Bridge(host, self._monotonic())
+        self._bridges[host.name] = bridge = Bridge(host, self._monotonic())
+        bridge.plugs = Plugs((TUNNEL_NAME,))
         self._host_of_dpid[host.datapath_id] = host.name
         self._openflow.switch(host.datapath_id)
         self._ovsdb.add_host(host.name, host.ovsdb)
+        self._host_state(self._bridges[host.name])
         _log.info("host_added host=%s ovsdb=%s", host.name, host.ovsdb)
 
     def _drop_bridge(self, name: HostName) -> None:
         bridge = self._bridges.pop(name)
         self._host_of_dpid.pop(bridge.host.datapath_id, None)
         self._host_states.pop(name, None)
-        self._stated.pop(name, None)
-        self._live_changed(name, bridge.plugs, Plugs())
+        self._stated.forget(name)
+        self._live_changed(name, bridge.plugs.by_port, Plugs())
         self._ovsdb.remove_host(name, clear=True)
         self._openflow.forget(bridge.host.datapath_id)
         _log.info("host_removed host=%s", name)
-
-
-def _differing(old: Mapping[_K, object], new: Mapping[_K, object]) -> set[_K]:
-    """Return the keys that only one has, or that have another value."""
-    return {key for key in old.keys() | new.keys() if key not in old or key not in new or old[key] != new[key]}
 
 
 def _needs_new_bridge(old: Host, new: Host) -> bool:

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import time
@@ -43,19 +44,24 @@ class OpenVSwitch(SwitchDriver):
             "OVS_DBDIR": str(directory),
             "OVS_LOGDIR": str(directory),
         }
-        database = f"{directory}/conf.db"
-        self._run("ovsdb-tool", "create", database, str(SCHEMA))
         self._db = f"unix:{directory}/db.sock"
         self._control = f"{directory}/vswitchd.ctl"
-        self._daemons = [self._start("ovsdb-server", database, f"--remote=p{self._db}")]
+        self._daemons: list[subprocess.Popen[bytes]] = []
+        try:
+            self._create()
+        except BaseException:
+            self.close()
+            raise
+
+    def _create(self) -> None:
+        database = f"{self._directory}/conf.db"
+        self._run("ovsdb-tool", "create", database, str(SCHEMA))
+        self._start("ovsdb-server", database, f"--remote=p{self._db}")
         self._vsctl("--no-wait", "init")
-        self._vswitchd = self._start(
-            "ovs-vswitchd", self._db, "--disable-system", "--enable-dummy", f"--unixctl={self._control}"
-        )
-        self._daemons.append(self._vswitchd)
+        self._start("ovs-vswitchd", self._db, "--disable-system", "--enable-dummy", f"--unixctl={self._control}")
         self._vsctl(
             *("add-br", BRIDGE, "--", "set", "bridge", BRIDGE, "datapath_type=dummy", "fail_mode=secure"),
-            *("protocols=OpenFlow14", f"other_config:datapath-id={dpid:016x}"),
+            *("protocols=OpenFlow14", f"other_config:datapath-id={self.dpid:016x}"),
             *(word for port in self.ports for word in self._port_words(port)),
         )
 
@@ -69,19 +75,19 @@ class OpenVSwitch(SwitchDriver):
     def _pcap(self, ofport: int) -> Path:
         return self._directory / f"p{ofport}.pcap"
 
-    def _start(self, program: str, *arguments: str) -> "subprocess.Popen[bytes]":
+    def _start(self, program: str, *arguments: str) -> None:
         # pdeathsig: a killed pytest leaves no daemon behind.
         command = ["setpriv", "--pdeathsig", "KILL", program, *arguments, "-vconsole:off", "-vsyslog:off"]
         daemon = subprocess.Popen(
             [*command, f"--log-file={self._directory}/{program}.log"], env=self._environment, stderr=subprocess.DEVNULL
         )
+        self._daemons.append(daemon)
         sockets = {"ovsdb-server": self._directory / "db.sock", "ovs-vswitchd": self._directory / "vswitchd.ctl"}
         deadline = time.monotonic() + START_S
-        while not sockets[program].exists():
+        while not _listens(sockets[program]):
             if daemon.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{program} did not start; see {self._directory}/{program}.log")
             time.sleep(0.01)
-        return daemon
 
     def _run(self, *command: str) -> str:
         done = subprocess.run(command, env=self._environment, check=False, capture_output=True, text=True, timeout=60)
@@ -123,10 +129,10 @@ class OpenVSwitch(SwitchDriver):
         self.ofctl("del-meters")
 
     def hang(self) -> None:
-        self._vswitchd.send_signal(signal.SIGSTOP)
+        self._daemons[-1].send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        self._vswitchd.send_signal(signal.SIGCONT)
+        self._daemons[-1].send_signal(signal.SIGCONT)
 
     def inject(self, ofport: int, cookie: int, frame: bytes) -> None:  # noqa: ARG002 - the flow itself has it
         self._run("ovs-appctl", "-t", self._control, "netdev-dummy/receive", f"p{ofport}", frame.hex())
@@ -141,14 +147,20 @@ class OpenVSwitch(SwitchDriver):
         return frames
 
     def close(self) -> None:
-        self.resume()
         for daemon in reversed(self._daemons):
+            daemon.send_signal(signal.SIGCONT)  # it may hang
             daemon.terminate()
             try:
                 daemon.wait(10)
             except subprocess.TimeoutExpired:
                 daemon.kill()
                 daemon.wait()
+
+
+def _listens(path: Path) -> bool:
+    """Whether somebody accepts on a unix socket; a bound one that does not listen yet is there as well."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 def _identity(line: str) -> Identity:

@@ -9,10 +9,12 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from controller.southbound.ovsdb.model import (
     BridgeConfig,
+    BridgeRow,
     HostDesired,
     HostView,
     InterfaceRow,
@@ -136,11 +138,36 @@ class Switch:
         self._daemons[daemon] = int(pidfile.read_text())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A view together with the interfaces told so far, sorted by name."""
+
+    view: HostView
+    interfaces: tuple[InterfaceRow, ...]
+
+    @property
+    def connected(self) -> bool:
+        return self.view.connected
+
+    @property
+    def synced(self) -> bool:
+        return self.view.synced
+
+    @property
+    def bridge(self) -> BridgeRow | None:
+        return self.view.bridge
+
+    @property
+    def error(self) -> str | None:
+        return self.view.error
+
+
 class Watch:
     """A service with the names of the hosts that changed."""
 
     def __init__(self) -> None:
         self.changes: list[str] = []
+        self._rows: dict[str, dict[str, InterfaceRow]] = {}
         self._changed = threading.Condition()
         self.service = OvsdbService(self._on_change)
         self.service.start()
@@ -148,23 +175,29 @@ class Watch:
     def add(self, switch: Switch, name: str = "h1") -> None:
         self.service.add_host(name, switch.target)
 
-    def until(
-        self, is_met: Callable[[HostView], bool], what: str, *, name: str = "h1", within_s: float = 10.0
-    ) -> HostView:
+    def until(self, is_met: Callable[[Seen], bool], what: str, *, name: str = "h1", within_s: float = 10.0) -> Seen:
         """Wait for the view to be so; returns it."""
         deadline = time.monotonic() + within_s
         with self._changed:
-            while not is_met(view := self.service.view(name)):
+            while not is_met(view := self.see(name)):
                 left = deadline - time.monotonic()
                 if left <= 0 or not self._changed.wait(left):
                     raise AssertionError(f"not within {within_s} s: {what}; {view}; {self.service.write_error(name)}")
         return view
 
-    def until_complete(self, *ports: PrewiredPort, name: str = "h1") -> HostView:
+    def see(self, name: str = "h1") -> Seen:
+        """Take in what became of the rows."""
+        changes = self.service.take_changes(name)
+        rows = {} if changes.whole else self._rows.get(name, {})
+        self._rows[name] = {u: row for u, row in (rows | dict(changes.rows)).items() if row is not None}
+        shown = sorted(self._rows[name].values(), key=lambda row: row.name)
+        return Seen(view=changes.view, interfaces=tuple(shown))
+
+    def until_complete(self, *ports: PrewiredPort, name: str = "h1") -> Seen:
         """Wait until bridge, controller, tunnel and pre-wired rows are there and ovs-vswitchd has looked at them."""
         names = {"br-int", VXLAN.name, *(port.name for port in ports)}
 
-        def is_complete(view: HostView) -> bool:
+        def is_complete(view: Seen) -> bool:
             there = {row.name for row in view.interfaces if row.ofport is not None}
             return bool(view.synced and view.bridge and view.bridge.datapath_id and names <= there)
 
@@ -176,11 +209,11 @@ class Watch:
             self._changed.notify_all()
 
 
-def interface(view: HostView, name: str) -> InterfaceRow | None:
+def interface(view: Seen, name: str) -> InterfaceRow | None:
     return next((row for row in view.interfaces if row.name == name), None)
 
 
-def is_live(view: HostView, name: str) -> bool:
+def is_live(view: Seen, name: str) -> bool:
     row = interface(view, name)
     return row is not None and row.live
 

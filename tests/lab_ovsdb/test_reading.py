@@ -136,7 +136,7 @@ def test_a_host_is_reached_over_tcp_and_our_own_address_is_known(
     watch.service.set_desired("h1", a_desire(a_port()))
     view = watch.until(lambda view: interface(view, a_port().name) is not None, "the rows are written")
 
-    assert view.local_address == "127.0.0.1"
+    assert view.view.local_address == "127.0.0.1"
     assert view.bridge
     assert view.bridge.datapath_id is None
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import pytest
 
-from controller.southbound.ovsdb.model import HostView
 from controller.southbound.ovsdb.service import OvsdbService
 from tests.lab_ovsdb.switch import (
     DATAPATH_ID,
@@ -16,6 +15,7 @@ from tests.lab_ovsdb.switch import (
     PORT_ID,
     TARGET,
     VXLAN,
+    Seen,
     Switch,
     Watch,
     a_desire,
@@ -40,9 +40,9 @@ def test_a_fresh_host_is_configured_wholly(switch: Switch, watch: Watch) -> None
     assert view.bridge.datapath_id == DATAPATH_ID
     assert view.bridge.protocols == ("OpenFlow14",)
     assert view.bridge.controllers == (TARGET,)
-    assert view.ovs_version
-    assert "netdev" in view.datapath_types
-    assert view.local_address == "127.0.0.1"
+    assert view.view.ovs_version
+    assert "netdev" in view.view.datapath_types
+    assert view.view.local_address == "127.0.0.1"
     tunnel, tap = interface(view, "vxlan0"), interface(view, a_port().name)
     assert tunnel
     assert (tunnel.ofport, tunnel.live, tunnel.options) == (10, True, (("key", "flow"), ("remote_ip", "flow")))
@@ -107,7 +107,7 @@ def test_drift_is_repaired(
     switch: Switch,
     watch: Watch,
     damage: tuple[str, ...],
-    is_repaired: Callable[[HostView], bool],
+    is_repaired: Callable[[Seen], bool],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     watch.add(switch)
@@ -118,6 +118,7 @@ def test_drift_is_repaired(
     switch.vsctl("--no-wait", *damage)
 
     wait_until(lambda: "ovsdb_drift host=h1" in caplog.text, "the drift is logged")
+    watch.until(lambda view: view.view.drift_count > 0 and view.view.last_drift, "the drift is counted and named")
     watch.until(lambda view: view.bridge is not None and is_repaired(view), "the drift is repaired")
 
 
@@ -231,7 +232,41 @@ def test_500_ports_go_into_one_transaction(switch: Switch, watch: Watch, caplog:
     watch.service.set_desired("h1", a_desire())
     watch.until(lambda view: len(view.interfaces) == 2, "all are gone")
 
+    # The server shows what a transaction did before it answers it.
+    wait_until(lambda: "ovsdb_in_sync" in caplog.text.rpartition("no longer wanted")[2], "the last answer is there")
     assert caplog.text.count("ovsdb_written") == 2
+
+
+def test_ports_stated_one_by_one_go_into_few_transactions(
+    switch: Switch, watch: Watch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What comes while a transaction is under way waits for the next one."""
+    ports = [a_port(number) for number in range(1, 501)]
+    watch.add(switch)
+    watch.service.set_desired("h1", a_desire())
+    watch.until_complete()
+    caplog.set_level(logging.INFO)
+
+    for port in ports:
+        watch.service.set_ports("h1", {port.iface_id: port})
+    watch.until_complete(*ports)
+    assert caplog.text.count("ovsdb_written") < 25
+
+    watch.service.set_ports("h1", {port.iface_id: None for port in ports[1:]})
+    watch.until(lambda view: len(view.interfaces) == 3, "all but one are gone")
+    assert watch.service.view("h1").drift_count == 0
+
+
+def test_a_changed_bridge_is_written_and_its_ports_stay(switch: Switch, watch: Watch) -> None:
+    watch.add(switch)
+    watch.service.set_desired("h1", a_desire(a_port()))
+    before = watch.until_complete(a_port())
+
+    watch.service.set_bridge("h1", a_desire(target="tcp:127.0.0.1:16654").bridge)
+
+    view = watch.until(lambda view: view.bridge.controllers == ("tcp:127.0.0.1:16654",), "the target is the new one")
+    assert interface(view, a_port().name) == interface(before, a_port().name)
+    assert watch.service.view("h1").drift_count == 0
 
 
 def test_a_database_nobody_initialised_is_reported(make_switch: Callable[[], Switch], watch: Watch) -> None:

@@ -14,38 +14,55 @@ Row = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What to send so that a host becomes as desired; nothing to send when ``operations`` is empty."""
+class Note:
+    """One sentence about one place (``desired.SETTINGS`` or a device name)."""
 
+    place: str
+    text: str
+    is_life: bool = False
+    """It follows from a device that came or went: nobody changed a row of Weft's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to send so that the planned places become as desired; nothing to send when ``operations`` is empty."""
+
+    places: frozenset[str] = frozenset()
+    """What was looked at."""
     operations: tuple[Operation, ...] = ()
-    bridge_changes: tuple[str, ...] = ()
-    """What changes of the bridge, its controller and its tunnels, for the log."""
-    port_changes: tuple[str, ...] = ()
-    """What changes of pre-wired ports; such changes belong to ordinary life, somebody plugs and unplugs."""
-    problems: tuple[str, ...] = ()
-    """What is desired but not planned, one sentence each."""
+    changes: tuple[Note, ...] = ()
+    problems: tuple[Note, ...] = ()
+    """What is desired but not planned."""
+    in_place: frozenset[str] = frozenset()
+    """Those of the places that are as desired by a row of Weft's own."""
+    is_refused: bool = False
+    """Nothing at all may be written; the problem says why."""
     must_settle: bool = False
     """ovs-vswitchd must have taken the transaction in before the next one is sent."""
-
-    @property
-    def changes(self) -> tuple[str, ...]:
-        """Everything that changes."""
-        return self.bridge_changes + self.port_changes
 
 
 @dataclass(slots=True)
 class Draft:
     """A plan in the making."""
 
-    bridge_changes: list[str] = field(default_factory=list)
-    port_changes: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
+    places: frozenset[str] = frozenset()
+    changes: list[Note] = field(default_factory=list)
+    problems: list[Note] = field(default_factory=list)
+    in_place: set[str] = field(default_factory=set)
     must_settle: bool = False
     new_ports: list[object] = field(default_factory=list)
     """References to the Port rows this transaction inserts."""
     _inserts: list[Operation] = field(default_factory=list)
     _edits: list[Operation] = field(default_factory=list)
     _gone_ports: list[object] = field(default_factory=list)
+
+    def change(self, place: str, text: str, *, is_life: bool = False) -> None:
+        """Note what changes of a place."""
+        self.changes.append(Note(place=place, text=text, is_life=is_life))
+
+    def problem(self, place: str, text: str) -> None:
+        """Note what keeps a place from being as desired."""
+        self.problems.append(Note(place=place, text=text))
 
     def insert(self, table: str, row: Row) -> list[object]:
         """Insert a row and return the reference to it."""
@@ -97,9 +114,10 @@ class Draft:
             operations.append({**raise_cfg, "mutations": [["next_cfg", "+=", 1]]})
         return Plan(
             operations=tuple(operations),
-            bridge_changes=tuple(self.bridge_changes),
-            port_changes=tuple(self.port_changes),
+            places=self.places,
+            changes=tuple(self.changes),
             problems=tuple(self.problems),
+            in_place=frozenset(self.in_place),
             must_settle=self.must_settle,
         )
 

@@ -4,6 +4,7 @@ OvsdbError
 |-- TargetError        the address of the database cannot be used (the caller's mistake)
 |-- UnknownHostError   no host of that name was added (the caller's mistake)
 |-- HostExistsError    a host of that name is there already (the caller's mistake)
+|-- NotDesiredError    a change was stated of what was never stated whole (the caller's mistake)
 `-- PeerError          the server, or the way to it, failed: the connection is given up and made anew
 """
 
@@ -35,6 +36,14 @@ class HostExistsError(OvsdbError, ValueError):
     def __init__(self, *, host: str) -> None:
         self.host = host
         super().__init__(f"host {host!r} is already known to the OVSDB service: remove it first")
+
+
+class NotDesiredError(OvsdbError, ValueError):
+    """A change stated for a host of which nothing is desired yet."""
+
+    def __init__(self, *, host: str) -> None:
+        self.host = host
+        super().__init__(f"nothing is desired of host {host!r} yet: state it whole (set_desired) before any change")
 
 
 class PeerError(OvsdbError):

@@ -3,6 +3,7 @@
 Column names and meanings are those of ovs-vswitchd.conf.db(5). Nothing here knows JSON, sockets or threads.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 DEFAULT_BRIDGE = "br-int"
@@ -61,16 +62,14 @@ class BridgeRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostView:
-    """Everything Weft knows of one host's database at one instant.
+    """What Weft knows of one host's database at one instant, its interfaces apart: those come as ``RowChanges``.
 
-    While ``synced`` is False the rows are the last ones known (none before the first sync): they may be shown, but
-    nothing may be concluded from a row that is missing.
+    While ``synced`` is False everything is as last known (nothing before the first sync): it may be shown, but nothing
+    may be concluded from a row that is missing.
     """
 
     connected: bool = False
     synced: bool = False
-    interfaces: tuple[InterfaceRow, ...] = ()
-    """Those of the integration bridge, sorted by name."""
     bridge: BridgeRow | None = None
     ovs_version: str | None = None
     datapath_types: tuple[str, ...] = ()
@@ -78,6 +77,21 @@ class HostView:
     """Our own end of the (last) connection: the address this host can reach us at. 127.0.0.1 for a unix socket."""
     error: str | None = None
     """Why the host is not connected, one sentence."""
+    drift_count: int = 0
+    """How often a row of Weft's, or a setting of its bridge, was found changed behind its back since the start."""
+    last_drift: str | None = None
+    """What was found changed last, as it is mended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowChanges:
+    """What became of the integration bridge's interfaces since somebody last asked, and the view that goes with it."""
+
+    view: HostView
+    whole: bool = False
+    """``rows`` is all there is: whatever was known before and is not in it does not exist any more."""
+    rows: Mapping[str, InterfaceRow | None]
+    """By uuid; None for one that is gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +134,7 @@ class PrewiredPort:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostDesired:
-    """All that Weft wants in one host's database."""
+    """All that Weft wants in one host's database, stated whole; later changes of ports are stated one by one."""
 
     bridge: BridgeConfig
     prewired: frozenset[PrewiredPort] = frozenset()

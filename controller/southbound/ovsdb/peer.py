@@ -8,10 +8,13 @@ import logging
 import os
 import selectors
 import socket
+from dataclasses import replace
 
 from controller.southbound.ovsdb.errors import PeerError
 from controller.southbound.ovsdb.model import HostView
+from controller.southbound.ovsdb.replica import Touched
 from controller.southbound.ovsdb.session import Session
+from controller.southbound.ovsdb.shown import Shown, host_view
 from controller.southbound.ovsdb.target import Target
 from controller.southbound.ovsdb.writer import ClearState, Writer
 
@@ -32,6 +35,7 @@ class Peer:
         self.target = target
         self.writer = Writer(name)
         self.view = HostView()
+        self.shown = Shown()
         self.timer_at: float | None = None
         """When the service means to call ``tick``; the service's own note."""
         self._clear_by: float | None = None
@@ -42,7 +46,7 @@ class Peer:
         self._retry_at = float("-inf")
         self._connect_by = 0.0
         self._backoff_s = BACKOFF_FIRST_S
-        self._published_revision = -1
+        self._shown_bridge = self.writer.bridge_name
 
     @property
     def deadline(self) -> float:
@@ -100,10 +104,12 @@ class Peer:
             return
         if session.is_synced:
             self._backoff_s = BACKOFF_FIRST_S
+            touched = session.replica.take_touched()
+            self.writer.note(touched)
             planned = self.writer.propose(session.replica, now)
             if planned:
                 session.transact(planned.operations, now)
-            self._publish(session)
+            self._show(session, touched)
         self._flush()
 
     def lose(self, error: Exception, now: float) -> None:
@@ -113,15 +119,7 @@ class Peer:
             _log.warning("ovsdb_lost host=%s target=%s error=%r", self.name, self.target.text, why)
         self.close()
         self.writer.on_lost()
-        last = self.view
-        self.view = HostView(
-            interfaces=last.interfaces,
-            bridge=last.bridge,
-            ovs_version=last.ovs_version,
-            datapath_types=last.datapath_types,
-            local_address=last.local_address,
-            error=f"OVSDB server {self.target.text} {why}",
-        )
+        self.view = replace(self.view, connected=False, synced=False, error=f"OVSDB server {self.target.text} {why}")
         self._retry_at = now + self._backoff_s
         self._backoff_s = min(self._backoff_s * 2, BACKOFF_MOST_S)
 
@@ -154,16 +152,7 @@ class Peer:
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             local_address = peer.getsockname()[0]
         self._session = Session(now)
-        self._published_revision = -1
-        last = self.view
-        self.view = HostView(
-            connected=True,
-            interfaces=last.interfaces,
-            bridge=last.bridge,
-            ovs_version=last.ovs_version,
-            datapath_types=last.datapath_types,
-            local_address=local_address,
-        )
+        self.view = replace(self.view, connected=True, synced=False, local_address=local_address, error=None)
         _log.info("ovsdb_connected host=%s target=%s local=%s", self.name, self.target.text, local_address)
 
     def _read(self, now: float) -> None:
@@ -178,16 +167,29 @@ class Peer:
         for outcome in self._session.feed(received, now):
             self.writer.on_outcome(outcome, self._session.replica, now)
 
-    def _publish(self, session: Session) -> None:
+    def _show(self, session: Session, touched: Touched) -> None:
         """Make the view new; views that say the same are one object, so that nobody is told twice."""
-        if session.replica.revision == self._published_revision and self.view.synced:
-            return
-        self._published_revision = session.replica.revision
-        view = session.replica.view(self.writer.bridge_name, local_address=self.view.local_address)
-        if not self.view.synced:
-            _log.info("ovsdb_synced host=%s interfaces=%d", self.name, len(view.interfaces))
-        if view != self.view:
-            self.view = view
+        replica, name, writer = session.replica, self.writer.bridge_name, self.writer
+        is_new = not self.view.synced
+        if is_new or name != self._shown_bridge:
+            self._shown_bridge = name
+            self.shown.restart()
+            self.shown.note(replica, name, replica.interfaces)
+            touched.settings = True
+        else:
+            self.shown.note(replica, name, touched.interfaces)
+        if is_new:
+            _log.info("ovsdb_synced host=%s interfaces=%d", self.name, len(self.shown))
+        if touched.settings or writer.drift_count != self.view.drift_count:
+            view = host_view(
+                replica,
+                name,
+                local_address=self.view.local_address,
+                drift_count=writer.drift_count,
+                last_drift=writer.last_drift,
+            )
+            if view != self.view:
+                self.view = view
 
     def _flush(self) -> None:
         if self._socket is None or self._session is None:

@@ -4,11 +4,14 @@ Nothing is written that is already so. Rows somebody else made are not touched, 
 contract: the bridge itself. Ports are planned in ``plan_ports``.
 """
 
+from collections.abc import Collection
+
 from controller.southbound.ovsdb import values
-from controller.southbound.ovsdb.draft import Draft, Plan, Row, missing
-from controller.southbound.ovsdb.model import BridgeConfig, HostDesired
+from controller.southbound.ovsdb.desired import SETTINGS, Desired
+from controller.southbound.ovsdb.draft import Draft, Note, Plan, Row, missing
+from controller.southbound.ovsdb.model import BridgeConfig
 from controller.southbound.ovsdb.plan_ports import plan_ports, remove_marked_ports
-from controller.southbound.ovsdb.records import MARK, BridgeRecord, ControllerRecord, SwitchRecord
+from controller.southbound.ovsdb.records import MARK, MARK_PREWIRED, BridgeRecord, ControllerRecord, SwitchRecord
 from controller.southbound.ovsdb.replica import Replica
 
 PROTOCOL = "OpenFlow14"
@@ -22,25 +25,39 @@ BRIDGE_MARK = {MARK: "bridge"}
 CONTROLLER_MARK = {MARK: "controller"}
 
 
-def plan(replica: Replica, desired: HostDesired) -> Plan:
-    """Return what to write so that the host becomes as desired."""
+def plan(replica: Replica, desired: Desired, places: Collection[str]) -> Plan:
+    """Return what to write so that some places become as desired; a bridge that is missing is made in any case.
+
+    The cost is that of the places: nothing here looks at any other port.
+    """
     config, switch = desired.bridge, replica.switch
+    looked_at = frozenset(places)
     if switch is None:
-        return Plan(problems=("the database has no Open_vSwitch row: start Open vSwitch, or run ovs-vsctl init",))
+        text = "the database has no Open_vSwitch row: start Open vSwitch, or run ovs-vsctl init"
+        return Plan(places=looked_at, problems=(Note(place=SETTINGS, text=text),), is_refused=True)
     bridge = replica.bridge(config.name)
     refusal = _refusal(replica, switch, bridge, config)
     if refusal:
-        return Plan(problems=(refusal,))
-    draft = Draft()
-    plan_ports(draft, replica, bridge, desired)
+        return Plan(places=looked_at, problems=(Note(place=SETTINGS, text=refusal),), is_refused=True)
+    draft = Draft(places=looked_at)
+    plan_ports(draft, replica, bridge, desired, looked_at)
     if bridge is None:
         _create_bridge(draft, switch, config)
-    else:
+    elif SETTINGS in looked_at:
         _configure_bridge(draft, bridge, config)
         _configure_controller(draft, replica, bridge, config)
-        if mutations := draft.port_mutations():
-            draft.mutate("Bridge", bridge.uuid, mutations)
+    if bridge and (mutations := draft.port_mutations()):
+        draft.mutate("Bridge", bridge.uuid, mutations)
+    if SETTINGS in looked_at and not any(note.place == SETTINGS for note in (*draft.changes, *draft.problems)):
+        draft.in_place.add(SETTINGS)
     return draft.finish(guard=bridge, switch_uuid=switch.uuid)
+
+
+def all_places(replica: Replica, desired: Desired) -> set[str]:
+    """Return every place where something is wanted or something of Weft's is left."""
+    places = {SETTINGS, *desired.names()}
+    places.update(replica.interfaces[uuid].name for uuid in replica.interfaces_by_mark[MARK_PREWIRED])
+    return places
 
 
 def plan_clear(replica: Replica, bridge_name: str) -> Plan:
@@ -51,10 +68,10 @@ def plan_clear(replica: Replica, bridge_name: str) -> Plan:
     mutations: list[object] = []
     ours = [record.uuid for record in _controllers(replica, bridge) if MARK in record.external_ids]
     if ours:
-        draft.bridge_changes.append("controller removed")
+        draft.change(SETTINGS, "controller removed")
         mutations.append(["controller", "delete", values.to_set(values.to_uuid(uuid) for uuid in sorted(ours))])
     if MARK in bridge.external_ids:
-        draft.bridge_changes.append("mark removed")
+        draft.change(SETTINGS, "mark removed")
         mutations.append(["external_ids", "delete", values.to_set([MARK])])
     remove_marked_ports(draft, replica, bridge)
     mutations += draft.port_mutations()
@@ -110,7 +127,7 @@ def _controller_row(config: BridgeConfig) -> Row:
 
 def _create_bridge(draft: Draft, switch: SwitchRecord, config: BridgeConfig) -> None:
     """Insert the bridge complete with its internal port: never a moment without fail_mode=secure."""
-    draft.bridge_changes.append(f"bridge {config.name} created")
+    draft.change(SETTINGS, f"bridge {config.name} created")
     draft.insert_port(config.name, {"type": "internal"})
     controller = draft.insert("Controller", {**_controller_row(config), "external_ids": values.to_map(CONTROLLER_MARK)})
     row: Row = {
@@ -132,21 +149,21 @@ def _configure_bridge(draft: Draft, bridge: BridgeRecord, config: BridgeConfig) 
     # The empty type means "system" (ovs-vswitchd.conf.db(5) Bridge:datapath_type): writing it would change nothing.
     if (bridge.datapath_type or "system") != config.datapath_type:
         row["datapath_type"] = config.datapath_type
-        draft.bridge_changes.append(f"datapath_type {bridge.datapath_type or 'system'} -> {config.datapath_type}")
+        draft.change(SETTINGS, f"datapath_type {bridge.datapath_type or 'system'} -> {config.datapath_type}")
     if bridge.fail_mode != "secure":
         row["fail_mode"] = "secure"
-        draft.bridge_changes.append(f"fail_mode {bridge.fail_mode or 'unset'} -> secure")
+        draft.change(SETTINGS, f"fail_mode {bridge.fail_mode or 'unset'} -> secure")
     if PROTOCOL not in bridge.protocols:
         row["protocols"] = values.to_set(sorted(bridge.protocols | {PROTOCOL}))
-        draft.bridge_changes.append(f"protocols + {PROTOCOL}")
+        draft.change(SETTINGS, f"protocols + {PROTOCOL}")
     if row:
         draft.update("Bridge", bridge.uuid, row)
     if changed := missing(_other_config(config), bridge.other_config):
         draft.set_keys("Bridge", bridge.uuid, "other_config", changed)
-        draft.bridge_changes.append("other_config " + " ".join(sorted(changed)))
+        draft.change(SETTINGS, "other_config " + " ".join(sorted(changed)))
     if missing(BRIDGE_MARK, bridge.external_ids):
         draft.set_keys("Bridge", bridge.uuid, "external_ids", BRIDGE_MARK)
-        draft.bridge_changes.append("mark set")
+        draft.change(SETTINGS, "mark set")
 
 
 def _configure_controller(draft: Draft, replica: Replica, bridge: BridgeRecord, config: BridgeConfig) -> None:
@@ -157,12 +174,12 @@ def _configure_controller(draft: Draft, replica: Replica, bridge: BridgeRecord, 
     if not ours:
         new = draft.insert("Controller", {**wanted, "external_ids": values.to_map(CONTROLLER_MARK)})
         draft.update("Bridge", bridge.uuid, {"controller": new})
-        draft.bridge_changes.append(f"controller {config.controller_target} set")
+        draft.change(SETTINGS, f"controller {config.controller_target} set")
         return
     kept = ours[0]
     if len(ours) > 1:
         draft.update("Bridge", bridge.uuid, {"controller": values.to_uuid(kept.uuid)})
-        draft.bridge_changes.append("old controller removed")
+        draft.change(SETTINGS, "old controller removed")
     present: Row = {
         "target": kept.target,
         "connection_mode": kept.connection_mode,
@@ -171,7 +188,7 @@ def _configure_controller(draft: Draft, replica: Replica, bridge: BridgeRecord, 
     }
     if changed := {column: value for column, value in wanted.items() if present[column] != value}:
         draft.update("Controller", kept.uuid, changed)
-        draft.bridge_changes.append("controller " + " ".join(f"{column}={value}" for column, value in changed.items()))
+        draft.change(SETTINGS, "controller " + " ".join(f"{column}={value}" for column, value in changed.items()))
     if missing(CONTROLLER_MARK, kept.external_ids):
         draft.set_keys("Controller", kept.uuid, "external_ids", CONTROLLER_MARK)
-        draft.bridge_changes.append("controller marked")
+        draft.change(SETTINGS, "controller marked")

@@ -3,101 +3,104 @@
 Pre-wired ports live beside those that libvirt, os-vif or an operator plug; the device that is there wins.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from controller.southbound.ovsdb import values
+from controller.southbound.ovsdb.desired import SETTINGS, Desired
 from controller.southbound.ovsdb.draft import Draft, Row, missing
-from controller.southbound.ovsdb.model import HostDesired, PrewiredPort, TunnelPort
+from controller.southbound.ovsdb.model import PrewiredPort, TunnelPort
 from controller.southbound.ovsdb.records import MARK, MARK_PREWIRED, BridgeRecord, InterfaceRecord, PortRecord
-from controller.southbound.ovsdb.replica import Replica
+from controller.southbound.ovsdb.replica import Pair, Replica
 
 TUNNEL_MARK = {MARK: "tunnel"}
 DEAD_VLAN = 4095
 """os-vif (isolate_vif) puts a new port into this VLAN, reserved by IEEE 802.1Q, until an agent takes it out: us."""
 
-Pair = tuple[PortRecord, InterfaceRecord]
-
 
 class _Bridge:
-    """The ports of one bridge, found by name, and the names in use anywhere else on the host."""
+    """The ports of one bridge, and the names in use anywhere else on the host; found by index, never by looking."""
 
     def __init__(self, replica: Replica, bridge: BridgeRecord | None, name: str) -> None:
         self.name = name
-        self.pairs: list[Pair] = replica.ports_of(bridge) if bridge else []
-        self.pairs.sort(key=lambda pair: pair[1].name)
-        self.by_name = {interface.name: (port, interface) for port, interface in self.pairs}
-        # The schema keeps Port and Interface names unique on the whole host, not on one bridge.
-        self._taken_names = {interface.name for interface in replica.interfaces.values()}
-        self._taken_names.update(port.name for port in replica.ports.values())
-        self.foreign_numbers = dict(_numbers(interface for _, interface in self.pairs if not is_marked(interface)))
+        self._replica = replica
+        self._bridge = bridge
 
-    def may_make(self, draft: Draft, name: str, ofport: int) -> bool:
+    def named(self, name: str) -> Pair | None:
+        """Return the interface of that name."""
+        return next(iter(self._pairs(self._replica.interfaces_by_name[name])), None)
+
+    def plugged_as(self, iface_id: str) -> list[Pair]:
+        """Return the interfaces that say they are a port's."""
+        return self._pairs(self._replica.interfaces_by_iface_id[iface_id])
+
+    def marked(self, mark: str) -> list[Pair]:
+        """Return the interfaces that bear a mark."""
+        return self._pairs(self._replica.interfaces_by_mark[mark])
+
+    def may_make(self, draft: Draft, place: str, name: str, ofport: int) -> bool:
         """Return whether a port may be inserted; note the problem when not."""
-        if name in self._taken_names:
-            draft.problems.append(
-                f"port {name} exists outside bridge {self.name}: remove it there (ovs-vsctl del-port {name})"
+        # The schema keeps Port and Interface names unique on the whole host, not on one bridge.
+        if name in self._replica.interfaces_by_name or name in self._replica.ports_by_name:
+            draft.problem(
+                place, f"port {name} exists outside bridge {self.name}: remove it there (ovs-vsctl del-port {name})"
             )
             return False
-        if holder := self.foreign_numbers.get(ofport):
+        holders = self._pairs(self._replica.interfaces_by_number[ofport])
+        if holder := next((interface.name for _, interface in holders if not interface.is_marked), None):
             # Seen on OVS 3.1: a request for a number in use moves the running port to another.
-            draft.problems.append(
-                f"port {name} needs OpenFlow port {ofport}, which {holder} has: unplug {holder} and plug it again"
+            draft.problem(
+                place,
+                f"port {name} needs OpenFlow port {ofport}, which {holder} has: unplug {holder} and plug it again",
             )
             return False
         return True
 
-
-def is_marked(interface: InterfaceRecord) -> bool:
-    """Return whether Weft made this row."""
-    return MARK_PREWIRED in interface.external_ids or MARK in interface.external_ids
+    def _pairs(self, interfaces: Collection[str]) -> list[Pair]:
+        return self._replica.pairs(self._bridge, interfaces) if self._bridge else []
 
 
-def plan_ports(draft: Draft, replica: Replica, bridge: BridgeRecord | None, desired: HostDesired) -> None:
+def plan_ports(
+    draft: Draft, replica: Replica, bridge: BridgeRecord | None, desired: Desired, places: Collection[str]
+) -> None:
     """Add to the draft what tunnels and pre-wired ports need. ``bridge`` is None while it is still to be created."""
     there = _Bridge(replica, bridge, desired.bridge.name)
-    _plan_tunnels(draft, there, desired.bridge.tunnels)
-    _plan_prewired(draft, there, sorted(desired.prewired, key=lambda port: (port.name, port.iface_id)))
-    _release_isolated(draft, there, {port.iface_id for port in desired.prewired})
+    if SETTINGS in places:
+        _plan_tunnels(draft, there, desired.bridge.tunnels)
+    for name in sorted(places):
+        if name != SETTINGS:
+            _plan_place(draft, there, name, desired.claimants(name))
 
 
 def remove_marked_ports(draft: Draft, replica: Replica, bridge: BridgeRecord) -> None:
     """Take every port that Weft made off the bridge."""
-    for port, interface in sorted(replica.ports_of(bridge), key=lambda pair: pair[1].name):
-        if is_marked(interface):
-            _remove(draft, port, "removed")
+    uuids = {*replica.interfaces_by_mark[MARK], *replica.interfaces_by_mark[MARK_PREWIRED]}
+    for port, interface in replica.pairs(bridge, uuids):
+        _remove(draft, port, interface, "removed")
 
 
-def _numbers(interfaces: Iterable[InterfaceRecord]) -> Iterable[tuple[int, str]]:
-    for interface in interfaces:
-        for number in (interface.ofport_request, interface.ofport):
-            if number is not None and number >= 1:
-                yield number, interface.name
-
-
-def _remove(draft: Draft, port: PortRecord, why: str) -> None:
+def _remove(draft: Draft, port: PortRecord, interface: InterfaceRecord, why: str, *, is_life: bool = False) -> None:
     draft.remove_port(port.uuid)
-    draft.port_changes.append(f"{port.name} {why}")
+    draft.change(interface.name, f"{port.name} {why}", is_life=is_life)
 
 
 def _plan_tunnels(draft: Draft, there: _Bridge, tunnels: tuple[TunnelPort, ...]) -> None:
     wanted = {tunnel.name for tunnel in tunnels}
-    for port, interface in there.pairs:
-        if MARK in interface.external_ids and interface.name not in wanted:
+    for port, interface in there.marked(MARK):
+        if interface.name not in wanted:
             draft.remove_port(port.uuid)
-            draft.bridge_changes.append(f"tunnel {interface.name} removed")
+            draft.change(SETTINGS, f"tunnel {interface.name} removed")
     for tunnel in sorted(tunnels, key=lambda tunnel: tunnel.name):
         row: Row = {
             "type": tunnel.type,
             "ofport_request": tunnel.ofport_request,
             "options": values.to_map(dict(tunnel.options)),
         }
-        present = there.by_name.get(tunnel.name)
+        present = there.named(tunnel.name)
         if present:
             _mend_tunnel(draft, tunnel, present[1], row)
-        elif there.may_make(draft, tunnel.name, tunnel.ofport_request):
+        elif there.may_make(draft, SETTINGS, tunnel.name, tunnel.ofport_request):
             draft.insert_port(tunnel.name, {**row, "external_ids": values.to_map(TUNNEL_MARK)})
-            draft.bridge_changes.append(f"tunnel {tunnel.name} created")
+            draft.change(SETTINGS, f"tunnel {tunnel.name} created")
 
 
 def _mend_tunnel(draft: Draft, tunnel: TunnelPort, interface: InterfaceRecord, wanted: Row) -> None:
@@ -109,56 +112,54 @@ def _mend_tunnel(draft: Draft, tunnel: TunnelPort, interface: InterfaceRecord, w
     changed = {column: value for column, value in wanted.items() if not same[column]}
     if MARK not in interface.external_ids:
         if changed:
-            draft.problems.append(
+            draft.problem(
+                SETTINGS,
                 f"port {tunnel.name} is not Weft's and differs from the tunnel wanted ({', '.join(sorted(changed))}): "
-                f"remove it (ovs-vsctl del-port {tunnel.name})"
+                f"remove it (ovs-vsctl del-port {tunnel.name})",
             )
     elif changed:
         draft.update("Interface", interface.uuid, changed)
-        draft.bridge_changes.append(f"tunnel {tunnel.name} {' '.join(sorted(changed))}")
+        draft.change(SETTINGS, f"tunnel {tunnel.name} {' '.join(sorted(changed))}")
 
 
-def _plan_prewired(draft: Draft, there: _Bridge, prewired: list[PrewiredPort]) -> None:
-    wanted: dict[str, PrewiredPort] = {}
-    for port in prewired:
-        if port.name in wanted:
-            other = wanted[port.name].iface_id
-            draft.problems.append(
-                f"ports {other} and {port.iface_id} both need the device name {port.name}: delete one of them"
-            )
-        wanted.setdefault(port.name, port)
-    for row, interface in there.pairs:
-        if MARK_PREWIRED in interface.external_ids and interface.name not in wanted:
-            _remove(draft, row, "no longer wanted")
-    live: defaultdict[str, set[str]] = defaultdict(set)
-    for _, interface in there.pairs:
-        if interface.is_live:
-            live[interface.external_ids.get("iface-id", "")].add(interface.name)
-    for port in wanted.values():
-        _plan_prewired_port(draft, there, port, has_rival=bool(live[port.iface_id] - {port.name}))
+def _plan_place(draft: Draft, there: _Bridge, name: str, claimants: list[PrewiredPort]) -> None:
+    present = there.named(name)
+    if not claimants:
+        if present and MARK_PREWIRED in present[1].external_ids:
+            _remove(draft, *present, "no longer wanted")
+        return
+    for other in claimants[1:]:
+        draft.problem(
+            name,
+            f"ports {claimants[0].iface_id} and {other.iface_id} both need the device name {name}: delete one of them",
+        )
+    _plan_prewired(draft, there, claimants[0], present)
+    for port in claimants:
+        _release_isolated(draft, there, port)
 
 
-def _plan_prewired_port(draft: Draft, there: _Bridge, port: PrewiredPort, *, has_rival: bool) -> None:
-    present = there.by_name.get(port.name)
+def _plan_prewired(draft: Draft, there: _Bridge, port: PrewiredPort, present: Pair | None) -> None:
+    has_rival = any(other.is_live and other.name != port.name for _, other in there.plugged_as(port.iface_id))
     if present is None:
-        if not has_rival and there.may_make(draft, port.name, port.ofport):
+        if not has_rival and there.may_make(draft, port.name, port.name, port.ofport):
             ids = values.to_map(_external_ids(port))
             draft.insert_port(port.name, {"type": "", "ofport_request": port.ofport, "external_ids": ids})
-            draft.port_changes.append(f"{port.name} made")
+            draft.change(port.name, f"{port.name} made")
         return
     row, interface = present
     if MARK_PREWIRED not in interface.external_ids:
         found = interface.external_ids.get("iface-id")
         if found != port.iface_id:
-            draft.problems.append(
-                f"device {port.name} is plugged as {found or 'nothing'}, not as port {port.iface_id}: unplug it"
+            draft.problem(
+                port.name,
+                f"device {port.name} is plugged as {found or 'nothing'}, not as port {port.iface_id}: unplug it",
             )
     elif interface.is_stale:
         # Made again when the row is seen to be gone: the next device of that name must be opened afresh.
         draft.must_settle = True
-        _remove(draft, row, "removed because its device went")
+        _remove(draft, row, interface, "removed because its device went", is_life=True)
     elif has_rival and not interface.is_live:
-        _remove(draft, row, "gives way to the live device")
+        _remove(draft, row, interface, "gives way to the live device", is_life=True)
     else:
         _mend_prewired(draft, port, interface)
 
@@ -180,14 +181,15 @@ def _mend_prewired(draft: Draft, port: PrewiredPort, interface: InterfaceRecord)
     if keys:
         draft.set_keys("Interface", interface.uuid, "external_ids", keys)
     if changed or keys:
-        draft.port_changes.append(f"{port.name} {' '.join(sorted([*changed, *keys]))}")
+        draft.change(port.name, f"{port.name} {' '.join(sorted([*changed, *keys]))}")
+    else:
+        draft.in_place.add(port.name)
 
 
-def _release_isolated(draft: Draft, there: _Bridge, iface_ids: set[str]) -> None:
-    """Undo os-vif's isolation of ports that are ours to wire."""
-    for port, interface in there.pairs:
-        isolated = port.tag == DEAD_VLAN or port.trunks == {DEAD_VLAN}
-        if isolated and interface.external_ids.get("iface-id") in iface_ids:
+def _release_isolated(draft: Draft, there: _Bridge, port: PrewiredPort) -> None:
+    """Undo os-vif's isolation of a port that is ours to wire."""
+    for row, _ in there.plugged_as(port.iface_id):
+        if row.tag == DEAD_VLAN or row.trunks == {DEAD_VLAN}:
             none: list[object] = values.to_set([])
-            draft.update("Port", port.uuid, {"tag": none, "vlan_mode": none, "trunks": none})
-            draft.port_changes.append(f"{port.name} taken out of VLAN {DEAD_VLAN}")
+            draft.update("Port", row.uuid, {"tag": none, "vlan_mode": none, "trunks": none})
+            draft.change(port.name, f"{row.name} taken out of VLAN {DEAD_VLAN}", is_life=True)

@@ -4,9 +4,10 @@ Column names and types: vswitch.ovsschema, ovs-vswitchd.conf.db(5). No statistic
 wake us.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from enum import Enum, auto
+from typing import Any
 
 from controller.southbound.ovsdb import values
 from controller.southbound.ovsdb.errors import PeerError
@@ -16,36 +17,130 @@ MARK = "weft"
 MARK_PREWIRED = "weft-prewired"
 """Key in ``external_ids`` of an Interface written before its device exists."""
 
-COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "Open_vSwitch": ("ovs_version", "datapath_types", "next_cfg", "cur_cfg"),
-    "Bridge": (
-        "name",
-        "datapath_id",
-        "datapath_type",
-        "fail_mode",
-        "protocols",
-        "controller",
-        "ports",
-        "other_config",
-        "external_ids",
-    ),
-    "Port": ("name", "interfaces", "tag", "vlan_mode", "trunks"),
-    "Interface": (
-        "name",
-        "type",
-        "ofport",
-        "ofport_request",
-        "external_ids",
-        "ifindex",
-        "link_state",
-        "error",
-        "mtu",
-        "options",
-    ),
-    "Controller": ("target", "connection_mode", "max_backoff", "inactivity_probe", "external_ids"),
+
+class Kind(Enum):
+    """How an update2 notification tells a changed column (ovsdb-server(7) section 4.1.14)."""
+
+    VALUE = auto()
+    """At most one value: the new one."""
+    SET = auto()
+    """The elements that only the old or only the new set has."""
+    MAP = auto()
+    """The pairs that only the old map has, as they were, and those that are new or have another value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """How one column is read."""
+
+    read: Callable[[Any], Any]
+    default: Any
+    """On the wire; a row that is new leaves columns out that have it (ovsdb-server(7) section 4.1.14)."""
+    kind: Kind = Kind.VALUE
+
+
+_NONE: Any = ["set", []]
+_TEXT = Column(read=values.text, default="")
+_INTEGER = Column(read=values.integer, default=0)
+_OPTIONAL_TEXT = Column(read=values.optional_text, default=_NONE)
+_OPTIONAL_INT = Column(read=values.optional_int, default=_NONE)
+_TEXTS = Column(read=values.texts, default=_NONE, kind=Kind.SET)
+_INTS = Column(read=values.ints, default=_NONE, kind=Kind.SET)
+_UUIDS = Column(read=values.uuids, default=_NONE, kind=Kind.SET)
+_TEXT_MAP = Column(read=values.text_map, default=["map", []], kind=Kind.MAP)
+
+
+def _datapath_id(value: Any) -> int | None:
+    hexadecimal = values.optional_text(value)
+    if not hexadecimal:
+        return None
+    try:
+        return int(hexadecimal, 16)
+    except ValueError as error:
+        raise PeerError(why=f"sent the datapath id {hexadecimal!r}, which is not hexadecimal") from error
+
+
+COLUMNS: Mapping[str, Mapping[str, Column]] = {
+    "Open_vSwitch": {
+        "ovs_version": _OPTIONAL_TEXT,
+        "datapath_types": _TEXTS,
+        "next_cfg": _INTEGER,
+        "cur_cfg": _INTEGER,
+    },
+    "Bridge": {
+        "name": _TEXT,
+        "datapath_id": Column(read=_datapath_id, default=_NONE),
+        "datapath_type": _TEXT,
+        "fail_mode": _OPTIONAL_TEXT,
+        "protocols": _TEXTS,
+        "controller": _UUIDS,
+        "ports": _UUIDS,
+        "other_config": _TEXT_MAP,
+        "external_ids": _TEXT_MAP,
+    },
+    "Port": {
+        "name": _TEXT,
+        "interfaces": _UUIDS,
+        "tag": _OPTIONAL_INT,
+        "vlan_mode": _OPTIONAL_TEXT,
+        "trunks": _INTS,
+    },
+    "Interface": {
+        "name": _TEXT,
+        "type": _TEXT,
+        "ofport": _OPTIONAL_INT,
+        "ofport_request": _OPTIONAL_INT,
+        "external_ids": _TEXT_MAP,
+        "ifindex": _OPTIONAL_INT,
+        "link_state": _OPTIONAL_TEXT,
+        "error": _OPTIONAL_TEXT,
+        "mtu": _OPTIONAL_INT,
+        "options": _TEXT_MAP,
+    },
+    "Controller": {
+        "target": _TEXT,
+        "connection_mode": _OPTIONAL_TEXT,
+        "max_backoff": _OPTIONAL_INT,
+        "inactivity_probe": _OPTIONAL_INT,
+        "external_ids": _TEXT_MAP,
+    },
 }
 
 Wire = Mapping[str, Any]
+Values = dict[str, Any]
+"""Column names and what was read of them."""
+
+
+def read_row(table: str, row: Wire, *, may_omit: bool) -> Values:
+    """Read a whole row; raises KeyError or PeerError when it is not as the schema says.
+
+    ``may_omit``: columns that have their default value need not be there.
+    """
+    if may_omit:
+        return {name: column.read(row.get(name, column.default)) for name, column in COLUMNS[table].items()}
+    return {name: column.read(row[name]) for name, column in COLUMNS[table].items()}
+
+
+def read_difference(table: str, row: Wire) -> Values:
+    """Read the columns of a row that changed, as differences; raises KeyError or PeerError."""
+    return {name: COLUMNS[table][name].read(value) for name, value in row.items()}
+
+
+def apply_difference(table: str, column: str, old: Any, difference: Any) -> Any:
+    """Return the new value of a column."""
+    match COLUMNS[table][column].kind:
+        case Kind.VALUE:
+            return difference
+        case Kind.SET:
+            return old ^ difference
+        case Kind.MAP:
+            new = dict(old)
+            for key, value in difference.items():
+                if new.get(key) == value:
+                    del new[key]
+                else:
+                    new[key] = value
+            return new
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,21 +155,10 @@ class SwitchRecord:
     cur_cfg: int
     """The ``next_cfg`` ovs-vswitchd has taken in."""
 
-    @classmethod
-    def from_wire(cls, uuid: str, row: Wire) -> Self:
-        """Read a row; raises KeyError or PeerError when it is not as the schema says."""
-        return cls(
-            uuid=uuid,
-            ovs_version=values.optional_text(row["ovs_version"]),
-            datapath_types=values.texts(row["datapath_types"]),
-            next_cfg=values.integer(row["next_cfg"]),
-            cur_cfg=values.integer(row["cur_cfg"]),
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeRecord:
-    """A row of Bridge."""
+    """A row of Bridge without its ports, of which there may be thousands: the replica keeps those by reference."""
 
     uuid: str
     name: str
@@ -83,25 +167,8 @@ class BridgeRecord:
     fail_mode: str | None
     protocols: frozenset[str]
     controller: frozenset[str]
-    ports: frozenset[str]
     other_config: Mapping[str, str]
     external_ids: Mapping[str, str]
-
-    @classmethod
-    def from_wire(cls, uuid: str, row: Wire) -> Self:
-        """Read a row; raises KeyError or PeerError when it is not as the schema says."""
-        return cls(
-            uuid=uuid,
-            name=values.text(row["name"]),
-            datapath_id=_datapath_id(values.optional_text(row["datapath_id"])),
-            datapath_type=values.text(row["datapath_type"]),
-            fail_mode=values.optional_text(row["fail_mode"]),
-            protocols=values.texts(row["protocols"]),
-            controller=values.uuids(row["controller"]),
-            ports=values.uuids(row["ports"]),
-            other_config=values.text_map(row["other_config"]),
-            external_ids=values.text_map(row["external_ids"]),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,18 +181,6 @@ class PortRecord:
     tag: int | None
     vlan_mode: str | None
     trunks: frozenset[int]
-
-    @classmethod
-    def from_wire(cls, uuid: str, row: Wire) -> Self:
-        """Read a row; raises KeyError or PeerError when it is not as the schema says."""
-        return cls(
-            uuid=uuid,
-            name=values.text(row["name"]),
-            interfaces=values.uuids(row["interfaces"]),
-            tag=values.optional_int(row["tag"]),
-            vlan_mode=values.optional_text(row["vlan_mode"]),
-            trunks=values.ints(row["trunks"]),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,36 +195,12 @@ class InterfaceRecord:
     external_ids: Mapping[str, str]
     ifindex: int | None
     """The kernel's number of the device; 0 when the device has gone, None when it never was there."""
-    opened_ifindex: int | None
-    """The device OVS opened, as far as we saw: OVS goes on with a dead socket when another takes its name."""
     link_state: str | None
     error: str | None
     mtu: int | None
     options: Mapping[str, str]
-
-    @classmethod
-    def from_wire(cls, uuid: str, row: Wire, previous: "InterfaceRecord | None" = None) -> Self:
-        """Read a row; raises KeyError or PeerError when it is not as the schema says."""
-        ofport, ifindex = values.optional_int(row["ofport"]), values.optional_int(row["ifindex"])
-        opened = previous.opened_ifindex if previous else None
-        if ofport is None or ofport < 1:
-            opened = None
-        elif opened is None:
-            opened = ifindex or None
-        return cls(
-            uuid=uuid,
-            name=values.text(row["name"]),
-            type=values.text(row["type"]),
-            ofport=ofport,
-            ofport_request=values.optional_int(row["ofport_request"]),
-            external_ids=values.text_map(row["external_ids"]),
-            ifindex=ifindex,
-            opened_ifindex=opened,
-            link_state=values.optional_text(row["link_state"]),
-            error=values.optional_text(row["error"]),
-            mtu=values.optional_int(row["mtu"]),
-            options=values.text_map(row["options"]),
-        )
+    opened_ifindex: int | None = None
+    """The device OVS opened, as far as we saw: OVS goes on with a dead socket when another takes its name."""
 
     @property
     def is_device(self) -> bool:
@@ -193,6 +224,23 @@ class InterfaceRecord:
             return False
         return self.is_gone or self.opened_ifindex not in {None, self.ifindex}
 
+    @property
+    def is_marked(self) -> bool:
+        """Weft made this row."""
+        return MARK_PREWIRED in self.external_ids or MARK in self.external_ids
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The OpenFlow numbers it has or asks for."""
+        return tuple(n for n in (self.ofport_request, self.ofport) if n is not None and n >= 1)
+
+
+def opened_ifindex(ofport: int | None, ifindex: int | None, before: int | None) -> int | None:
+    """Return which device OVS has opened, given which one it had opened ``before``."""
+    if ofport is None or ofport < 1:
+        return None
+    return before if before is not None else ifindex or None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControllerRecord:
@@ -204,24 +252,3 @@ class ControllerRecord:
     max_backoff: int | None
     inactivity_probe: int | None
     external_ids: Mapping[str, str]
-
-    @classmethod
-    def from_wire(cls, uuid: str, row: Wire) -> Self:
-        """Read a row; raises KeyError or PeerError when it is not as the schema says."""
-        return cls(
-            uuid=uuid,
-            target=values.text(row["target"]),
-            connection_mode=values.optional_text(row["connection_mode"]),
-            max_backoff=values.optional_int(row["max_backoff"]),
-            inactivity_probe=values.optional_int(row["inactivity_probe"]),
-            external_ids=values.text_map(row["external_ids"]),
-        )
-
-
-def _datapath_id(hexadecimal: str | None) -> int | None:
-    if not hexadecimal:
-        return None
-    try:
-        return int(hexadecimal, 16)
-    except ValueError as error:
-        raise PeerError(why=f"sent the datapath id {hexadecimal!r}, which is not hexadecimal") from error

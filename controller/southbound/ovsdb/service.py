@@ -11,13 +11,26 @@ import selectors
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
-from controller.southbound.ovsdb.errors import HostExistsError, OvsdbError, PeerError, UnknownHostError
-from controller.southbound.ovsdb.model import HostDesired, HostView
+from controller.southbound.ovsdb.entry import Entry, News
+from controller.southbound.ovsdb.errors import (
+    HostExistsError,
+    NotDesiredError,
+    OvsdbError,
+    PeerError,
+    UnknownHostError,
+)
+from controller.southbound.ovsdb.model import (
+    BridgeConfig,
+    HostDesired,
+    HostView,
+    PrewiredPort,
+    RowChanges,
+)
 from controller.southbound.ovsdb.peer import Peer
 from controller.southbound.ovsdb.target import parse_target
 
@@ -26,18 +39,6 @@ CLEAR_TIMEOUT_S = 3.0
 _STOP_TIMEOUT_S = 10.0
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class _Entry:
-    """What callers may look at, guarded by the service's lock."""
-
-    peer: Peer
-    view: HostView
-    write_error: str | None = None
-    desired: HostDesired | None = None
-    has_news: bool = False
-    """``desired`` has not been handed to the writer yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +61,7 @@ class OvsdbService:
         self._on_change = on_change
         self._clock = clock
         self._lock = threading.Lock()
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, Entry] = {}
         self._arrivals: list[Peer] = []
         self._news: list[str] = []
         self._removals: list[_Removal] = []
@@ -117,7 +118,7 @@ class OvsdbService:
         with self._lock:
             if name in self._entries:
                 raise HostExistsError(host=name)
-            self._entries[name] = _Entry(peer=peer, view=peer.view)
+            self._entries[name] = Entry(peer=peer, view=peer.view)
             self._arrivals.append(peer)
         self._wake()
 
@@ -136,19 +137,53 @@ class OvsdbService:
         self._wake()
 
     def set_desired(self, name: str, desired: HostDesired) -> None:
-        """State what a host should be like; applied as soon as it is synced and whenever it drifts from it.
+        """State what a host should be like, whole; applied as soon as it is synced and whenever it drifts from it.
 
         Raises:
             UnknownHostError: there is no such host.
         """
         with self._lock:
             entry = self._entry(name)
-            entry.desired = desired
-            if entry.has_news:
-                return
-            entry.has_news = True
-            self._news.append(name)
+            entry.is_desired = True
+            news = self._news_of(name, entry)
+            news.desired, news.bridge, news.ports = desired, None, {}
         self._wake()
+
+    def set_bridge(self, name: str, bridge: BridgeConfig) -> None:
+        """State what a host's bridge should be like from now on, its ports unchanged.
+
+        Raises:
+            UnknownHostError: there is no such host.
+            NotDesiredError: nothing was desired of it before: its ports would be taken off.
+        """
+        with self._lock:
+            self._news_of(name, self._changeable(name)).bridge = bridge
+        self._wake()
+
+    def set_ports(self, name: str, ports: Mapping[str, PrewiredPort | None]) -> None:
+        """State some ports of a host anew, by their iface-id, or that they are no longer wanted when None.
+
+        The cost is that of the ports named; what comes while a transaction is under way goes into the next one.
+
+        Raises:
+            UnknownHostError: there is no such host.
+            NotDesiredError: nothing was desired of it before: its other ports would be taken off.
+        """
+        with self._lock:
+            self._news_of(name, self._changeable(name)).ports.update(ports)
+        self._wake()
+
+    def take_changes(self, name: str) -> RowChanges:
+        """Return what became of a host's interfaces since this was last asked; whole at first and after a resync.
+
+        Raises:
+            UnknownHostError: there is no such host.
+        """
+        with self._lock:
+            entry = self._entry(name)
+            changes = RowChanges(view=entry.view, whole=entry.is_whole, rows=entry.rows)
+            entry.rows, entry.is_whole = {}, False
+            return changes
 
     def view(self, name: str) -> HostView:
         """Return what is known of a host now; raises UnknownHostError."""
@@ -160,11 +195,23 @@ class OvsdbService:
         with self._lock:
             return self._entry(name).write_error
 
-    def _entry(self, name: str) -> _Entry:
+    def _entry(self, name: str) -> Entry:
         entry = self._entries.get(name)
         if entry is None:
             raise UnknownHostError(host=name)
         return entry
+
+    def _changeable(self, name: str) -> Entry:
+        entry = self._entry(name)
+        if not entry.is_desired:
+            raise NotDesiredError(host=name)
+        return entry
+
+    def _news_of(self, name: str, entry: Entry) -> News:
+        if entry.news is None:
+            entry.news = News()
+            self._news.append(name)
+        return entry.news
 
     def _wake(self) -> None:
         with suppress(BlockingIOError):  # when full, the loop has not even read the earlier calls to wake up
@@ -212,12 +259,12 @@ class OvsdbService:
             wanted = []
             for name in self._news:
                 entry = self._entries.get(name)
-                if entry and entry.desired and entry.has_news:
-                    entry.has_news = False
-                    wanted.append((entry.peer, entry.desired))
+                if entry and entry.news:
+                    wanted.append((entry.peer, entry.news))
+                    entry.news = None
             self._news = []
-        for peer, desired in wanted:
-            peer.writer.want(desired)
+        for peer, news in wanted:
+            news.tell(peer.writer)
             self._attempt(peer, now, partial(peer.advance, now))
         for removal in removals:
             self._leaving[removal.peer] = removal
@@ -275,9 +322,13 @@ class OvsdbService:
                 entry = self._entries.get(peer.name)
                 if entry is None or entry.peer is not peer:
                     continue
-                if (entry.view, entry.write_error) != (peer.view, peer.writer.error):
-                    entry.view, entry.write_error = peer.view, peer.writer.error
-                    changed.append(peer.name)
+                is_whole, rows = peer.shown.take()
+                if is_whole or rows:
+                    entry.merge(rows, is_whole=is_whole)
+                elif (entry.view, entry.write_error) == (peer.view, peer.writer.error):
+                    continue
+                entry.view, entry.write_error = peer.view, peer.writer.error
+                changed.append(peer.name)
         for name in changed:
             try:
                 self._on_change(name)

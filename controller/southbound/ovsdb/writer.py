@@ -1,24 +1,27 @@
 """When is which transaction sent to a host? Desired state, drift, and patience where a host does not become as desired.
 
-No sockets and no clock here: ``propose`` is asked whenever anything changed or the time in ``deadline`` has come.
+No sockets and no clock here: ``note`` is told what changed in the replica, and ``propose`` is asked whenever anything
+changed or the time in ``deadline`` has come. Only places that changed, here or there, are planned; all of them after a
+(re)sync or when the bridge is another one.
 """
 
 import logging
+from collections.abc import Iterable, Mapping
 from enum import Enum, auto
 
-from controller.southbound.ovsdb.draft import Plan
-from controller.southbound.ovsdb.model import DEFAULT_BRIDGE, HostDesired
-from controller.southbound.ovsdb.plan import plan, plan_clear
-from controller.southbound.ovsdb.replica import Replica
+from controller.southbound.ovsdb.desired import SETTINGS, Desired
+from controller.southbound.ovsdb.draft import Note, Plan
+from controller.southbound.ovsdb.model import DEFAULT_BRIDGE, BridgeConfig, HostDesired, PrewiredPort
+from controller.southbound.ovsdb.patience import Patience, longer
+from controller.southbound.ovsdb.plan import all_places, plan, plan_clear
+from controller.southbound.ovsdb.replica import Replica, Touched
 from controller.southbound.ovsdb.session import Outcome
 
-RETRY_FIRST_S = 0.1
-RETRY_MOST_S = 2.0
-CALM_S = 10.0
-"""Drift that comes back sooner than this is a fight with somebody: repair it ever more slowly."""
 SETTLE_MOST_S = 2.0
 """Longest wait for ovs-vswitchd to take a change in; it may not be running at all."""
-_SHOWN_CHANGES = 8
+MAX_PLACES = 1000
+"""Most ports in one transaction: the server and this thread have other hosts and clients too."""
+_SHOWN = 8
 
 _log = logging.getLogger(__name__)
 
@@ -39,15 +42,22 @@ class Writer:
         """Why the host is not as desired, one sentence."""
         self.clearing = ClearState.NOT_ASKED
         self.bridge_name = DEFAULT_BRIDGE
+        self.drift_count = 0
+        self.last_drift: str | None = None
         self._host = host
-        self._desired: HostDesired | None = None
+        self._desired: Desired | None = None
         self._in_flight: Plan | None = None
-        self._satisfied_revision = -1
-        """Revision of the replica that was found to be as desired."""
-        self._was_satisfied = False
-        """The present desire was once fulfilled: a difference is drift."""
-        self._repaired_at: dict[str, float] = {}
-        """When which drift was last repaired."""
+        self._look: set[str] = set()
+        """Places that may not be as desired."""
+        self._look_everywhere = True
+        self._has_news = True
+        """Something happened since ``propose`` last found nothing to write."""
+        self._bridge_uuid: str | None = None
+        self._in_place: set[str] = set()
+        """Places once seen as desired and not changed since by anybody entitled to: a difference is drift."""
+        self._problems: dict[str, str] = {}
+        self._is_told_in_sync = False
+        self._patience = Patience()
         self._pause_s = 0.0
         self._not_before = float("-inf")
         self._asked_at = float("-inf")
@@ -61,20 +71,58 @@ class Writer:
             return None
         if self._settling:
             return self._settling[1]
-        return self._not_before if self._not_before > self._asked_at else None
+        if self._not_before > self._asked_at:
+            return self._not_before
+        return None if self.clearing is not ClearState.NOT_ASKED else self._patience.deadline
+
+    # what is wanted ---------------------------------------------------------------------------------------------------
 
     def want(self, desired: HostDesired) -> None:
         """State what the host should be like from now on."""
-        if desired == self._desired:
+        if self._desired is None or self.bridge_name != desired.bridge.name:
+            self._desired = Desired(desired)
+            self.bridge_name = desired.bridge.name
+            self._look_everywhere = True
+            self._start_afresh(())
+            self._in_place.clear()
+        elif places := self._desired.replace(desired):
+            self._start_afresh(places)
+
+    def want_bridge(self, bridge: BridgeConfig) -> None:
+        """State another bridge; nothing happens before ``want``."""
+        if self._desired is None:
             return
-        self._desired = desired
-        self.bridge_name = desired.bridge.name
-        self._start_afresh()
+        if bridge.name != self.bridge_name:
+            self._desired.put_bridge(bridge)
+            self.bridge_name = bridge.name
+            self._look_everywhere = True
+            self._in_place.clear()
+            self._start_afresh(())
+        elif places := self._desired.put_bridge(bridge):
+            self._start_afresh(places)
+
+    def want_ports(self, ports: Mapping[str, PrewiredPort | None]) -> None:
+        """State some ports anew; nothing happens before ``want``."""
+        if self._desired and (places := self._desired.put_ports(ports)):
+            self._start_afresh(places)
 
     def clear(self) -> None:
         """Ask for everything of Weft's to be removed, instead of what was desired."""
         self.clearing = ClearState.ASKED
-        self._start_afresh()
+        self._start_afresh(())
+
+    # what is there ----------------------------------------------------------------------------------------------------
+
+    def note(self, touched: Touched) -> None:
+        """Take note of what changed in the replica."""
+        if not touched:
+            return
+        self._has_news = True
+        if self._desired and not self._look_everywhere:
+            # The tunnels are few, so they are looked at with the bridge, whatever it was that changed.
+            self._look.add(SETTINGS)
+            self._look |= touched.names
+            self._look |= self._desired.concerned(iface_ids=touched.iface_ids, numbers=touched.numbers)
 
     def propose(self, replica: Replica, now: float) -> Plan | None:
         """Return the transaction to send now, or None."""
@@ -85,33 +133,34 @@ class Writer:
             return None
         if self.clearing is ClearState.ASKED:
             return self._propose_clear(replica)
-        if self.clearing is ClearState.DONE or self._desired is None or replica.revision == self._satisfied_revision:
+        if self.clearing is ClearState.DONE or self._desired is None:
             return None
-        planned = plan(replica, self._desired)
-        if not planned.operations:
-            self._satisfied(replica, planned)
+        held = self._patience.waiting(now)
+        if not self._has_news and self._look <= held:
             return None
-        if self._was_satisfied and self._must_wait(planned, now):
-            return None
-        self._in_flight = planned
-        return planned
+        self._see_bridge(replica, self._desired)
+        return self._plan(replica, self._desired, now)
 
     def on_outcome(self, outcome: Outcome, replica: Replica, now: float) -> None:
         """Take note of what became of the transaction under way."""
         done, self._in_flight = self._in_flight, None
         if done is None:
             return
+        self._has_news = True
+        self._look |= done.places
         if outcome.error:
             level = logging.DEBUG if outcome.error == self.error else logging.WARNING
             self.error = outcome.error
-            self._slow_down(now)
+            self._pause_s = longer(self._pause_s)
+            self._not_before = now + self._pause_s
             _log.log(
                 level, "ovsdb_write_failed host=%s error=%r retry_s=%.1f", self._host, outcome.error, self._pause_s
             )
         elif outcome.outdated:
             _log.info("ovsdb_write_outdated host=%s", self._host)
         else:
-            self.error = _sentence(done.problems)
+            self._pause_s = 0.0
+            self.error = self._problem()
             what = _shown(done.changes)
             _log.info("ovsdb_written host=%s operations=%d what=%r", self._host, len(done.operations), what)
             if done.must_settle and replica.switch:
@@ -126,11 +175,19 @@ class Writer:
             _log.warning("ovsdb_write_unknown host=%s what=%r", self._host, _shown(self._in_flight.changes))
         self._in_flight = None
         self._settling = None
-        self._satisfied_revision = -1
+        self._look_everywhere = True
+        self._has_news = True
 
-    def _start_afresh(self) -> None:
-        self._satisfied_revision = -1
-        self._was_satisfied = False
+    # deciding ---------------------------------------------------------------------------------------------------------
+
+    def _start_afresh(self, places: Iterable[str]) -> None:
+        """Look at places of which something new is wanted: they do not wait, and a difference is no drift."""
+        places = frozenset(places)
+        self._look |= places
+        self._in_place -= places
+        self._patience.forget(places)
+        self._has_news = True
+        self._is_told_in_sync = False
         self._pause_s = 0.0
         self._not_before = float("-inf")
 
@@ -151,38 +208,79 @@ class Writer:
         self.error = None
         return None
 
-    def _satisfied(self, replica: Replica, planned: Plan) -> None:
-        self._satisfied_revision = replica.revision
-        self.error = _sentence(planned.problems)
-        if not self._was_satisfied and not planned.problems:
+    def _see_bridge(self, replica: Replica, desired: Desired) -> None:
+        """Look everywhere if the bridge is another one than before."""
+        bridge = replica.bridge(self.bridge_name)
+        uuid = bridge.uuid if bridge else None
+        if self._look_everywhere or uuid != self._bridge_uuid:
+            self._look |= all_places(replica, desired)
+            self._look_everywhere = False
+        self._bridge_uuid = uuid
+
+    def _plan(self, replica: Replica, desired: Desired, now: float) -> Plan | None:
+        """Plan the places to look at, at most ``MAX_PLACES`` of them in one transaction."""
+        while places := self._next_places(now):
+            if self._bridge_uuid is None and SETTINGS not in places:
+                return None  # its making is held back: somebody removes it again and again
+            planned = plan(replica, desired, places)
+            if planned.is_refused:
+                self._refused(planned)
+                return None
+            fought_over = self._judge(planned, now)
+            if planned.operations and fought_over:
+                continue  # plan again without them
+            # A new set: one that once held 10,000 places would stay as large to go through when they are gone.
+            self._look = self._look - places
+            if planned.operations:
+                self._in_flight = planned
+                return planned
+        self._has_news = False
+        if not self._look:
+            self._satisfied()
+        return None
+
+    def _next_places(self, now: float) -> frozenset[str]:
+        ready = self._look - self._patience.waiting(now) if self._look else self._look
+        return frozenset(ready if len(ready) <= MAX_PLACES else sorted(ready)[:MAX_PLACES])
+
+    def _refused(self, planned: Plan) -> None:
+        self._has_news = False
+        self._is_told_in_sync = False
+        self._in_place.discard(SETTINGS)
+        self.error = planned.problems[0].text
+
+    def _judge(self, planned: Plan, now: float) -> frozenset[str]:
+        """Take note of what a plan found; return the places that must wait because they drift again and again."""
+        drift = [note for note in planned.changes if note.place in self._in_place and not note.is_life]
+        self._in_place -= planned.places
+        self._in_place |= planned.in_place
+        for place in self._problems.keys() & planned.places:
+            del self._problems[place]
+        self._problems.update((note.place, note.text) for note in reversed(planned.problems))
+        if not drift:
+            return frozenset()
+        self.drift_count += len(drift)
+        self.last_drift = drift[-1].text
+        self._is_told_in_sync = False
+        level = logging.WARNING if any(note.place == SETTINGS for note in drift) else logging.INFO
+        _log.log(level, "ovsdb_drift host=%s what=%r", self._host, _shown(drift))
+        return self._patience.drifted(drift, now)
+
+    def _satisfied(self) -> None:
+        self.error = self._problem()
+        if not self._problems and not self._is_told_in_sync:
+            self._is_told_in_sync = True
             _log.info("ovsdb_in_sync host=%s bridge=%s", self._host, self.bridge_name)
-        self._was_satisfied = not planned.problems
 
-    def _must_wait(self, planned: Plan, now: float) -> bool:
-        """Note drift, and return whether its repair must wait because it comes back again and again."""
-        level = logging.WARNING if planned.bridge_changes else logging.INFO
-        _log.log(level, "ovsdb_drift host=%s what=%r", self._host, _shown(planned.changes))
-        self._was_satisfied = False
-        if planned.must_settle:
-            return False  # a device went: that is an event of its own, nobody fights
-        recent = {change: at for change, at in self._repaired_at.items() if now - at < CALM_S}
-        is_fight = not recent.keys().isdisjoint(planned.changes)
-        self._repaired_at = recent | dict.fromkeys(planned.changes, now)
-        if is_fight:
-            self._slow_down(now)
-        else:
-            self._pause_s = 0.0
-        return is_fight
-
-    def _slow_down(self, now: float) -> None:
-        self._pause_s = min(max(self._pause_s * 2, RETRY_FIRST_S), RETRY_MOST_S)
-        self._not_before = now + self._pause_s
+    def _problem(self) -> str | None:
+        if not self._problems:
+            return None
+        places = sorted(self._problems)
+        more = f"; and {len(places) - _SHOWN} more" if len(places) > _SHOWN else ""
+        return "; ".join(self._problems[place] for place in places[:_SHOWN]) + more
 
 
-def _sentence(problems: tuple[str, ...]) -> str | None:
-    return "; ".join(problems) or None
-
-
-def _shown(changes: tuple[str, ...]) -> str:
-    more = len(changes) - _SHOWN_CHANGES
-    return ", ".join(changes[:_SHOWN_CHANGES]) + (f" and {more} more" if more > 0 else "")
+def _shown(changes: Iterable[Note]) -> str:
+    texts = [note.text for note in changes]
+    more = len(texts) - _SHOWN
+    return ", ".join(texts[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.errors import WeftError
+from controller.reconcile.ovsdb_rows import port_row
 from controller.records import Port, PortStatus, Reason
 from controller.services import networks, ports, subnets
 from controller.services.sentinels import AUTO, DEFAULT_GATEWAY
+from controller.store.snapshot import load_snapshot
 from controller.store.transaction import Transaction
 from flows.delta import same_in_switch
 from tests.unit.controller.reconcile.world import ADMIN, World
@@ -99,6 +101,14 @@ def assert_told_is_compiled(world: World) -> None:
         assert all(same_in_switch(told[host].flows[k], f) for k, f in expected.flows.items()), host
         assert told[host].groups == expected.groups, host
         assert told[host].meters == expected.meters, host
+
+
+def assert_stated_is_intent(world: World) -> None:
+    with world.database.read() as tx:
+        snapshot = load_snapshot(tx)
+    for host in snapshot.hosts:
+        bound = [port_row(p) for p in snapshot.ports if p.binding and p.binding.host == host.name]
+        assert world.desired[host.name].prewired == frozenset(bound), host.name
 
 
 class Actor:
@@ -217,6 +227,7 @@ def test_any_order_of_calls_and_plugs_gives_the_flows_of_one_full_compile(histor
                 actor.do(what, a, b)
             world.settle()
             assert_told_is_compiled(world)
+            assert_stated_is_intent(world)
             assert [s.loads for s in world.switches.values()] == [1, 1, 1], "a host was loaded more than once"
         finally:
             world.close()
@@ -289,6 +300,33 @@ def test_rows_are_stated_for_bound_ports_only(world: World) -> None:
     assert row.ofport == bound.binding.ofport
 
 
+def test_after_the_first_time_only_what_changed_is_stated(world: World) -> None:
+    """Issue 3, point 1: one port more costs one row, however many there are."""
+    world.register("h1", 1)
+    network = write(world, create_network)
+    for _ in range(5):
+        write(world, lambda tx: create_port(tx, network.id, "h1"))
+    world.settle()
+    world.stated.clear()
+    port = write(world, lambda tx: create_port(tx, network.id, "h1"))
+    world.settle()
+    world.see("h1", ("vnet0", port.id, 7))
+    write(world, lambda tx: ports.update(tx, ADMIN, port.id, {"host": None}))
+    world.settle()
+    assert world.stated == ["1 ports", "1 ports"]
+    assert len(world.desired["h1"].prewired) == 5
+
+
+def test_a_port_that_moves_leaves_the_rows_of_its_old_host(world: World) -> None:
+    world.register("h1", 1)
+    world.register("h2", 2)
+    network = write(world, create_network)
+    port = write(world, lambda tx: create_port(tx, network.id, "h1"))
+    write(world, lambda tx: ports.update(tx, ADMIN, port.id, {"host": "h2"}))
+    world.settle()
+    assert {name: len(desired.prewired) for name, desired in world.desired.items()} == {"h1": 0, "h2": 1}
+
+
 def test_a_restart_with_the_same_intent_loads_the_same_state(world: World, tmp_path: Path) -> None:
     world.register("h1", 1)
     network = write(world, create_network)
@@ -297,6 +335,7 @@ def test_a_restart_with_the_same_intent_loads_the_same_state(world: World, tmp_p
     told = world.told()["h1"]
     again = World(tmp_path)
     again.views = dict(world.views)
+    again.rows = dict(world.rows)
     again.reconciler.start()
     again.reconciler.view_changed("h1")
     again.settle()

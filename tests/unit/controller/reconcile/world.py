@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,20 @@ from controller.reconcile.directory import DhcpDirectory
 from controller.reconcile.feed import Feed
 from controller.reconcile.model import Model
 from controller.reconcile.ovsdb_rows import TUNNEL_NAME, TUNNEL_OFPORT
-from controller.reconcile.plugs import read_plugs
+from controller.reconcile.plugs import Plugs
 from controller.reconcile.reconciler import Reconciler
 from controller.reconcile.translate import BridgeView
 from controller.records import HostName, HostState, PortId, PortState
 from controller.services import hosts
 from controller.southbound.openflow.events import Applied, Connected, Synced
-from controller.southbound.ovsdb.model import HostDesired, HostView, InterfaceRow
+from controller.southbound.ovsdb.model import (
+    BridgeConfig,
+    HostDesired,
+    HostView,
+    InterfaceRow,
+    PrewiredPort,
+    RowChanges,
+)
 from controller.store.database import Database
 from controller.store.snapshot import load_snapshot
 from controller.store.states import bind_unbound
@@ -55,6 +63,10 @@ class World:
         self.database = Database(f"sqlite:///{directory / 'weft.db'}")
         self.database.migrate()
         self.views: dict[str, HostView] = {}
+        self.rows: dict[str, dict[str, InterfaceRow]] = {}
+        self.stated: list[str] = []
+        """How rows were stated: whole, bridge or the number of ports, in order."""
+        self._taken: dict[str, dict[str, InterfaceRow]] = {}
         self.desired: dict[str, HostDesired] = {}
         self.switches: dict[int, Recorder] = {}
         self.port_states: dict[PortId, PortState] = {}
@@ -90,11 +102,33 @@ class World:
 
     def remove_host(self, name: str, *, clear: bool) -> bool:
         del clear
+        self._taken.pop(name, None)
         self.removed.set()
         return name in self.views
 
     def set_desired(self, name: str, desired: HostDesired) -> None:
         self.desired[name] = desired
+        self.stated.append("whole")
+
+    def set_bridge(self, name: str, bridge: BridgeConfig) -> None:
+        self.desired[name] = replace(self.desired[name], bridge=bridge)
+        self.stated.append("bridge")
+
+    def set_ports(self, name: str, ports: Mapping[str, PrewiredPort | None]) -> None:
+        kept = {p for p in self.desired[name].prewired if p.iface_id not in ports}
+        self.desired[name] = replace(self.desired[name], prewired=frozenset(kept.union(filter(None, ports.values()))))
+        self.stated.append(f"{len(ports)} ports")
+
+    def take_changes(self, name: str) -> RowChanges:
+        view, rows = self.view(name), dict(self.rows.get(name, {}))
+        if not view.synced:
+            return RowChanges(view=view, rows={})
+        known = self._taken.get(name)
+        self._taken[name] = rows
+        if known is None:
+            return RowChanges(view=view, whole=True, rows=dict(rows))
+        gone: dict[str, InterfaceRow | None] = dict.fromkeys(known.keys() - rows.keys())
+        return RowChanges(view=view, rows=gone | {u: row for u, row in rows.items() if known.get(u) != row})
 
     def view(self, name: str) -> HostView:
         return self.views.get(name, HostView())
@@ -137,7 +171,8 @@ class World:
     def see(self, name: str, *plugs: tuple[str, str, int]) -> None:
         """Let a host's database show these plugs: (device, port id, ofport)."""
         rows = [a_row(TUNNEL_NAME, "vxlan", None, TUNNEL_OFPORT), *(a_row(d, "", i, n) for d, i, n in plugs)]
-        self.views[name] = HostView(connected=True, synced=True, interfaces=tuple(rows))
+        self.views[name] = HostView(connected=True, synced=True)
+        self.rows[name] = {row.uuid: row for row in rows}
         self.reconciler.view_changed(name)
         self.settle()
 
@@ -154,7 +189,8 @@ class World:
         model = Model.of(snapshot)
         result = {}
         for host in snapshot.hosts:
-            plugs = read_plugs(self.view(host.name), (TUNNEL_NAME,))
+            plugs = Plugs((TUNNEL_NAME,))
+            plugs.update(RowChanges(view=self.view(host.name), whole=True, rows=self.rows.get(host.name, {})))
             view = BridgeView(model=model, host=host, plugs=plugs)
             intents = (view.intent(unit) for unit in view.units())
             result[str(host.name)] = compile_bridge([i for i in intents if i is not None]).tables()

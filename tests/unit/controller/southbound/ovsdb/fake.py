@@ -8,7 +8,7 @@ import itertools
 import json
 from typing import Any
 
-from controller.southbound.ovsdb.records import COLUMNS
+from controller.southbound.ovsdb.records import COLUMNS, Kind
 from controller.southbound.ovsdb.replica import Replica
 
 _EMPTY_SET: list[Any] = ["set", []]
@@ -48,11 +48,32 @@ class FakeDatabase:
     def replica(self) -> Replica:
         """What a client sees that begins to monitor now."""
         replica = Replica()
-        initial = {
-            table: {uuid: {"new": row} for uuid, row in rows.items()} for table, rows in self.tables.items() if rows
-        }
-        replica.apply(json.loads(json.dumps(initial)))
+        replica.apply_differences(self.initial())
         return replica
+
+    def initial(self) -> dict[str, Any]:
+        """Every row, as ``<table-updates2>`` without the columns that have their default."""
+        return self.differences({table: {} for table in COLUMNS}, begin="initial")
+
+    def differences(self, before: dict[str, dict[str, dict[str, Any]]], begin: str = "insert") -> dict[str, Any]:
+        """What became of the rows of an earlier copy of ``tables``, as ``<table-updates2>``."""
+        updates: dict[str, Any] = {}
+        for table, rows in self.tables.items():
+            for uuid in before[table].keys() | rows.keys():
+                old, new = before[table].get(uuid), rows.get(uuid)
+                if new is None:
+                    updates.setdefault(table, {})[uuid] = {"delete": None}
+                elif old is None:
+                    row = {column: new[column] for column in COLUMNS[table] if new[column] != _default(column)}
+                    updates.setdefault(table, {})[uuid] = {begin: row}
+                elif modified := _modified(table, old, new):
+                    updates.setdefault(table, {})[uuid] = {"modify": modified}
+        return dict(json.loads(json.dumps(updates)))
+
+    def wholes(self) -> dict[str, Any]:
+        """Every row, as ``<table-updates>`` of RFC 7047."""
+        rows = {table: {uuid: {"new": row} for uuid, row in found.items()} for table, found in self.tables.items()}
+        return dict(json.loads(json.dumps(rows)))
 
     def row(self, table: str, name: str) -> dict[str, Any] | None:
         return next((row for row in self.tables[table].values() if row["name"] == name), None)
@@ -110,6 +131,26 @@ def _default(column: str) -> Any:
     if column in _MAPS:
         return _EMPTY_MAP
     return _SCALARS.get(column, _EMPTY_SET)
+
+
+def _modified(table: str, old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """ovsdb-server(7) section 4.1.14, the modify update."""
+    modified = {}
+    for column in COLUMNS[table]:
+        kind, value = COLUMNS[table][column].kind, new[column]
+        if kind is Kind.MAP:
+            before, after = dict(map(tuple, old[column][1])), dict(map(tuple, value[1]))
+            pairs = [[k, after.get(k, v)] for k, v in (before | after).items() if before.get(k) != after.get(k)]
+            difference: Any = ["map", pairs]
+        elif kind is Kind.SET:
+            atoms, others = _atoms(value), _atoms(old[column])
+            only = [a for a in atoms if a not in others] + [a for a in others if a not in atoms]
+            pairs, difference = only, ["set", only]
+        else:
+            pairs, difference = [0] if value != old[column] else [], value
+        if pairs:
+            modified[column] = difference
+    return modified
 
 
 def _resolve(value: Any, names: dict[str, str]) -> Any:

@@ -7,10 +7,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.southbound.ovsdb.desired import Desired
+from controller.southbound.ovsdb.draft import Plan
 from controller.southbound.ovsdb.model import HostDesired, TunnelPort
-from controller.southbound.ovsdb.plan import plan, plan_clear
+from controller.southbound.ovsdb.plan import all_places, plan, plan_clear
+from controller.southbound.ovsdb.replica import Replica
 from tests.unit.controller.southbound.ovsdb.builders import TARGET, VXLAN, a_desire, a_port
 from tests.unit.controller.southbound.ovsdb.fake import FakeDatabase, to_map
+
+
+def plan_whole(replica: Replica, desired: HostDesired) -> Plan:
+    """Plan every place of a host."""
+    wanted = Desired(desired)
+    return plan(replica, wanted, all_places(replica, wanted))
+
+
+def texts(planned: Plan) -> list[str]:
+    return [note.text for note in planned.changes]
+
 
 _ports = st.frozensets(st.integers(1, 4), max_size=4)
 _OTHER_TARGET = "tcp:192.0.2.200:6653"
@@ -34,7 +48,7 @@ def databases(draw: st.DrawFn) -> FakeDatabase:
     """A host as Weft left it, then damaged, and with devices of others on it."""
     database = FakeDatabase()
     if draw(st.booleans()):
-        database.transact(plan(database.replica(), draw(desires())).operations)
+        database.transact(plan_whole(database.replica(), draw(desires())).operations)
         bridge = next(iter(database.tables["Bridge"]))
         row = database.tables["Bridge"][bridge]
         row["fail_mode"] = draw(st.sampled_from(["secure", "standalone", ["set", []]]))
@@ -61,7 +75,7 @@ def databases(draw: st.DrawFn) -> FakeDatabase:
 def settle(database: FakeDatabase, desired: HostDesired) -> None:
     """Carry plans out until nothing is planned any more; a device that went takes one step more."""
     for _ in range(4):
-        planned = plan(database.replica(), desired)
+        planned = plan_whole(database.replica(), desired)
         if not planned.operations:
             return
         database.transact(planned.operations)
@@ -124,14 +138,14 @@ def test_a_plan_does_not_depend_on_the_order_of_rows(desired: HostDesired) -> No
     backwards = copy.deepcopy(database)
     for table, rows in database.tables.items():
         backwards.tables[table] = dict(reversed(rows.items()))
-    assert plan(database.replica(), desired) == plan(backwards.replica(), desired)
+    assert plan_whole(database.replica(), desired) == plan_whole(backwards.replica(), desired)
 
 
 def test_a_fresh_host_takes_one_transaction() -> None:
     database = FakeDatabase()
     ports = [a_port(number) for number in range(1, 501)]
-    database.transact(plan(database.replica(), a_desire(*ports)).operations)
-    assert plan(database.replica(), a_desire(*ports)).operations == ()
+    database.transact(plan_whole(database.replica(), a_desire(*ports)).operations)
+    assert plan_whole(database.replica(), a_desire(*ports)).operations == ()
     assert len(database.tables["Interface"]) == 502
 
 
@@ -143,13 +157,13 @@ def test_another_controller_is_refused_unless_it_was_ours(*, marked: bool) -> No
     controller = database.add("Controller", target=_OTHER_TARGET, external_ids=ids)
     database.add_bridge(controller=["uuid", controller])
 
-    planned = plan(database.replica(), a_desire(a_port()))
+    planned = plan_whole(database.replica(), a_desire(a_port()))
 
     assert bool(planned.operations) is marked
     assert bool(planned.problems) is not marked
     if not marked:
-        assert _OTHER_TARGET in planned.problems[0]
-        assert "nothing was changed" in planned.problems[0]
+        assert _OTHER_TARGET in planned.problems[0].text
+        assert "nothing was changed" in planned.problems[0].text
 
 
 def test_our_own_target_set_by_hand_is_taken_over_and_completed() -> None:
@@ -163,7 +177,7 @@ def test_our_own_target_set_by_hand_is_taken_over_and_completed() -> None:
 def test_the_transaction_fails_if_another_controller_was_set_meanwhile() -> None:
     database = FakeDatabase()
     bridge = database.add_bridge()
-    planned = plan(database.replica(), a_desire())
+    planned = plan_whole(database.replica(), a_desire())
     foreign = database.add("Controller", target=_OTHER_TARGET)
     database.tables["Bridge"][bridge]["controller"] = ["uuid", foreign]
     with pytest.raises(AssertionError, match="timed out"):
@@ -174,21 +188,21 @@ def test_the_unset_datapath_type_means_system() -> None:
     """ovs-vswitchd.conf.db(5) Bridge:datapath_type."""
     database = FakeDatabase()
     database.add_bridge()
-    planned = plan(database.replica(), a_desire(datapath_type="system"))
-    assert not any("datapath_type" in change for change in planned.bridge_changes)
+    planned = plan_whole(database.replica(), a_desire(datapath_type="system"))
+    assert not any("datapath_type" in change for change in texts(planned))
 
 
 def test_a_datapath_type_the_host_lacks_is_refused() -> None:
     database = FakeDatabase()
-    planned = plan(database.replica(), a_desire(datapath_type="dpdk"))
+    planned = plan_whole(database.replica(), a_desire(datapath_type="dpdk"))
     assert planned.operations == ()
-    assert "it has netdev, system" in planned.problems[0]
+    assert "it has netdev, system" in planned.problems[0].text
 
 
 def test_an_uninitialised_database_is_refused() -> None:
-    planned = plan(FakeDatabase(initialised=False).replica(), a_desire())
+    planned = plan_whole(FakeDatabase(initialised=False).replica(), a_desire())
     assert planned.operations == ()
-    assert "ovs-vsctl init" in planned.problems[0]
+    assert "ovs-vsctl init" in planned.problems[0].text
 
 
 def test_a_number_that_somebody_else_has_is_not_asked_for() -> None:
@@ -196,18 +210,18 @@ def test_a_number_that_somebody_else_has_is_not_asked_for() -> None:
     database = FakeDatabase()
     bridge = database.add_bridge()
     database.add_port(bridge, "theirs", ofport=a_port().ofport, ifindex=7)
-    planned = plan(database.replica(), a_desire(a_port(), a_port(2)))
-    assert f"needs OpenFlow port {a_port().ofport}, which theirs has" in planned.problems[0]
-    assert f"{a_port(2).name} made" in planned.port_changes
-    assert f"{a_port().name} made" not in planned.port_changes
+    planned = plan_whole(database.replica(), a_desire(a_port(), a_port(2)))
+    assert f"needs OpenFlow port {a_port().ofport}, which theirs has" in planned.problems[0].text
+    assert f"{a_port(2).name} made" in texts(planned)
+    assert f"{a_port().name} made" not in texts(planned)
 
 
 def test_a_name_in_use_on_another_bridge_is_reported_and_the_rest_is_done() -> None:
     database = FakeDatabase()
     database.add_port(database.add_bridge("br-ex"), a_port().name)
     settle(database, a_desire(a_port(), a_port(2)))
-    problems = plan(database.replica(), a_desire(a_port(), a_port(2))).problems
-    assert [f"port {a_port().name} exists outside bridge br-int" in problem for problem in problems] == [True]
+    problems = plan_whole(database.replica(), a_desire(a_port(), a_port(2))).problems
+    assert [f"port {a_port().name} exists outside bridge br-int" in problem.text for problem in problems] == [True]
     assert database.row("Interface", a_port(2).name)
 
 
@@ -219,15 +233,15 @@ def test_a_stale_row_is_taken_off_first_and_made_again_after_ovs_took_that_in() 
     assert row
     row |= {"ofport": a_port().ofport, "ifindex": 0}
 
-    first = plan(database.replica(), a_desire(a_port()))
+    first = plan_whole(database.replica(), a_desire(a_port()))
     database.transact(first.operations)
 
     assert first.must_settle
     assert database.row("Interface", a_port().name) is None
     assert database.tables["Open_vSwitch"][database.root]["next_cfg"] == 1
-    second = plan(database.replica(), a_desire(a_port()))
+    second = plan_whole(database.replica(), a_desire(a_port()))
     assert not second.must_settle
-    assert second.port_changes == (f"{a_port().name} made",)
+    assert texts(second) == [f"{a_port().name} made"]
 
 
 def test_a_live_pre_wired_row_stays_beside_a_live_rival() -> None:
@@ -239,14 +253,14 @@ def test_a_live_pre_wired_row_stays_beside_a_live_rival() -> None:
     row |= {"ofport": a_port().ofport, "ifindex": 7}
     bridge = next(iter(database.tables["Bridge"]))
     database.add_port(bridge, "vnet7", external_ids=to_map(iface_id=a_port().iface_id), ofport=1, ifindex=8)
-    assert plan(database.replica(), a_desire(a_port())).operations == ()
+    assert plan_whole(database.replica(), a_desire(a_port())).operations == ()
 
 
 def test_two_ports_that_need_one_device_name_are_reported() -> None:
     twin = type(a_port())(name=a_port().name, iface_id="other", mac="fa:16:3e:00:00:99", ofport=40000)
-    planned = plan(FakeDatabase().replica(), a_desire(a_port(), twin))
-    assert "both need the device name" in planned.problems[0]
-    assert planned.port_changes == (f"{a_port().name} made",)
+    planned = plan_whole(FakeDatabase().replica(), a_desire(a_port(), twin))
+    assert "both need the device name" in planned.problems[0].text
+    assert f"{a_port().name} made" in texts(planned)
 
 
 @pytest.mark.parametrize(
@@ -297,7 +311,7 @@ def test_a_row_of_the_same_name_made_by_somebody_else_is_only_compared(iface_id:
     bridge = next(iter(database.tables["Bridge"]))
     database.add_port(bridge, a_port().name, external_ids=to_map(iface_id=iface_id), ofport=1, ifindex=0)
 
-    planned = plan(database.replica(), a_desire(a_port()))
+    planned = plan_whole(database.replica(), a_desire(a_port()))
 
     assert planned.operations == ()
     assert bool(planned.problems) is (iface_id != a_port().iface_id)

@@ -1,6 +1,7 @@
 """Does the service keep hosts apart, and its own thread alive? Real servers are in lab_ovsdb; these misbehave."""
 
 import contextlib
+import copy
 import json
 import logging
 import socket
@@ -8,13 +9,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
-from controller.southbound.ovsdb.errors import HostExistsError, TargetError, UnknownHostError
+from controller.southbound.ovsdb.errors import HostExistsError, NotDesiredError, TargetError, UnknownHostError
+from controller.southbound.ovsdb.model import RowChanges
 from controller.southbound.ovsdb.service import OvsdbService
-from tests.unit.controller.southbound.ovsdb.builders import a_desire
+from tests.unit.controller.southbound.ovsdb.builders import a_desire, a_port
 from tests.unit.controller.southbound.ovsdb.fake import FakeDatabase
+
+_T = TypeVar("_T")
 
 
 class Server:
@@ -67,10 +72,17 @@ def service() -> Iterator[OvsdbService]:
     made.stop()
 
 
-def monitor_reply() -> bytes:
-    tables = FakeDatabase().tables
-    result = {table: {uuid: {"new": row} for uuid, row in rows.items()} for table, rows in tables.items() if rows}
-    return json.dumps({"id": "monitor", "result": result, "error": None}).encode()
+def monitor_reply(database: FakeDatabase | None = None) -> bytes:
+    return json.dumps({"id": "monitor_cond", "result": (database or FakeDatabase()).initial(), "error": None}).encode()
+
+
+def wait_for(ask: Callable[[], _T]) -> _T:
+    """Ask until the answer is not empty."""
+    deadline = time.monotonic() + 5
+    while not (answer := ask()):
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    return answer
 
 
 def wait_until(is_met: Callable[[], bool]) -> None:
@@ -97,6 +109,9 @@ def test_a_removed_host_is_unknown(service: OvsdbService) -> None:
         lambda: service.view("h1"),
         lambda: service.write_error("h1"),
         lambda: service.set_desired("h1", a_desire()),
+        lambda: service.set_bridge("h1", a_desire().bridge),
+        lambda: service.set_ports("h1", {}),
+        lambda: service.take_changes("h1"),
         lambda: service.remove_host("h1", clear=False),
     ):
         with pytest.raises(UnknownHostError):
@@ -114,6 +129,55 @@ def test_everything_may_be_stated_before_the_start(serve: Callable[..., Server])
     service.stop()
 
 
+def test_a_change_of_what_was_never_stated_whole_is_refused(service: OvsdbService) -> None:
+    """The ports it does not name would be taken off."""
+    service.add_host("h1", "unix:/nonexistent/db.sock")
+    for change in (lambda: service.set_ports("h1", {}), lambda: service.set_bridge("h1", a_desire().bridge)):
+        with pytest.raises(NotDesiredError, match="state it whole"):
+            change()
+    service.set_desired("h1", a_desire())
+    service.set_ports("h1", {a_port().iface_id: a_port()})
+
+
+def test_rows_are_told_once_and_whole_at_first(service: OvsdbService, serve: Callable[..., Server]) -> None:
+    database = FakeDatabase()
+    database.add_bridge()
+    server = serve(monitor_reply(database))
+    service.add_host("h1", server.target)
+    wait_until(lambda: service.view("h1").synced)
+    first = service.take_changes("h1")
+    assert (first.whole, [row.name for row in first.rows.values() if row]) == (True, ["br-int"])
+    assert service.take_changes("h1") == RowChanges(view=first.view, rows={})
+
+    tables = copy.deepcopy(database.tables)
+    uuid = database.add_port(next(iter(tables["Bridge"])), "tap1")
+    update = {"method": "update2", "id": None, "params": [None, database.differences(tables)]}
+    server.connections[0].sendall(json.dumps(update).encode())
+    seen = wait_for(lambda: service.take_changes("h1").rows)
+    assert [(u, row.name) for u, row in seen.items() if row] == [(uuid, "tap1")]
+
+    server.connections[0].close()
+    wait_until(lambda: len(server.connections) > 1 and service.view("h1").synced)
+    again = service.take_changes("h1")
+    assert (again.whole, len(again.rows)) == (True, 1)
+
+
+def test_rows_nobody_took_before_they_went_are_not_told(service: OvsdbService, serve: Callable[..., Server]) -> None:
+    database = FakeDatabase()
+    bridge = database.add_bridge()
+    uuid = database.add_port(bridge, "tap1")
+    server = serve(monitor_reply(database))
+    service.add_host("h1", server.target)
+    wait_until(lambda: service.view("h1").synced)
+    update = {"method": "update2", "id": None, "params": [None, {"Interface": {uuid: {"delete": None}}}]}
+    marker = {"Bridge": {bridge: {"modify": {"fail_mode": "secure"}}}}
+    server.connections[0].sendall(json.dumps(update).encode())
+    server.connections[0].sendall(json.dumps(update | {"params": [None, marker]}).encode())
+    wait_until(lambda: service.view("h1").bridge.fail_mode == "secure")
+    changes = service.take_changes("h1")
+    assert (changes.whole, [row.name for row in changes.rows.values()]) == (True, ["br-int"])
+
+
 def test_a_host_that_cannot_be_reached_says_why(service: OvsdbService) -> None:
     service.add_host("h1", "unix:/nonexistent/db.sock")
     wait_until(lambda: service.view("h1").error is not None)
@@ -127,8 +191,11 @@ def test_a_host_that_cannot_be_reached_says_why(service: OvsdbService) -> None:
     ("says", "why"),
     [
         (b"SSH-2.0-OpenSSH_9.2\r\n", "does not speak JSON-RPC"),
-        (b'{"id":"monitor","result":null,"error":{"error":"unknown database"}}', "unknown database"),
-        (b'{"id":"monitor","result":{"Interface":{"u":{"new":{"name":7}}}},"error":null}', "does not fit the schema"),
+        (b'{"id":"monitor_cond","result":null,"error":{"error":"unknown database"}}', "unknown database"),
+        (
+            b'{"id":"monitor_cond","result":{"Interface":{"u":{"initial":{"name":7}}}},"error":null}',
+            "where the schema has a string",
+        ),
     ],
 )
 def test_a_server_that_talks_nonsense_is_named_and_disturbs_nobody(

@@ -1,5 +1,6 @@
 """Does the conversation follow RFC 7047, and end when the server falls silent or talks nonsense?"""
 
+import copy
 import json
 from typing import Any
 
@@ -27,15 +28,13 @@ def give(session: Session, message: dict[str, Any], now: float = 0.0) -> list[Ou
 def a_synced_session() -> Session:
     session = Session(0.0)
     sent(session)
-    tables = FakeDatabase().tables
-    rows = {table: {uuid: {"new": row} for uuid, row in found.items()} for table, found in tables.items() if found}
-    give(session, {"id": "monitor", "result": rows, "error": None})
+    give(session, {"id": "monitor_cond", "result": FakeDatabase().initial(), "error": None})
     return session
 
 
 def test_a_session_begins_with_a_monitor_of_no_statistics() -> None:
     (request,) = sent(Session(0.0))
-    assert (request["method"], request["params"][0]) == ("monitor", "Open_vSwitch")
+    assert (request["method"], request["params"][0]) == ("monitor_cond", "Open_vSwitch")
     columns = {
         column for selects in request["params"][2].values() for select in selects for column in select["columns"]
     }
@@ -45,11 +44,38 @@ def test_a_session_begins_with_a_monitor_of_no_statistics() -> None:
 
 def test_a_session_is_synced_only_when_the_initial_reply_is_whole() -> None:
     session = Session(0.0)
-    reply = json.dumps({"id": "monitor", "result": {}, "error": None}).encode()
+    reply = json.dumps({"id": "monitor_cond", "result": {}, "error": None}).encode()
     session.feed(reply[:-1], 0.0)
     assert not session.is_synced
     session.feed(reply[-1:], 0.0)
     assert session.is_synced
+
+
+def test_an_update_shows_what_changed() -> None:
+    session, database = a_synced_session(), FakeDatabase()
+    before = copy.deepcopy(database.tables)
+    database.add_bridge()
+    give(session, {"method": "update2", "id": None, "params": [None, database.differences(before)]})
+    assert session.replica.bridge("br-int")
+
+
+def test_a_server_too_old_to_send_differences_is_monitored_by_whole_rows() -> None:
+    """RFC 7047 section 4.1.5; monitor_cond came with Open vSwitch 2.6."""
+    session, database = Session(0.0), FakeDatabase()
+    sent(session)
+    give(session, {"id": "monitor_cond", "error": "unknown method"})
+    (request,) = sent(session)
+    assert request["method"] == "monitor"
+    assert not session.is_synced
+
+    give(session, {"id": request["id"], "result": database.wholes(), "error": None})
+    assert session.is_synced
+    database.add_bridge()
+    give(session, {"method": "update", "id": None, "params": [None, database.wholes()]})
+    assert session.replica.bridge("br-int")
+
+    with pytest.raises(PeerError):
+        give(session, {"method": "update", "id": None, "params": [None, []]})
 
 
 def test_an_echo_is_answered_with_its_own_parameters() -> None:
@@ -123,9 +149,9 @@ def test_a_reply_to_nothing_we_asked_is_ignored() -> None:
 @pytest.mark.parametrize(
     "message",
     [
-        {"id": "monitor", "result": None, "error": {"error": "unknown database"}},
-        {"id": "monitor", "result": [], "error": None},
-        {"method": "update", "id": None, "params": [None, {}]},
+        {"id": "monitor_cond", "result": None, "error": {"error": "unknown database"}},
+        {"id": "monitor_cond", "result": [], "error": None},
+        {"method": "update2", "id": None, "params": [None, {}]},
     ],
     ids=["refused", "no tables", "update before sync"],
 )
