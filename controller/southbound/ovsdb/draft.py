@@ -21,6 +21,8 @@ class Note:
     text: str
     is_life: bool = False
     """It follows from a device that came or went: nobody changed a row of Weft's."""
+    may_wait: bool = False
+    """Nothing depends on it soon: every change of ports makes ovs-vswitchd look at all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +58,9 @@ class Draft:
     _edits: list[Operation] = field(default_factory=list)
     _gone_ports: list[object] = field(default_factory=list)
 
-    def change(self, place: str, text: str, *, is_life: bool = False) -> None:
+    def change(self, place: str, text: str, *, is_life: bool = False, may_wait: bool = False) -> None:
         """Note what changes of a place."""
-        self.changes.append(Note(place=place, text=text, is_life=is_life))
+        self.changes.append(Note(place=place, text=text, is_life=is_life, may_wait=may_wait))
 
     def problem(self, place: str, text: str) -> None:
         """Note what keeps a place from being as desired."""

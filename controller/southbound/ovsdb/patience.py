@@ -1,11 +1,17 @@
-"""How fast is drift repaired? At once, but ever more slowly where somebody changes the same thing back again."""
+"""How fast is drift repaired? At once, but ever more slowly where somebody changes the same thing back again.
 
+What may wait is put off to a full second, so that many such changes are one.
+"""
+
+import math
 from collections.abc import Iterable
 
 from controller.southbound.ovsdb.draft import Note
 
 RETRY_FIRST_S = 0.1
 RETRY_MOST_S = 2.0
+PUT_OFF_S = 1.0
+"""The least wait for what may wait."""
 CALM_S = 10.0
 """Drift that comes back sooner than this is a fight with somebody."""
 
@@ -24,6 +30,8 @@ class Patience:
         self._pauses: dict[str, float] = {}
         self._held: dict[str, float] = {}
         """Until when which place must wait."""
+        self._put_off: set[str] = set()
+        """Places whose wait is no punishment, and only once."""
 
     @property
     def deadline(self) -> float | None:
@@ -52,8 +60,18 @@ class Patience:
             self._held[place] = now + self._pauses[place]
         return frozenset(fights)
 
+    def put_off(self, notes: Iterable[Note], now: float) -> frozenset[str]:
+        """Return the places with something that may wait and has not waited yet."""
+        places = frozenset(note.place for note in notes if note.may_wait)
+        waited = places & self._put_off
+        self._put_off ^= places
+        for place in places - waited:
+            self._held[place] = math.floor(now + PUT_OFF_S) + 1.0
+        return places - waited
+
     def forget(self, places: Iterable[str]) -> None:
         """Do not wait for places of which something new is wanted."""
         for place in places:
             self._pauses.pop(place, None)
             self._held.pop(place, None)
+            self._put_off.discard(place)

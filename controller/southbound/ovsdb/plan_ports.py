@@ -78,9 +78,17 @@ def remove_marked_ports(draft: Draft, replica: Replica, bridge: BridgeRecord) ->
         _remove(draft, port, interface, "removed")
 
 
-def _remove(draft: Draft, port: PortRecord, interface: InterfaceRecord, why: str, *, is_life: bool = False) -> None:
+def _remove(
+    draft: Draft,
+    port: PortRecord,
+    interface: InterfaceRecord,
+    why: str,
+    *,
+    is_life: bool = False,
+    may_wait: bool = False,
+) -> None:
     draft.remove_port(port.uuid)
-    draft.change(interface.name, f"{port.name} {why}", is_life=is_life)
+    draft.change(interface.name, f"{port.name} {why}", is_life=is_life, may_wait=may_wait)
 
 
 def _plan_tunnels(draft: Draft, there: _Bridge, tunnels: tuple[TunnelPort, ...]) -> None:
@@ -159,7 +167,7 @@ def _plan_prewired(draft: Draft, there: _Bridge, port: PrewiredPort, present: Pa
         draft.must_settle = True
         _remove(draft, row, interface, "removed because its device went", is_life=True)
     elif has_rival and not interface.is_live:
-        _remove(draft, row, interface, "gives way to the live device", is_life=True)
+        _remove(draft, row, interface, "gives way to the live device", is_life=True, may_wait=True)
     else:
         _mend_prewired(draft, port, interface)
 

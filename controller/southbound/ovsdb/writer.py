@@ -226,8 +226,8 @@ class Writer:
             if planned.is_refused:
                 self._refused(planned)
                 return None
-            fought_over = self._judge(planned, now)
-            if planned.operations and fought_over:
+            waiting = self._judge(planned, now) | self._patience.put_off(planned.changes, now)
+            if planned.operations and waiting:
                 continue  # plan again without them
             # A new set: one that once held 10,000 places would stay as large to go through when they are gone.
             self._look = self._look - places
