@@ -19,11 +19,13 @@ def compile_unit(intent: UnitIntent) -> Contribution:
                 meters=tuple(services.punt_meter(intent)),
             )
         case RemotePortIntent():
-            return Contribution(flows=tuple(l2.remote_flows(intent)), members=tuple(l2.remote_members(intent)))
+            return Contribution(
+                flows=(*tunnel.remote_flows(intent), *l2.remote_flows(intent)),
+                members=tuple(l2.remote_members(intent)),
+            )
         case SegmentIntent():
             return Contribution(
                 flows=(
-                    *tunnel.segment_flows(intent),
                     *services.service_address_flows(intent),
                     *l2.segment_flows(intent),
                 ),

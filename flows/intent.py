@@ -57,13 +57,9 @@ class SegmentIntent:
 
     segment: int
     """Segment key, 24 bits."""
-    vni: int
-    """24 bits, the number on the wire (RFC 7348 section 5)."""
     service_mac: int
     service_addresses: tuple[int, ...]
     """IPv4 addresses the network itself answers ARP for: DHCP server identifiers that no port owns. Sorted."""
-    has_tunnel: bool
-    """Whether this host has a tunnel endpoint at all."""
 
     @property
     def unit(self) -> Unit:
@@ -100,6 +96,7 @@ class RemotePortIntent:
     port: int
     segment: int
     vni: int
+    """24 bits, the number on the wire (RFC 7348 section 5)."""
     mac: int
     endpoint: int
     """IPv4 address of the other host's tunnel endpoint."""

@@ -131,8 +131,8 @@ CLASSIFY = Table(
 TUNNEL = Table(
     id=TABLE_RANGE + 5,
     name="tunnel",
-    doc="Which segment does the tunnel key name on this host?",
-    match=(fields.TUN_ID,),
+    doc="Which segment does the tunnel key name, and has its sender ports in it?",
+    match=(fields.TUN_ID, fields.TUN_SRC),
     exits=("l2_lookup",),
     writes=(SEGMENT,),
 )

@@ -139,10 +139,8 @@ class BridgeView:
         free = (server for server in servers if not self.model.has_address(network.id, server))
         return SegmentIntent(
             segment=key,
-            vni=segment_of(network).segmentation_id or 0,
             service_mac=mac_number(SERVICE_MAC),
             service_addresses=tuple(sorted(ipv4_number(server) for server in free)),
-            has_tunnel=self._tunnel_ofport is not None,
         )
 
     def _local(self, key: PortKey) -> LocalPortIntent | None:

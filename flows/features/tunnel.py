@@ -1,7 +1,8 @@
 """Which frames from a tunnel are let in, and into which segment?
 
-The VNI of the wire is the network's segmentation id; inside the bridge the segment key stands for it (RFC 7348
-section 5). A frame counts as a peer's only when its outer source is the endpoint of a registered host.
+The VNI of the wire is the network's segmentation id; inside the bridge the segment key stands for it (RFC 7348 section
+5). A frame counts only when its outer source is the endpoint of a registered host, and enters a segment only when that
+host has a port in it: a host that was cut off and still has a deleted network cannot reach a new one with the same VNI.
 """
 
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from flows import fields
 from flows.cookie import Feature
 from flows.flow import Flow, Load
-from flows.intent import PeerIntent, SegmentIntent
+from flows.intent import PeerIntent, RemotePortIntent
 from flows.pipeline import CLASSIFY, L2_LOOKUP, SEGMENT, TUNNEL, Priority
 
 
@@ -25,15 +26,14 @@ def peer_flows(peer: PeerIntent) -> Iterator[Flow]:
     )
 
 
-def segment_flows(segment: SegmentIntent) -> Iterator[Flow]:
-    """Yield the flow that turns the wire's VNI into the segment."""
-    if segment.has_tunnel:
-        yield TUNNEL.flow(
-            priority=Priority.DEFAULT,
-            feature=Feature.TUNNEL_SEGMENT,
-            key=segment.segment,
-            match=[fields.TUN_ID.eq(segment.vni)],
-            actions=[Load(SEGMENT, segment.segment)],
-            goto=L2_LOOKUP,
-            why="this VNI is a segment with ports on this host",
-        )
+def remote_flows(port: RemotePortIntent) -> Iterator[Flow]:
+    """Yield the flow that admits a segment's frames from the host of one of its ports; ports of one host share it."""
+    yield TUNNEL.flow(
+        priority=Priority.DEFAULT,
+        feature=Feature.TUNNEL_SEGMENT,
+        key=port.segment,
+        match=[fields.TUN_ID.eq(port.vni), fields.TUN_SRC.eq(port.endpoint)],
+        actions=[Load(SEGMENT, port.segment)],
+        goto=L2_LOOKUP,
+        why="this VNI from this host is a segment in which it has ports",
+    )

@@ -129,7 +129,7 @@ def hand_made() -> Tables:
 
 def compiled() -> Tables:
     """Return what the features make of one network with DHCP on two hosts."""
-    segment = SegmentIntent(segment=5, vni=77, service_mac=MAC, service_addresses=(ADDRESS,), has_tunnel=True)
+    segment = SegmentIntent(segment=5, service_mac=MAC, service_addresses=(ADDRESS,))
     local = [
         LocalPortIntent(
             port=n,

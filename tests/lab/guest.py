@@ -48,10 +48,15 @@ class RunningPing:
         return len(_round_trips(self._output.read_text()))
 
     def stop(self) -> PingResult:
-        """Stop, and return the balance."""
+        """Stop, and return the balance; a last request whose answer was under way does not count."""
         self._running.send_signal(signal.SIGINT)  # ping(8) prints its summary on SIGINT
         self._running.wait(timeout=10)
-        return _ping_result(self._output.read_text())
+        text = self._output.read_text()
+        result = _ping_result(text)
+        answered = {int(number) for number in re.findall(r"icmp_seq=(\d+) .*time=", text)}
+        if result.lost == 1 and result.sent not in answered:
+            return PingResult(sent=result.sent - 1, received=result.received, rtts=result.rtts)
+        return result
 
 
 def _round_trips(text: str) -> tuple[float, ...]:
