@@ -18,7 +18,8 @@ def set_up_logging(level: str) -> None:
         level=level.upper(),
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
     )
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for library in ("alembic", "os_ken"):
+        logging.getLogger(library).setLevel(logging.WARNING)
 
 
 def die_with_parent() -> None:

@@ -3,14 +3,15 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from controller.reconcile.plugs import Plugs
-from controller.reconcile.status import Progress
+from controller.reconcile.model import Model
+from controller.reconcile.plugs import UNPLUGGED, Plugs
+from controller.reconcile.status import Progress, device_name
 from controller.reconcile.translate import BridgeView
 from controller.records import Host, PortKey, SegmentKey
 from flows.compiler import compile_unit
 from flows.contribution import Contribution
 from flows.delta import Delta
-from flows.intent import Unit, UnitIntent, UnitKind
+from flows.intent import LocalPortIntent, Unit, UnitIntent, UnitKind
 from flows.state import BridgeState
 
 
@@ -67,6 +68,27 @@ class Bridge:
         if delta:
             self._pending.update((unit, token) for unit in changes)
         return delta, frozenset(changes)
+
+    def misnumbered(self, devices: Mapping[int, str], model: Model) -> list[str]:
+        """Return what contradicts the flows: numbers they use that the switch has given to other devices.
+
+        A restarted ovs-vswitchd may number devices anew; until OVSDB has said so here, the flows of the old numbers
+        would put one network's device into another.
+
+        Args:
+            devices: Device name of each OpenFlow number, as the switch itself says.
+            model: The intent.
+        """
+        found = []
+        for unit, intent in self._intents.items():
+            if not isinstance(intent, LocalPortIntent) or intent.ofport not in devices:
+                continue
+            port = model.port_by_key.get(PortKey(unit.key))
+            plug = UNPLUGGED if port is None else self.plugs.plug(port.id)
+            expected = plug.live[0] if plug.live else device_name(port.id if port else "")
+            if devices[intent.ofport] != expected:
+                found.append(f"OpenFlow port {intent.ofport} is {devices[intent.ofport]}, not {expected}")
+        return found
 
     def known_units(self) -> frozenset[Unit]:
         """Return the units that have an intent now."""

@@ -38,6 +38,7 @@ _T = TypeVar("_T")
 GRACE_S = 5.0
 """How long a host may be silent before its ports stop being called ACTIVE."""
 TICK_S = 1.0
+ASK_S = 5.0
 POLL_S = 0.005
 """The least time between two looks into the journal."""
 
@@ -199,6 +200,24 @@ class Reconciler:
     def admit(self, dpid: int) -> bool:
         """Whether a datapath id belongs to a registered host."""
         return dpid in self._host_of_dpid
+
+    def misnumbered(self, dpid: int, devices: Mapping[int, str]) -> str | None:
+        """Return why a switch that has just connected may not be given its flows yet, or None.
+
+        Args:
+            dpid: The switch.
+            devices: Device name of each OpenFlow number, as the switch itself says.
+
+        Raises:
+            TimeoutError: The reconciler is too busy to say.
+        """
+
+        def look() -> str | None:
+            bridge = self._bridges.get(self._host_of_dpid.get(dpid, HostName("")))
+            found = [] if bridge is None else bridge.misnumbered(devices, self._model)
+            return "; ".join(found[:3]) or None
+
+        return self.ask(look, ASK_S)
 
     def ask(self, call: Callable[[], _T], deadline_s: float) -> _T:
         """Run `call` in the reconciler's thread, where the model may be read, and return its result.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address
 
 from controller.reconcile.model import Model
@@ -32,6 +33,7 @@ def mac_number(mac: str) -> int:
     return int(mac.replace(":", ""), 16)
 
 
+@lru_cache(maxsize=4096)
 def ipv4_number(address: str) -> int:
     """Return an IPv4 address as 32 bits."""
     return int(IPv4Address(address))

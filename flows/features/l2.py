@@ -1,13 +1,17 @@
 """Who receives a frame? Known unicast addresses one by one, group addresses by the segment's broadcast group."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from flows import fields
 from flows.contribution import BucketKey, GroupMember
 from flows.cookie import Feature
-from flows.flow import Bucket, Flow, Load, Output, Resubmit, SetField, ToGroup
+from flows.flow import Action, Bucket, Flow, Load, Output, Resubmit, SetField, ToGroup
 from flows.intent import LocalPortIntent, RemotePortIntent, SegmentIntent
 from flows.pipeline import L2_LOOKUP, OUT_PORT, OUTPUT, SEGMENT, Priority, broadcast_group
+
+HOSTS_REMEMBERED = 16_384
+"""Pairs of segment and host."""
 
 
 def local_flows(port: LocalPortIntent) -> Iterator[Flow]:
@@ -38,11 +42,7 @@ def remote_flows(port: RemotePortIntent) -> Iterator[Flow]:
         feature=Feature.REMOTE_DELIVERY,
         key=port.port,
         match=[SEGMENT.eq(port.segment), fields.ETH_DST.eq(port.mac)],
-        actions=[
-            SetField(fields.TUN_DST, port.endpoint),
-            SetField(fields.TUN_ID, port.vni),
-            Output(port.tunnel_ofport),
-        ],
+        actions=_to_host(port.endpoint, port.vni, port.tunnel_ofport),
         why="this MAC address is a port of another host",
     )
 
@@ -73,14 +73,21 @@ def local_members(port: LocalPortIntent) -> Iterator[GroupMember]:
 
 def remote_members(port: RemotePortIntent) -> Iterator[GroupMember]:
     """Yield the remote host's place in the segment's group: one copy a host, only to hosts with a port in it."""
-    yield GroupMember(
-        group_id=broadcast_group(port.segment),
-        key=BucketKey(1, port.endpoint),
-        bucket=Bucket(
-            actions=(
-                SetField(fields.TUN_DST, port.endpoint),
-                SetField(fields.TUN_ID, port.vni),
-                Output(port.tunnel_ofport),
-            )
-        ),
+    yield _host_member(port.segment, port.endpoint, port.vni, port.tunnel_ofport)
+
+
+# What depends on the host alone is one value for all its ports: a large network has thousands of ports and few hosts.
+
+
+@lru_cache(maxsize=HOSTS_REMEMBERED)
+def _to_host(endpoint: int, vni: int, tunnel_ofport: int) -> tuple[Action, ...]:
+    return (SetField(fields.TUN_DST, endpoint), SetField(fields.TUN_ID, vni), Output(tunnel_ofport))
+
+
+@lru_cache(maxsize=HOSTS_REMEMBERED)
+def _host_member(segment: int, endpoint: int, vni: int, tunnel_ofport: int) -> GroupMember:
+    return GroupMember(
+        group_id=broadcast_group(segment),
+        key=BucketKey(1, endpoint),
+        bucket=Bucket(actions=_to_host(endpoint, vni, tunnel_ofport)),
     )

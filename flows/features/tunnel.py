@@ -6,6 +6,7 @@ host has a port in it: a host that was cut off and still has a deleted network c
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from flows import fields
 from flows.cookie import Feature
@@ -28,12 +29,17 @@ def peer_flows(peer: PeerIntent) -> Iterator[Flow]:
 
 def remote_flows(port: RemotePortIntent) -> Iterator[Flow]:
     """Yield the flow that admits a segment's frames from the host of one of its ports; ports of one host share it."""
-    yield TUNNEL.flow(
+    yield _admission(port.segment, port.vni, port.endpoint)
+
+
+@lru_cache(maxsize=16_384)
+def _admission(segment: int, vni: int, endpoint: int) -> Flow:
+    return TUNNEL.flow(
         priority=Priority.DEFAULT,
         feature=Feature.TUNNEL_SEGMENT,
-        key=port.segment,
-        match=[fields.TUN_ID.eq(port.vni), fields.TUN_SRC.eq(port.endpoint)],
-        actions=[Load(SEGMENT, port.segment)],
+        key=segment,
+        match=[fields.TUN_ID.eq(vni), fields.TUN_SRC.eq(endpoint)],
+        actions=[Load(SEGMENT, segment)],
         goto=L2_LOOKUP,
         why="this VNI from this host is a segment in which it has ports",
     )
