@@ -27,6 +27,21 @@ class SwitchDriver(Protocol):
     def add_flow(self, table: int, priority: int, cookie: int, in_port: int) -> None:
         """Add a flow that matches one port and drops, or turn the flow of that id into it."""
 
+    def normal_flow(self, table: int, priority: int, cookie: int) -> None:
+        """Add a flow that matches everything and forwards by NORMAL."""
+
+    def delete_flow(self, table: int, priority: int, in_port: int) -> None:
+        """Delete the one flow that matches one port."""
+
+    def set_group(self, group_id: int, ofport: int) -> None:
+        """Let a group that exists copy to one port alone."""
+
+    def delete_group(self, group_id: int) -> None:
+        """Delete a group, and the flows that use it."""
+
+    def delete_meter(self, meter_id: int) -> None:
+        """Delete a meter, and the flows that use it."""
+
     def delete_all(self) -> None:
         """Take all flows, groups and meters away."""
 

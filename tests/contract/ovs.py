@@ -100,7 +100,9 @@ class OpenVSwitch(SwitchDriver):
 
     def ofctl(self, command: str, *words: str) -> str:
         """Run ovs-ofctl on the bridge."""
-        return self._run("ovs-ofctl", "-O", "OpenFlow14", command, BRIDGE, *words)
+        options = [word for word in words if word.startswith("--")]
+        rest = [word for word in words if not word.startswith("--")]
+        return self._run("ovs-ofctl", "-O", "OpenFlow14", *options, command, BRIDGE, *rest)
 
     # ---- SwitchDriver
 
@@ -122,6 +124,21 @@ class OpenVSwitch(SwitchDriver):
 
     def add_flow(self, table: int, priority: int, cookie: int, in_port: int) -> None:
         self.ofctl("add-flow", f"table={table},priority={priority},cookie={cookie:#x},in_port={in_port},actions=drop")
+
+    def normal_flow(self, table: int, priority: int, cookie: int) -> None:
+        self.ofctl("add-flow", f"table={table},priority={priority},cookie={cookie:#x},actions=NORMAL")
+
+    def delete_flow(self, table: int, priority: int, in_port: int) -> None:
+        self.ofctl("del-flows", "--strict", f"table={table},priority={priority},in_port={in_port}")
+
+    def set_group(self, group_id: int, ofport: int) -> None:
+        self.ofctl("mod-group", f"group_id={group_id},type=all,bucket=output:{ofport}")
+
+    def delete_group(self, group_id: int) -> None:
+        self.ofctl("del-groups", f"group_id={group_id}")
+
+    def delete_meter(self, meter_id: int) -> None:
+        self.ofctl("del-meter", f"meter={meter_id}")
 
     def delete_all(self) -> None:
         self.ofctl("del-flows")

@@ -8,7 +8,7 @@ import contextlib
 import socket
 import struct
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -23,6 +23,10 @@ HELLO, ERROR, ECHO_REQUEST, ECHO_REPLY, FEATURES_REQUEST, FEATURES_REPLY = 0, 1,
 PACKET_IN, PACKET_OUT, FLOW_MOD, GROUP_MOD = 10, 13, 14, 15
 MULTIPART_REQUEST, MULTIPART_REPLY, BARRIER_REQUEST, BARRIER_REPLY = 18, 19, 20, 21
 METER_MOD, BUNDLE_CONTROL, BUNDLE_ADD = 29, 33, 34
+SET_ASYNC, REQUESTFORWARD, MP_TABLE, MP_FLOW_MONITOR = 28, 32, 3, 16
+ADDED, REMOVED, MODIFIED, ABBREVIATED, PAUSED, RESUMED = 1, 2, 3, 4, 5, 6
+GROUP_DELETED = 3
+"""Why a flow was removed (OpenFlow 1.4 section 7.4.2): told whole even to who deleted the group."""
 MP_DESC, MP_FLOW, MP_GROUP_DESC, MP_GROUP_FEATURES, MP_METER_CONFIG, MP_METER_FEATURES, MP_PORT_DESC = (
     0,
     1,
@@ -82,6 +86,7 @@ class Faults:
         refused_late: Cookies of flows that are refused when they are executed.
         is_deaf: Nothing is read.
         is_mute_on_barrier: Barriers are not answered.
+        tells_nothing: Flow monitors and forwarded requests are refused.
         cut_after: Flow, group and meter modifications after which the connection is cut, once.
     """
 
@@ -89,6 +94,7 @@ class Faults:
     refused_late: set[int] = field(default_factory=set)
     is_deaf: bool = False
     is_mute_on_barrier: bool = False
+    tells_nothing: bool = False
     cut_after: int | None = None
 
 
@@ -105,6 +111,7 @@ class FakeSwitch:
         self._address: tuple[str, int] | None = None
         self._socket: socket.socket | None = None
         self._bundles: dict[int, list[bytes]] = {}
+        self._is_monitored = self._forwards = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"fake-switch-{dpid:x}", daemon=True)
 
@@ -134,6 +141,51 @@ class FakeSwitch:
         match = struct.pack("!HHIII", 1, 12, 0x80000004, in_port, 0)
         self._send(PACKET_IN, 0, struct.pack("!IHBBQ", 0xFFFFFFFF, len(frame), 0, 0, cookie) + match + bytes(2) + frame)
 
+    def change(self, alter: Callable[[Tables], None]) -> None:
+        """Let somebody else change what it holds; the controller is told as it asked to be."""
+        before = self.tables.copy()
+        alter(self.tables)
+        after = self.tables.copy()
+        if self._forwards and (before.groups != after.groups or before.meters != after.meters):
+            # Weft does not read which; the deletion of one group stands for whatever it was.
+            with contextlib.suppress(OSError):  # the connection may be going just now
+                self._send(REQUESTFORWARD, 0, HEADER.pack(VERSION, GROUP_MOD, 16, 0) + struct.pack("!HHI", 2, 0, 0))
+        with contextlib.suppress(OSError):
+            self._tell(before, after)
+
+    def pause_and_resume(self) -> None:
+        """Say that the flow monitor had no room for a while."""
+        self._send_updates([struct.pack("!HH4x", 8, PAUSED), struct.pack("!HH4x", 8, RESUMED)])
+
+    def _tell(self, before: Tables, after: Tables, reason: int = 0) -> None:
+        """Tell of the flows that differ, whole."""
+        if not self._is_monitored:
+            return
+        updates = []
+        for flow_id in {**before.flows, **after.flows}:
+            old, new = before.flows.get(flow_id), after.flows.get(flow_id)
+            if old is not new:
+                updates.append(_update(ADDED if new else REMOVED, reason, flow_id, new or old))
+        self._send_updates(updates)
+
+    def _send_updates(self, updates: list[bytes]) -> None:
+        pending = deque(updates)
+        while pending:
+            body = b""
+            while pending and len(body) + len(pending[0]) < REPLY_OCTETS:
+                body += pending.popleft()
+            self._send(MULTIPART_REPLY, 0, struct.pack("!HH4x", MP_FLOW_MONITOR, 0) + body)
+
+    def _tell_own(self, before: Tables, xid: int) -> None:
+        """Tell the connection of its own changes: in short, but whole where a group or meter took a flow with it."""
+        if not self._is_monitored:
+            return
+        gone = before.groups.keys() - self.tables.groups.keys() or before.meters.keys() - self.tables.meters.keys()
+        if gone:
+            self._tell(before, self.tables, GROUP_DELETED)
+        elif before.flows != self.tables.flows:
+            self._send_updates([struct.pack("!HHI", 8, ABBREVIATED, xid)])
+
     def send_raw(self, message: bytes) -> None:
         """Send anything."""
         with self._lock:
@@ -153,6 +205,7 @@ class FakeSwitch:
                         self._socket = sock
                     self.connections += 1
                     self._bundles.clear()
+                    self._is_monitored = self._forwards = False
                     self._send(HELLO, 0)
                     self._converse(sock)
             except OSError:
@@ -160,6 +213,7 @@ class FakeSwitch:
             finally:
                 with self._lock:
                     self._socket = None
+                self._is_monitored = self._forwards = False
 
     def _converse(self, sock: socket.socket) -> None:
         rest = b""
@@ -192,7 +246,7 @@ class FakeSwitch:
         xid = HEADER.unpack_from(message)[3]
         self._send(ERROR, xid, struct.pack("!HH", *error) + message[:64])
 
-    def _handle(self, message: bytes) -> None:  # noqa: C901 - one case a message type
+    def _handle(self, message: bytes) -> None:  # noqa: C901, PLR0912 - one case a message type
         _, kind, _, xid = HEADER.unpack_from(message)
         body = message[HEADER.size :]
         match kind:
@@ -215,9 +269,14 @@ class FakeSwitch:
                 self._packet_out(body)
             case 14 | 15 | 29:
                 self._count_mod()
+                before = self.tables.copy()
                 error = self._refused_early(message) or execute(self.tables, message, self.faults.refused_late)
                 if error is not None:
                     self._error(error, message)
+                else:
+                    self._tell_own(before, xid)
+            case 28 if not self.faults.tells_nothing:
+                self._forwards = True
             case _:
                 self._error(BAD_TYPE, message)
 
@@ -259,7 +318,8 @@ class FakeSwitch:
                     self._error(error, inner)
                     self._error(BUNDLE_MSG_FAILED, message)
                     return
-            self.tables = staged
+            before, self.tables = self.tables, staged
+            self._tell_own(before, xid)
         self._send(BUNDLE_CONTROL, xid, struct.pack("!IHH", bundle, answer, flags))
 
     def _add_to_bundle(self, message: bytes) -> None:
@@ -285,6 +345,10 @@ class FakeSwitch:
             MP_METER_FEATURES: lambda: iter([struct.pack("!IIIBB2x", 1 << 18, 2, 2, 1, 0)]),
             MP_PORT_DESC: lambda: iter(()),
         }
+        parts[MP_TABLE] = self._table_stats
+        if not self.faults.tells_nothing:
+            parts[MP_FLOW_MONITOR] = lambda: iter(())
+            self._is_monitored = self._is_monitored or kind == MP_FLOW_MONITOR
         if kind not in parts:
             self._error(BAD_TYPE, message)
             return
@@ -303,6 +367,10 @@ class FakeSwitch:
             head = struct.pack("!HBxIIHHHHH2xQQQ", 48 + len(body), table, 1, 0, priority, 0, 0, 0, 0, flow.cookie, 0, 0)
             yield head + body
 
+    def _table_stats(self) -> Iterator[bytes]:
+        counts = Counter(table for table, _, _ in list(self.tables.flows))
+        return (struct.pack("!B3xIQQ", table, counts[table], 0, 0) for table in range(254))
+
     def _group_descriptions(self) -> Iterator[bytes]:
         for group_id, buckets in self.tables.groups.items():
             yield struct.pack("!HBxI", 8 + len(buckets), 0, group_id) + buckets
@@ -310,6 +378,14 @@ class FakeSwitch:
     def _meter_configurations(self) -> Iterator[bytes]:
         for meter_id, (flags, bands) in self.tables.meters.items():
             yield struct.pack("!HHI", 8 + len(bands), flags, meter_id) + bands
+
+
+def _update(event: int, reason: int, flow_id: FlowId, flow: HeldFlow | None) -> bytes:
+    """Return a full flow update (OpenFlow 1.4 section 7.3.5.18.2)."""
+    assert flow is not None
+    table, priority, match = flow_id
+    rest = match + bytes(-len(match) % 8) + flow.instructions
+    return struct.pack("!HHBBHHH4xQ", 24 + len(rest), event, table, reason, 0, 0, priority, flow.cookie) + rest
 
 
 class FlowMod:

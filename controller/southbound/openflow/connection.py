@@ -22,6 +22,7 @@ from collections import deque
 from struct import Struct
 from typing import Any, Protocol
 
+from controller.southbound.openflow import monitor
 from controller.southbound.openflow.errors import ConnectionLostError, FramingError
 from controller.southbound.openflow.framing import Framer
 from controller.southbound.openflow.messages import HEADER_SIZE, Messages, header
@@ -58,6 +59,9 @@ class Owner(Protocol):
 
     def packet_in(self, connection: "Connection", message: bytes) -> None:
         """Take a packet-in."""
+
+    def update(self, connection: "Connection", message: bytes) -> None:
+        """Take what the switch tells of changes in it, see `monitor`."""
 
 
 class Connection(Datapath):  # type: ignore[misc]
@@ -209,6 +213,8 @@ class Connection(Datapath):  # type: ignore[misc]
         if self.state == MAIN_DISPATCHER:
             if kind == ofp.OFPT_PACKET_IN:
                 self._owner.packet_in(self, message)
+            elif monitor.is_update(message):
+                self._owner.update(self, message)
             elif kind in _ANSWERS:
                 self.replies.route(message)
             elif kind == ofp.OFPT_ECHO_REQUEST:

@@ -17,6 +17,7 @@ BODY_AT = 16
 _FLOW_FIXED = 48
 _FLOW_HEAD = Struct("!HB9xH").unpack_from
 _FLOW_COUNTS = Struct("!QQ").unpack_from
+_TABLE_STATS = Struct("!4xI16x")
 _LENGTH = Struct("!H").unpack_from
 _GROUP_HEAD = Struct("!HBxI").unpack_from
 _METER_HEAD = Struct("!HHI").unpack_from
@@ -107,6 +108,20 @@ def meter_bodies(replies: Iterable[bytes]) -> dict[int, bytes]:
             body = reply[at + _PART_FIXED : end]
             found[meter_id] = body if flags & ~ofp.OFPMF_STATS == _METER_FLAGS else _ALIEN + body
     return {i: body for i, body in found.items() if i <= ofp.OFPM_MAX}
+
+
+def flow_count(replies: Iterable[bytes]) -> int:
+    """Return the number of flows in the parts of table statistics (OpenFlow 1.4 section 7.3.5.4).
+
+    Raises:
+        FramingError: The entries are not as the specification lays them out.
+    """
+    total = 0
+    for reply in replies:
+        if (len(reply) - BODY_AT) % _TABLE_STATS.size:
+            raise FramingError(f"table statistics of {len(reply)} octets")
+        total += sum(count for (count,) in _TABLE_STATS.iter_unpack(reply[BODY_AT:]))
+    return total
 
 
 def _cut(reply: bytes, least: int) -> Iterator[tuple[int, int]]:

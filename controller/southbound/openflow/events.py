@@ -3,7 +3,12 @@
 Tokens are the caller's own; they come back in the order in which they were given.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from controller.southbound.openflow.encode import FlowId
+
+Subject = FlowId | tuple[str, int]
+"""What a message was about: a flow's id, or ``group`` or ``meter`` and its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +21,8 @@ class Refusal:
     """The flow's cookie; None for a group or a meter."""
     error: str
     """The OpenFlow error by its name in the specification."""
+    subject: Subject | None = field(default=None, compare=False, repr=False)
+    """What the message was about; None when it was never sent."""
 
     def __str__(self) -> str:
         """Say what was refused and why."""
@@ -54,4 +61,24 @@ class Failed:
     refusals: tuple[Refusal, ...]
 
 
-SwitchEvent = Connected | Disconnected | Synced | Applied | Failed
+@dataclass(frozen=True, slots=True)
+class Drifted:
+    """The switch was not as Weft had left it; the repair follows, reported by `Synced` or `Failed`."""
+
+    count: int
+    examples: tuple[str, ...]
+    """What drifted, some of it, as text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """Flows and groups that are not desired were left in the switch, until somebody accepts that they go."""
+
+    deletes: int
+    installed: int
+    """Weft's flows in the switch before."""
+    why: str
+    """Why nothing explains these deletes."""
+
+
+SwitchEvent = Connected | Disconnected | Synced | Applied | Failed | Drifted | Withheld

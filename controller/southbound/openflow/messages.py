@@ -25,6 +25,11 @@ _METER_FLAGS = ofp.OFPMF_PKTPS | ofp.OFPMF_BURST
 MAX_MESSAGE = 0xFFFF
 """Octets; the length field has 16 bits."""
 _HEADER = Struct("!BBHI")
+_MONITOR = 1
+"""The one flow monitor of a connection; an id is the connection's own (OpenFlow 1.4 section 7.3.5.18.1)."""
+_MONITOR_FLAGS = ofp.OFPFMF_ADD | ofp.OFPFMF_REMOVED | ofp.OFPFMF_MODIFY | ofp.OFPFMF_INSTRUCTIONS
+_FORWARDED = 1 << ofp.OFPRFR_GROUP_MOD | 1 << ofp.OFPRFR_METER_MOD
+_FORWARD_ROLES = (ofp.OFPACPT_REQUESTFORWARD_SLAVE, ofp.OFPACPT_REQUESTFORWARD_MASTER)
 _PADDING = tuple(bytes(n) for n in range(8))
 
 
@@ -98,6 +103,27 @@ class Messages:
         self.describe = _Message(lambda dp, _: parser.OFPDescStatsRequest(dp, 0), ())
         self.meter_features = _Message(lambda dp, _: parser.OFPMeterFeaturesStatsRequest(dp, 0), ())
         self.group_features = _Message(lambda dp, _: parser.OFPGroupFeaturesStatsRequest(dp, 0), ())
+        self.count_flows = _Message(lambda dp, _: parser.OFPTableStatsRequest(dp, 0), ())
+        self.monitor_flows = _Message(
+            lambda dp, _: parser.OFPFlowMonitorRequest(
+                dp,
+                0,
+                _MONITOR,
+                ofp.OFPP_ANY,
+                ofp.OFPG_ANY,
+                _MONITOR_FLAGS,
+                ofp.OFPTT_ALL,
+                ofp.OFPFMC_ADD,
+                parser.OFPMatch(),
+            ),
+            (),
+        )
+        self.forward_requests = _Message(
+            lambda dp, _: parser.OFPSetAsync(
+                dp, [parser.OFPAsyncConfigPropReasons(type_=kind, length=8, mask=_FORWARDED) for kind in _FORWARD_ROLES]
+            ),
+            (),
+        )
         self._packet_out = _Message(_packet_out, (32,))
 
     def add_flow(self, xid: int, flow: FlowId, entry: bytes) -> bytes:

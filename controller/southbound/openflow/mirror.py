@@ -33,6 +33,21 @@ class Holdings:
 
 
 @dataclass(slots=True, kw_only=True)
+class Removed:
+    """What deltas took out of the desired state.
+
+    Attributes:
+        flows: Ids of flows.
+        groups: Numbers of groups.
+        meters: Numbers of meters.
+    """
+
+    flows: set[FlowId] = field(default_factory=set)
+    groups: set[int] = field(default_factory=set)
+    meters: set[int] = field(default_factory=set)
+
+
+@dataclass(slots=True, kw_only=True)
 class Change:
     """What is to be different; None means gone.
 
@@ -58,6 +73,8 @@ class Mirror:
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
         self.desired = Holdings()
+        self.removed = Removed()
+        """What deltas removed since `forget_removed`: deletes that need no other reason."""
         self._before_flows: dict[FlowId, bytes | None] = {}
         self._before_groups: dict[int, bytes | None] = {}
         self._before_meters: dict[int, bytes | None] = {}
@@ -84,12 +101,16 @@ class Mirror:
         refusals: list[Refusal] = []
         for flow_id in _encoded(encoder.flow_id, delta.deleted_flows, refusals):
             _put(desired.flows, self._before_flows, flow_id, None)
+            self.removed.flows.add(flow_id)
         for group_id in delta.deleted_groups:
             _put(desired.groups, self._before_groups, group_id, None)
         for meter_id in delta.deleted_meters:
             _put(desired.meters, self._before_meters, meter_id, None)
+        self.removed.groups.update(delta.deleted_groups)
+        self.removed.meters.update(delta.deleted_meters)
         for flow_id, entry in _encoded(encoder.flow, delta.flows, refusals):
             _put(desired.flows, self._before_flows, flow_id, entry)
+            self.removed.flows.discard(flow_id)
         for group_id, buckets in _encoded(encoder.numbered_group, delta.groups, refusals):
             _put(desired.groups, self._before_groups, group_id, buckets)
         for meter_id, band in _encoded(encoder.numbered_meter, delta.meters, refusals):
@@ -111,6 +132,10 @@ class Mirror:
     def forget_changes(self) -> None:
         """Start anew without asking: the switch is going to be read as a whole."""
         self._before_flows, self._before_groups, self._before_meters = {}, {}, {}
+
+    def forget_removed(self) -> None:
+        """Note that the switch no longer holds what was removed."""
+        self.removed = Removed()
 
 
 def _encoded(encode: Callable[[_V], _W], values: Iterable[_V], refusals: list[Refusal]) -> Iterator[_W]:

@@ -38,6 +38,9 @@ class Verb(Enum):
     DELETE_METER = "delete meter"
 
 
+METER_VERBS = frozenset({Verb.ADD_METER, Verb.MODIFY_METER, Verb.DELETE_METER})
+
+
 class FlowMod(NamedTuple):
     """A flow to be set or deleted; `entry` is empty when deleted."""
 
@@ -95,6 +98,16 @@ def resync_steps(change: Change, size: int = BUNDLE_SIZE) -> tuple[Step, ...]:
 def change_steps(change: Change, size: int = BUNDLE_SIZE) -> tuple[Step, ...]:
     """Return the steps of an incremental change: one atomic bundle, or, when it is large, what closes first."""
     return _steps(change, size, deletes_first=True)
+
+
+def marked(steps: tuple[Step, ...], mark: Mod, *, always: bool = False) -> tuple[Step, ...]:
+    """Return the steps with a mark in the last bundle; unless `always`, no steps remain none, for nothing changes."""
+    if not steps and not always:
+        return ()
+    last = next((at for at in reversed(range(len(steps))) if steps[at].bundled), None)
+    if last is None:
+        return *steps, Step(mods=(mark,), bundled=True)
+    return *steps[:last], Step(mods=(*steps[last].mods, mark), bundled=True), *steps[last + 1 :]
 
 
 def _steps(change: Change, size: int, *, deletes_first: bool) -> tuple[Step, ...]:

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from controller.southbound.openflow import monitor
 from controller.southbound.openflow.connection import Connection
 from controller.southbound.openflow.encode import Encoder
 from controller.southbound.openflow.events import SwitchEvent
@@ -153,6 +154,15 @@ class OpenFlowService:
         answer = self._packet_ins.answer(connection.id, message)
         if answer is not None and not connection.offer(answer):
             self._packet_ins.note_dropped()
+
+    def update(self, connection: Connection, message: bytes) -> None:
+        """Hand what a switch tells of changes in it to its worker."""
+        if monitor.is_own(message):
+            return
+        with self._lock:
+            switch = self._switches.get(connection.id)
+        if switch is not None:
+            switch.hear(connection, message)
 
     # the accepting thread ---------------------------------------------------------------------------------------------
 

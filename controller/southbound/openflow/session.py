@@ -16,7 +16,7 @@ from controller.southbound.openflow.errors import RequestRefusedError
 from controller.southbound.openflow.events import Refusal
 from controller.southbound.openflow.messages import Messages
 from controller.southbound.openflow.mirror import Holdings
-from controller.southbound.openflow.plan import FlowMod, Mod, Step
+from controller.southbound.openflow.plan import METER_VERBS, FlowMod, Mod, Step
 from controller.southbound.openflow.replies import Waiting, Watch
 
 PIPELINED = 2
@@ -74,6 +74,34 @@ class Session:
             groups=dump.group_bodies(self._wait(groups, "group dump")),
             meters=dump.meter_bodies(self._optional(self._messages.dump_meters, "meter dump")),
         )
+
+    def count(self) -> int:
+        """Return how many flows the switch holds, whoever made them, 0 when it does not say; raises as `read`."""
+        return dump.flow_count(self._optional(self._messages.count_flows, "table statistics request"))
+
+    def read_parts(self) -> Holdings:
+        """Return the groups and meters alone; raises as `read`."""
+        groups = self._ask(self._messages.dump_groups)
+        return Holdings(
+            groups=dump.group_bodies(self._wait(groups, "group dump")),
+            meters=dump.meter_bodies(self._optional(self._messages.dump_meters, "meter dump")),
+        )
+
+    def listen(self) -> bool:
+        """Ask to be told of changes that others make; whether the switch will tell all of them.
+
+        Raises:
+            UnavailableError: The switch did not answer.
+        """
+        watch = self._replies.watch(1)
+        try:
+            self.connection.write(self._messages.forward_requests(watch.first))
+            self._wait(self._ask(self._messages.monitor_flows), "flow monitor request")
+        except RequestRefusedError:
+            return False
+        finally:
+            self._replies.unwatch(watch)
+        return not watch.errors
 
     def _ask(self, build: Callable[[int], bytes]) -> Waiting:
         waiting = self._replies.expect()
@@ -175,6 +203,8 @@ class Session:
 def _refusal(mod: Mod, error: str) -> Refusal:
     if isinstance(mod, FlowMod):
         if not mod.entry:
-            return Refusal(f"{mod.verb.value} {decode.flow_id_text(mod.id)}", None, error)
-        return Refusal(f"{mod.verb.value} {decode.flow_text(mod.id, mod.entry[8:])}", cookie_of(mod.entry), error)
-    return Refusal(f"{mod.verb.value} {mod.id}", None, error)
+            return Refusal(f"{mod.verb.value} {decode.flow_id_text(mod.id)}", None, error, mod.id)
+        what = f"{mod.verb.value} {decode.flow_text(mod.id, mod.entry[8:])}"
+        return Refusal(what, cookie_of(mod.entry), error, mod.id)
+    kind = "meter" if mod.verb in METER_VERBS else "group"
+    return Refusal(f"{mod.verb.value} {mod.id}", None, error, (kind, mod.id))

@@ -81,3 +81,11 @@ def test_a_dump_cut_short_or_changed_is_never_read_past_its_end(data: st.DataObj
     except FramingError:
         return
     assert sum(len(match) + len(entry) for (_, _, match), entry in found.items()) <= end + 100
+
+
+def test_the_flows_of_all_tables_are_counted() -> None:
+    table = struct.Struct("!B3xIQQ")
+    part = bytes(16) + table.pack(0, 3, 1 << 40, 5) + table.pack(10, 4, 0, 0)
+    assert dump.flow_count([part, part, bytes(16)]) == 14
+    with pytest.raises(FramingError):
+        dump.flow_count([part[:-1]])

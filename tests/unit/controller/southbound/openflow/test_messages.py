@@ -1,5 +1,6 @@
 """Are messages whole, with the right length and transaction id, and as os-ken reads them?"""
 
+import struct
 from typing import Any
 
 from hypothesis import given
@@ -104,3 +105,17 @@ def test_a_packet_out_leaves_by_one_port(ofport: int, frame: bytes) -> None:
     expected.set_xid(0)
     expected.serialize()
     assert MESSAGES.packet_out(ofport, frame) == bytes(expected.buf)
+
+
+def test_the_flow_monitor_tells_all_foreign_changes_and_own_ones_in_short() -> None:
+    """OpenFlow 1.4 section 7.3.5.18.1."""
+    message = MESSAGES.monitor_flows(7)
+    assert message[:24] == bytes.fromhex("051200280000000700100000000000000000000100000000")[:20] + b"\xff" * 4
+    flags, table, command = struct.unpack_from("!HBB", message, 28)
+    assert flags == ofp.OFPFMF_ADD | ofp.OFPFMF_REMOVED | ofp.OFPFMF_MODIFY | ofp.OFPFMF_INSTRUCTIONS
+    assert (table, command) == (ofp.OFPTT_ALL, ofp.OFPFMC_ADD)
+    assert message[32:] == bytes.fromhex("0001000400000000")  # a match of everything
+
+
+def test_group_and_meter_requests_of_others_are_forwarded_in_every_role() -> None:
+    assert MESSAGES.forward_requests(3) == bytes.fromhex("051c001800000003000a000800000003000b000800000003")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.southbound.openflow.mirror import Change
-from controller.southbound.openflow.plan import FlowMod, Mod, PartMod, Step, Verb, change_steps, resync_steps
+from controller.southbound.openflow.plan import FlowMod, Mod, PartMod, Step, Verb, change_steps, marked, resync_steps
 
 SIZE = 5
 bodies = st.none() | st.sampled_from([b"12345678a", b"12345678b"])
@@ -105,3 +105,18 @@ def test_chunks_of_a_group_come_before_the_group_that_refers_to_them() -> None:
 
 def test_no_change_is_no_step() -> None:
     assert resync_steps(Change()) == change_steps(Change()) == ()
+
+
+@given(changes)
+def test_a_mark_goes_into_the_last_bundle_and_nowhere_when_nothing_changes(change: Change) -> None:
+    mark = FlowMod(Verb.SET_FLOW, (250, 0, b"mark"), b"cookie_and_more")
+    steps = change_steps(change, SIZE)
+    told = marked(steps, mark)
+    if not change:
+        assert told == ()
+        assert marked(steps, mark, always=True) == (Step(mods=(mark,), bundled=True),)
+        return
+    bundles = [step for step in told if step.bundled]
+    assert bundles[-1].mods[-1] == mark
+    assert [mod for mod in mods(told) if mod != mark] == mods(steps)
+    assert len(mods(told)) == len(mods(steps)) + 1

@@ -103,6 +103,8 @@ def test_what_the_switch_says_of_itself_is_shown(fake: FakeSwitch) -> None:
             "n_tables": 254,
             "max_meters": 1 << 18,
             "max_groups": 1 << 20,
+            "tells_changes": True,
+            "foreign_normal": 0,
         }
     finally:
         harness.stop()
