@@ -15,6 +15,7 @@ from api.auth import Auth
 from api.control import Control
 from api.errors import UnknownFilter
 from api.machinery import admit
+from api.validators import boolean
 from api.wire import API_ROOT, answer
 from controller.errors import WeftError
 from controller.records import PortState
@@ -44,6 +45,14 @@ class Lookups:
             app.add_url_rule(
                 path, endpoint=f"lookups:{path}", view_func=view, methods=_READ, provide_automatic_options=False
             )
+        path = f"{API_ROOT}/hosts/<host>/reconcile"
+        app.add_url_rule(
+            path,
+            endpoint=f"lookups:{path}",
+            view_func=self.reconcile,
+            methods=("PUT",),
+            provide_automatic_options=False,
+        )
         app.add_url_rule("/metrics", endpoint="metrics", view_func=self.metrics, methods=("GET",))
         app.add_url_rule("/healthz", endpoint="healthz", view_func=self.health, methods=("GET", "HEAD"))
 
@@ -67,6 +76,17 @@ class Lookups:
         args: dict[str, object] = {"host": name}
         args |= {key: value for key, value in asked if value}
         return answer(200, {"flows": _flows(self._control.call("flows", args))})
+
+    def reconcile(self, host: str) -> Response:
+        """Say what keeps a host from being as desired; ``?accept=true`` lets deletes that nothing explains be done."""
+        caller = admit(self._auth)
+        asked = dict(query.pairs(request.query_string))
+        if unknown := asked.keys() - {"accept"}:
+            raise UnknownFilter(sorted(unknown))
+        with self._database.read() as tx:
+            name = hosts.get(tx, caller, host).name
+        accept = bool(boolean(asked.get("accept", "false")))
+        return answer(200, {"reconcile": self._control.call("reconcile", {"host": name, "accept": accept})})
 
     def metrics(self) -> Response:
         """Return what the controller counts, as Prometheus reads it (text format 0.0.4); never an error."""

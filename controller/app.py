@@ -57,6 +57,7 @@ class Controller:
             admit=lambda dpid: self._reconciler.admit(dpid),  # noqa: PLW0108
             on_event=lambda dpid, event: self._reconciler.switch_event(dpid, event),  # noqa: PLW0108
             packet_in=self._directory.packet_in,
+            misnumbered=lambda dpid, devices: self._reconciler.misnumbered(dpid, devices),  # noqa: PLW0108
         )
         self._reconciler: Reconciler = Reconciler(
             feed=Feed(database),
@@ -69,7 +70,7 @@ class Controller:
         )
         inspector = Inspector(self._reconciler, self._openflow, self._openflow.encoder)
         metrics = Metrics(self._reconciler, self._openflow, self._directory)
-        operations = {"flows": inspector.flows, "metrics": metrics.samples}
+        operations = {"flows": inspector.flows, "metrics": metrics.samples, "reconcile": inspector.reconcile}
         self._control = ControlServer(control, operations, wake=self._reconciler.intent_changed)
 
     def start(self) -> None:

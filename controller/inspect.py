@@ -13,6 +13,7 @@ from controller.southbound.openflow.decode import instructions_text, match_text
 from controller.southbound.openflow.dump import DumpedFlow
 from controller.southbound.openflow.encode import Encoder
 from controller.southbound.openflow.errors import UnavailableError
+from controller.southbound.openflow.mark import MARK_TEXT, is_mark
 from flows.cookie import ObjectKind, Owner, decode, is_ours
 from flows.flow import Flow
 from flows.ofctl import actions_text, table_name
@@ -26,10 +27,17 @@ _Object = tuple[ObjectKind, int]
 
 
 class Dumper(Protocol):
-    """A switch's worker, as far as reading goes."""
+    """A switch's worker, as far as asking goes."""
 
     def dump(self, deadline_s: float) -> list[DumpedFlow]:
         """Read the flow tables."""
+
+    def accept(self) -> int:
+        """Let withheld deletes be carried out; return how many."""
+
+    @property
+    def problem(self) -> str | None:
+        """What somebody has to decide or do about the switch."""
 
 
 class Switches(Protocol):
@@ -80,6 +88,19 @@ class Inspector:
         shown.sort(key=lambda f: (f.table, -f.priority, f.match_bytes))
         return [self._describe(f, desired.get(f.id), names) for f in shown]
 
+    def reconcile(self, args: Mapping[str, Any]) -> dict[str, object]:
+        """Say what keeps a host's switch from being as desired; with ``accept`` carry out the deletes it withholds.
+
+        Raises:
+            WeftError: The host does not exist.
+            TimeoutError: The reconciler is too busy to answer.
+        """
+        host = str(args["host"])
+        asked = self._reconciler.ask(lambda: self._look_up({"host": host}), ASK_S)
+        switch = self._switches.switch(asked.dpid)
+        problem = switch.problem
+        return {"host": host, "problem": problem, "accepted": switch.accept() if args.get("accept") else 0}
+
     def _look_up(self, args: Mapping[str, Any]) -> _Asked:
         bridge = self._reconciler.bridge(HostName(str(args["host"])))
         if bridge is None:
@@ -126,6 +147,8 @@ class Inspector:
         is_known = flow is not None and flow.cookie == live.cookie
         if owner is not None:
             name, why = names[owner.kind, owner.key], "stale: not in the intent, will be removed"
+        elif is_mark(live.cookie):
+            name, why = MARK_TEXT, "says which state of the intent the switch was filled from; no packet meets it"
         else:
             name, why = ("weft, another version" if is_ours(live.cookie) else "foreign"), "not made by this Weft"
         return {

@@ -94,7 +94,8 @@ def _status(view: HostView) -> str:
     state = view.state
     if state is None or not (state.ovsdb_connected or state.openflow_connected):
         return "DOWN"
-    return "UP" if state.ovsdb_connected and state.openflow_connected and state.programmed else "DEGRADED"
+    is_well = state.ovsdb_connected and state.openflow_connected and state.programmed and state.problem is None
+    return "UP" if is_well else "DEGRADED"
 
 
 def _seen(name: str, doc: str, unseen: object) -> Attribute[HostView]:

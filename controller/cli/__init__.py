@@ -8,7 +8,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from controller.cli import flows, host, port
+from controller.cli import flows, host, port, reconcile
 from controller.cli.client import CommandFailed
 
 FAILED = 1
@@ -24,6 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     host.add_commands(commands)
     port.add_commands(commands)
     flows.add_commands(commands)
+    reconcile.add_commands(commands)
     args = parser.parse_args(given)
     try:
         status: int = args.run(args)

@@ -39,6 +39,10 @@ class Client:
         """Return the answer to POST."""
         return self._ask("POST", path, body=body)
 
+    def put(self, *path: str, **query: str | None) -> Mapping[str, object]:
+        """Return the answer to PUT."""
+        return self._ask("PUT", path, query=query)
+
     def delete(self, *path: str, **query: str | None) -> None:
         """Send DELETE."""
         self._ask("DELETE", path, query=query)

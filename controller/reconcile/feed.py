@@ -4,10 +4,12 @@ The journal is the truth and a wake-up only a hint: a poll without one finds the
 the journal; the records are read in the same transaction, so several changes of one object are one.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from controller.records import Host, Network, NetworkId, Port, PortId, PortState, Snapshot, Subnet
+from controller.southbound.openflow.mark import IntentMark
 from controller.store import snapshot as store
 from controller.store.database import Database
 from controller.store.states import load_port_statuses
@@ -37,12 +39,20 @@ class Feed:
         self._database = database
         self._epoch = ""
         self._seq = 0
+        self._first = 0
+
+    @property
+    def position(self) -> IntentMark:
+        """How far the intent handed out so far goes: which database, which journal number."""
+        epoch = int.from_bytes(hashlib.sha256(self._epoch.encode()).digest()[:4], "big")
+        return IntentMark(epoch=epoch, seq=self._seq, first=self._first)
 
     def open(self) -> tuple[Snapshot, Mapping[PortId, PortState]]:
         """Return the whole intent and the port states last stored; following polls go on from there."""
         with self._database.read() as tx:
             snapshot = store.load_snapshot(tx)
             states = load_port_statuses(tx)
+            self._first, _ = store.journal_span(tx)
         self._epoch, self._seq = snapshot.epoch, snapshot.seq
         return snapshot, states
 
@@ -52,6 +62,7 @@ class Feed:
             first, last = store.journal_span(tx)
             if store.load_epoch(tx) != self._epoch or last < self._seq or first > self._seq + 1:
                 return Changes(lost=True)
+            self._first = first
             entries = store.journal_after(tx, self._seq, BATCH)
             if not entries:
                 return Changes()

@@ -27,6 +27,7 @@ from controller.reconcile.status import Place, port_state
 from controller.reconcile.translate import BridgeView, segment_of
 from controller.records import Host, HostName, HostState, Port, PortId, PortState, Reason
 from controller.southbound.openflow.events import Applied, Connected, Disconnected, Failed, SwitchEvent, Synced
+from controller.southbound.openflow.mark import IntentMark
 from controller.southbound.ovsdb.model import BridgeConfig, HostDesired, HostView, PrewiredPort, RowChanges
 from flows.cookie import ObjectKind, decode
 from flows.delta import Delta, Tables
@@ -74,11 +75,19 @@ class Ovsdb(Protocol):
 class Worker(Protocol):
     """What the reconciler asks of one switch's worker; nothing here waits for the switch."""
 
-    def load(self, tables: Tables, token: object) -> None:
-        """Take the complete desired state."""
+    def load(self, tables: Tables, token: object, intent: IntentMark | None = None) -> None:
+        """Take the complete desired state, and the intent it was compiled from."""
 
-    def apply(self, delta: Delta, token: object) -> None:
+    def apply(self, delta: Delta, token: object, intent: IntentMark | None = None) -> None:
         """Take a change of the desired state."""
+
+    @property
+    def problem(self) -> str | None:
+        """What somebody has to decide or do about the switch."""
+
+    @property
+    def drift(self) -> int:
+        """How much was found changed behind Weft's back so far."""
 
     @property
     def features(self) -> Mapping[str, object]:
@@ -462,10 +471,10 @@ class Reconciler:
         switch = self._openflow.switch(bridge.host.datapath_id)
         if not bridge.loaded:
             bridge.loaded = True
-            switch.load(bridge.state.tables(), self._token)
+            switch.load(bridge.state.tables(), self._token, self._feed.position)
             _log.info("bridge_loaded host=%s flows=%d", bridge.host.name, len(bridge.state.tables().flows))
         elif delta:
-            switch.apply(delta, self._token)
+            switch.apply(delta, self._token, self._feed.position)
         else:
             for unit in changed:
                 self._unit_settled(dirty, bridge, unit)
@@ -519,7 +528,9 @@ class Reconciler:
         """Say what is known of a host; that a change is under way only when it takes longer than a tick."""
         view = self._ovsdb.view(bridge.host.name)
         features: dict[str, object] = {"ovs_version": view.ovs_version, "datapath_types": list(view.datapath_types)}
-        features.update(self._openflow.switch(bridge.host.datapath_id).features)
+        switch = self._openflow.switch(bridge.host.datapath_id)
+        features.update(switch.features)
+        features["drift"] = {"openflow": switch.drift, "ovsdb": view.drift_count, "last_ovsdb": view.last_drift}
         state = HostState(
             name=bridge.host.name,
             ovsdb_connected=bridge.condition.ovsdb,
@@ -543,7 +554,7 @@ class Reconciler:
             return error
         if not bridge.condition.openflow:
             return f"{bridge.host.name}'s switch is not connected to {self._advertise(view)}"
-        return None
+        return self._openflow.switch(bridge.host.datapath_id).problem
 
     def _add_bridge(self, host: Host) -> None:
         self._bridges[host.name] = bridge = Bridge(host, self._monotonic())

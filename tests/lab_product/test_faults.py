@@ -1,5 +1,6 @@
 """What users fear: restarts, cuts and kills in the middle of things."""
 
+import shutil
 import threading
 import time
 
@@ -144,3 +145,52 @@ def test_foreign_flows_are_left_alone_and_ours_are_put_back_on_reconnect(cloud: 
     eventually(lambda: [f for f in cloud.h1.flows() if f"dl_dst={port['mac_address']}" in f], 10, "our flow is back")
     assert [f for f in cloud.h1.flows() if "0x1234" in f]
     cloud.h1.ofctl("del-flows", "br-int", "cookie=0x1234/-1")
+
+
+def test_a_flow_deleted_behind_our_back_is_put_back_and_counted(cloud: Cloud) -> None:
+    red = cloud.network()
+    one, _ = cloud.vm(red, cloud.h1)
+    _, port = cloud.vm(red, cloud.h1)
+    before = cloud.weft.api.show("host", "h1")["features"]["drift"]["openflow"]
+    cloud.h1.ofctl("del-flows", "br-int", f"table=40,dl_dst={port['mac_address']}")
+    eventually(lambda: [f for f in cloud.h1.flows() if f"dl_dst={port['mac_address']}" in f], 2, "the flow is back")
+    one.ping_until_answered(address(port))
+    eventually(lambda: cloud.weft.api.show("host", "h1")["features"]["drift"]["openflow"] > before, 3, "it is told")
+
+
+def test_a_foreign_normal_flow_makes_the_host_degraded(cloud: Cloud) -> None:
+    cloud.h1.ofctl("add-flow", "br-int", "table=9,priority=1,actions=NORMAL")
+    try:
+        eventually(lambda: cloud.weft.api.show("host", "h1")["status"] == "DEGRADED", 5, "the host is degraded")
+        assert "NORMAL" in cloud.weft.api.show("host", "h1")["problem"]
+    finally:
+        cloud.h1.ofctl("del-flows", "br-int", "table=9")
+    eventually(lambda: cloud.weft.api.show("host", "h1")["status"] == "UP", 15, "and well again")
+
+
+def test_an_emptied_database_does_not_empty_the_switches_until_somebody_says_so(cloud: Cloud) -> None:
+    """DECISIONS C14: deletes that no journal entry explains stop and ask."""
+    red = cloud.network(cidr="10.20.0.0/20")
+    one, _ = cloud.vm(red, cloud.h1, fixed_ips=[{"ip_address": "10.20.0.10"}])
+    _, port = cloud.vm(red, cloud.h1, fixed_ips=[{"ip_address": "10.20.0.11"}])
+    backup = cloud.weft.directory / "backup.db"
+    cloud.weft.stop()
+    shutil.copy(cloud.weft.directory / "weft.db", backup)
+    cloud.weft.start()
+    body = [{"network_id": red, "binding:host_id": "h1", "name": f"p{n}"} for n in range(60)]
+    cloud.weft.api.post("/v2.0/ports", {"ports": body})
+    later = cloud.weft.api.list("ports", network_id=red)[-1]["mac_address"]
+    eventually(lambda: [f for f in cloud.h1.flows() if later in f], 10, "the later ports are there")
+    cloud.weft.stop()
+    for ending in ("-wal", "-shm"):
+        (cloud.weft.directory / f"weft.db{ending}").unlink(missing_ok=True)
+    shutil.copy(backup, cloud.weft.directory / "weft.db")
+    cloud.weft.start()
+    told = eventually(lambda: cloud.weft.api.show("host", "h1")["problem"], 10, "the host says what is withheld")
+    assert "weft reconcile HOST --accept" in told
+    assert [f for f in cloud.h1.flows() if later in f], "nothing was deleted"
+    assert one.ping(address(port)).lost == 0
+    assert "accepted" in cloud.weft.command("reconcile", "h1", "--accept")
+    eventually(lambda: not [f for f in cloud.h1.flows() if later in f], 5, "now it is")
+    eventually(lambda: cloud.weft.api.show("host", "h1")["status"] == "UP", 5, "and the host is well")
+    assert one.ping(address(port)).lost == 0

@@ -22,6 +22,7 @@ _LENGTH = Struct("!H").unpack_from
 _GROUP_HEAD = Struct("!HBxI").unpack_from
 _METER_HEAD = Struct("!HHI").unpack_from
 _PART_FIXED = 8
+_PORT_FIXED, _PORT_NAME_AT, _PORT_NAME_SIZE = 40, 16, 16
 _PLAIN = bytes(8)
 """Idle and hard timeout, flags and importance of a flow that Weft wrote: none."""
 _METER_FLAGS = ofp.OFPMF_PKTPS | ofp.OFPMF_BURST
@@ -122,6 +123,25 @@ def flow_count(replies: Iterable[bytes]) -> int:
             raise FramingError(f"table statistics of {len(reply)} octets")
         total += sum(count for (count,) in _TABLE_STATS.iter_unpack(reply[BODY_AT:]))
     return total
+
+
+def devices(replies: Iterable[bytes]) -> dict[int, str]:
+    """Return the device name of each port in the parts of a port description (OpenFlow 1.4 section 7.3.5.7).
+
+    Raises:
+        FramingError: The entries are not as the specification lays them out.
+    """
+    found: dict[int, str] = {}
+    for reply in replies:
+        at, size = BODY_AT, len(reply)
+        while at < size:
+            length = _LENGTH(reply, at + 4)[0] if at + 6 <= size else 0
+            if length < _PORT_FIXED or at + length > size:
+                raise FramingError(f"a port of {length} octets at {at} of a port description of {size}")
+            name = reply[at + _PORT_NAME_AT : at + _PORT_NAME_AT + _PORT_NAME_SIZE]
+            found[int.from_bytes(reply[at : at + 4], "big")] = name.rstrip(b"\0").decode("utf-8", "replace")
+            at += length
+    return found
 
 
 def _cut(reply: bytes, least: int) -> Iterator[tuple[int, int]]:

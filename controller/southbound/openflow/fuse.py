@@ -1,8 +1,8 @@
 """May what a switch holds and nobody desires be deleted, or does somebody have to say so first?
 
-A restored database, an emptied one or a mistake in Weft looks, seen from the switch, like a lot of flows that are no
-longer desired. A few deletes are always carried out; many only if something explains them: a delta of this process, the
-journal (the switch's mark is of an earlier state of the same database), or a new table layout. The rest is withheld.
+A restored database, or another one, looks, seen from the switch, like a lot of flows that are no longer desired. A few
+deletes are always carried out; many only if something explains them: a delta of this process, the journal (the switch's
+mark is of this or an earlier state of the same database), or a new table layout. The rest is withheld.
 """
 
 from collections.abc import Collection
@@ -145,7 +145,7 @@ def _unexplained(mark: Mark | None, intent: IntentMark) -> str:
         return "they were withheld before, and nobody has accepted them"
     if mark.epoch != intent.epoch:
         return f"the switch was filled from another database, epoch {mark.epoch:08x} and not {intent.epoch:08x}"
-    if mark.seq >= intent.seq:
+    if mark.seq > intent.seq:
         return f"the switch was filled at change {mark.seq}, and the database is at {intent.seq}"
     if mark.seq < intent.first - 1:
         return f"the switch was filled at change {mark.seq}, and the journal begins at {intent.first}"

@@ -101,6 +101,7 @@ class Messages:
         self.dump_groups = _Message(lambda dp, _: parser.OFPGroupDescStatsRequest(dp, 0), ())
         self.dump_meters = _Message(lambda dp, _: parser.OFPMeterConfigStatsRequest(dp, 0, ofp.OFPM_ALL), ())
         self.describe = _Message(lambda dp, _: parser.OFPDescStatsRequest(dp, 0), ())
+        self.describe_ports = _Message(lambda dp, _: parser.OFPPortDescStatsRequest(dp, 0, ofp.OFPP_ANY), ())
         self.meter_features = _Message(lambda dp, _: parser.OFPMeterFeaturesStatsRequest(dp, 0), ())
         self.group_features = _Message(lambda dp, _: parser.OFPGroupFeaturesStatsRequest(dp, 0), ())
         self.count_flows = _Message(lambda dp, _: parser.OFPTableStatsRequest(dp, 0), ())

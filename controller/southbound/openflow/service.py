@@ -19,7 +19,7 @@ from controller.southbound.openflow.events import SwitchEvent
 from controller.southbound.openflow.messages import Messages
 from controller.southbound.openflow.osken import ensure_handshake
 from controller.southbound.openflow.packet_in import PacketInHook, PacketIns
-from controller.southbound.openflow.switch import DEADLINE_S, Switch
+from controller.southbound.openflow.switch import DEADLINE_S, Misnumbered, Switch
 from controller.southbound.openflow.watchdog import Limits
 
 _log = logging.getLogger(__name__)
@@ -38,6 +38,7 @@ class OpenFlowService:
         admit: Callable[[int], bool],
         on_event: Callable[[int, SwitchEvent], None],
         packet_in: PacketInHook,
+        misnumbered: Misnumbered = lambda _dpid, _devices: None,
         limits: Limits | None = None,
         deadline_s: float = DEADLINE_S,
     ) -> None:
@@ -48,11 +49,12 @@ class OpenFlowService:
             admit: Whether a datapath id is known; any other is refused.
             on_event: Called in a worker's thread with (datapath id, event); must not block.
             packet_in: Called in a connection's thread; must not block. See `packet_in.PacketInHook`.
+            misnumbered: Asked in a worker's thread before anything is sent over a new connection; may wait a little.
             limits: How long a connection waits for its peer.
             deadline_s: How long a worker waits for an answer.
         """
         self._listener = listener
-        self._admit, self._on_event = admit, on_event
+        self._admit, self._on_event, self._misnumbered = admit, on_event, misnumbered
         self._limits, self._deadline_s = limits or Limits(), deadline_s
         self._messages, self._encoder = Messages(), Encoder()
         self._packet_ins = PacketIns(packet_in, self._messages)
@@ -104,6 +106,7 @@ class OpenFlowService:
                     encoder=self._encoder,
                     messages=self._messages,
                     on_event=self._on_event,
+                    misnumbered=self._misnumbered,
                     deadline_s=self._deadline_s,
                 )
                 switch.start()

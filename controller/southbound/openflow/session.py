@@ -45,6 +45,8 @@ class Session:
         self._messages, self._deadline_s = messages, deadline_s
         self._replies = connection.replies
         self._bundle = 0
+        self.numbers_are_proved = False
+        """The switch's ports have the numbers that the desired flows count on."""
         self.sent = 0
         """Flow, group and meter modifications sent."""
 
@@ -59,6 +61,10 @@ class Session:
             self._optional(messages.meter_features, "meter features request"),
             self._optional(messages.group_features, "group features request"),
         )
+
+    def devices(self) -> Mapping[int, str]:
+        """Return the device name of each OpenFlow number, now; raises as `read`."""
+        return dump.devices(self._wait(self._ask(self._messages.describe_ports), "port description"))
 
     def read(self) -> Holdings:
         """Return everything the switch holds.

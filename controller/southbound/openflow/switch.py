@@ -48,8 +48,12 @@ _log = logging.getLogger(__name__)
 
 GATHER_S = 0.05
 """Time for which updates of the switch are gathered before they are read."""
+PROVE_AGAIN_S = 0.05
+"""Time between two looks at the numbers of a switch's ports while they are not those the flows count on."""
 DEADLINE_S = 10.0
 """Silence of a switch after which a request is given up and the connection ended."""
+Misnumbered = Callable[[int, Mapping[int, str]], str | None]
+"""Given a datapath id and the device name of each OpenFlow number: why no flow may go in yet, or None."""
 
 
 class Switch:
@@ -62,9 +66,11 @@ class Switch:
         encoder: Encoder,
         messages: Messages,
         on_event: Callable[[int, SwitchEvent], None],
+        misnumbered: Misnumbered,
         deadline_s: float = DEADLINE_S,
     ) -> None:
         self.dpid = dpid
+        self._misnumbered = misnumbered
         self._messages, self._on_event, self._deadline_s = messages, on_event, deadline_s
         self._changed = threading.Condition()
         # Under the lock of `_changed`:
@@ -91,6 +97,8 @@ class Switch:
         self._unencodable: list[Refusal] = []
         self._session: Session | None = None
         self._is_broken = False
+        self._prove_at: float | None = None
+        """When to look again whether ports have the numbers the flows count on; None when that is not in question."""
         self._last_token: object = None
         self._intent: IntentMark | None = None
         self._refused: set[Subject] = set()
@@ -266,6 +274,8 @@ class Switch:
 
     def _rest_s(self) -> float | None:
         """Return in how many seconds there is something to look at, None when only news can make it so."""
+        if self._prove_at is not None:
+            return self._prove_at - time.monotonic()
         if not self._is_synced or self._connection is None or self._is_broken:
             return None
         due = min(self._pace.next_at, self._notes_at) if self._notes else self._pace.next_at
@@ -285,12 +295,13 @@ class Switch:
     def _meet(self, connection: Connection | None) -> None:
         """Note which connection there is, and tell of it."""
         if self._session is not None and self._session.connection is not connection:
-            self._session = None
+            self._session, self._prove_at = None, None
             self._emit(Disconnected())
         if self._session is None and connection is not None:
             self._session, self._is_broken = Session(connection, self._messages, self._deadline_s), False
             with self._changed:
                 self._is_synced = False
+            self._prove_at = None
             self._emit(Connected())
             self._attempt(self._session, self._describe)
 
@@ -304,12 +315,26 @@ class Switch:
     def _tell(self, session: Session, *, has_news: bool) -> None:
         if not self._mirror_is_loaded:
             return
+        if not session.numbers_are_proved:
+            self._attempt(session, self._prove_numbers)
+            if self._is_broken or not session.numbers_are_proved:
+                return
         if not self._is_up_to_date(session):
             self._attempt(session, self._resync)
         elif has_news:
             self._attempt(session, self._send_changes)
         if not self._is_broken and self._is_up_to_date(session):
             self._attempt(session, self._watch)
+
+    def _prove_numbers(self, session: Session) -> None:
+        """Let nothing into a switch that has given the numbers in the flows to other devices; look again soon."""
+        why = self._misnumbered(self.dpid, session.devices())
+        if why is None:
+            session.numbers_are_proved, self._prove_at = True, None
+            return
+        if self._prove_at is None:
+            _log.warning("switch_misnumbered dpid=%016x why=%r", self.dpid, why)
+        self._prove_at = time.monotonic() + PROVE_AGAIN_S
 
     def _is_up_to_date(self, session: Session) -> bool:
         with self._changed:

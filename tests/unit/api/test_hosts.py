@@ -42,14 +42,14 @@ def test_a_host_is_shown_as_it_was_registered(client: FlaskClient, make: SimpleN
 @pytest.mark.parametrize(
     ("ovsdb", "openflow", "programmed", "status"),
     [
-        (True, True, True, "UP"),
+        (True, True, True, "DEGRADED"),
         (True, True, False, "DEGRADED"),
         (True, False, False, "DEGRADED"),
         (False, True, True, "DEGRADED"),
         (False, False, True, "DOWN"),
     ],
 )
-def test_the_status_of_a_host_says_how_much_of_it_is_reached(
+def test_the_status_of_a_host_with_a_problem_says_how_much_of_it_is_reached(
     ovsdb: bool, openflow: bool, programmed: bool, status: str, request: pytest.FixtureRequest
 ) -> None:
     client: FlaskClient = request.getfixturevalue("client")

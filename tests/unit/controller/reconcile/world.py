@@ -17,6 +17,7 @@ from controller.reconcile.translate import BridgeView
 from controller.records import HostName, HostState, PortId, PortState
 from controller.services import hosts
 from controller.southbound.openflow.events import Applied, Connected, Synced
+from controller.southbound.openflow.mark import IntentMark
 from controller.southbound.ovsdb.model import (
     BridgeConfig,
     HostDesired,
@@ -44,13 +45,15 @@ class Recorder:
         self.deltas: list[Delta] = []
         self.loads = 0
         self.features: Mapping[str, object] = {}
+        self.problem: str | None = None
+        self.drift = 0
 
-    def load(self, tables: Tables, token: object) -> None:
+    def load(self, tables: Tables, token: object, intent: IntentMark | None = None) -> None:
         self.tables = tables
         self.loads += 1
         self._world.confirm(self._dpid, Synced(token))
 
-    def apply(self, delta: Delta, token: object) -> None:
+    def apply(self, delta: Delta, token: object, intent: IntentMark | None = None) -> None:
         self.tables = apply(delta, self.tables)
         self.deltas.append(delta)
         self._world.confirm(self._dpid, Applied(token))

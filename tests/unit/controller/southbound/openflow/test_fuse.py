@@ -12,7 +12,7 @@ from tests.contract.harness import a_flow
 ENCODER = Encoder()
 INTENT = IntentMark(epoch=7, seq=100, first=50)
 OLDER = Mark(epoch=7, seq=60)
-SAME = Mark(epoch=7, seq=100)
+LATER = Mark(epoch=7, seq=101)
 
 
 def held(count: int, *, start: int = 1, layout: int = LAYOUT, groups: int = 0) -> Holdings:
@@ -25,7 +25,7 @@ def held(count: int, *, start: int = 1, layout: int = LAYOUT, groups: int = 0) -
 def ruled(
     installed: Holdings,
     desired: Holdings | None = None,
-    mark: Mark | None = SAME,
+    mark: Mark | None = LATER,
     *,
     removed: Removed | None = None,
     intent: IntentMark | None = INTENT,
@@ -67,7 +67,7 @@ def test_more_than_a_few_and_more_than_a_share_are_withheld(
         (OLDER, ""),
         (Mark(epoch=7, seq=49), ""),
         (Mark(epoch=7, seq=48), "journal begins at 50"),
-        (SAME, "at change 100"),
+        (Mark(epoch=7, seq=100), ""),
         (Mark(epoch=7, seq=101), "at change 101"),
         (Mark(epoch=8, seq=60), "another database"),
         (Mark(epoch=7, seq=0xFFFFFFFF), "withheld before"),
