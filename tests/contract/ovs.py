@@ -151,7 +151,7 @@ class OpenVSwitch(SwitchDriver):
     def resume(self) -> None:
         self._daemons[-1].send_signal(signal.SIGCONT)
 
-    def inject(self, ofport: int, cookie: int, frame: bytes) -> None:  # noqa: ARG002 - the flow itself has it
+    def inject(self, ofport: int, cookie: int, frame: bytes) -> None:
         self._run("ovs-appctl", "-t", self._control, "netdev-dummy/receive", f"p{ofport}", frame.hex())
 
     def transmitted(self, ofport: int) -> list[bytes]:
