@@ -4,7 +4,6 @@ import logging
 import socket
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 from controller.config import Address
@@ -50,7 +49,7 @@ class Controller:
         name = listener.getsockname()
         self._database = database
         self._directory = DhcpDirectory()
-        self._writer = StateWriter(database, now=lambda: datetime.now(UTC))
+        self._writer = StateWriter(database)
         self._ovsdb = OvsdbService(on_change=lambda host: self._reconciler.view_changed(host))  # noqa: PLW0108 - made below
         self._openflow = OpenFlowService(
             listener,

@@ -11,117 +11,34 @@ worker. The thread never waits for a switch or for a write to the store.
 import logging
 import queue
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from dataclasses import dataclass
+from typing import TypeVar
 
 from controller.reconcile import dirty as marks
 from controller.reconcile.bridge import Bridge
 from controller.reconcile.dirty import Dirty
 from controller.reconcile.feed import Changes, Feed
 from controller.reconcile.model import Model
+from controller.reconcile.neighbours import Leases, OpenFlow, Ovsdb, Sink
 from controller.reconcile.ovsdb_rows import TUNNEL_NAME, StatedRows, bridge_rows
 from controller.reconcile.plugs import Plugs
-from controller.reconcile.status import Place, port_state
-from controller.reconcile.translate import BridgeView, segment_of
-from controller.records import Host, HostName, HostState, Port, PortId, PortState, Reason
+from controller.reconcile.translate import BridgeView
+from controller.reconcile.verdicts import GRACE_S, Verdicts
+from controller.records import Host, HostName, PortId, PortState
 from controller.southbound.openflow.events import Applied, Connected, Disconnected, Failed, SwitchEvent, Synced
-from controller.southbound.openflow.mark import IntentMark
-from controller.southbound.ovsdb.model import BridgeConfig, HostDesired, HostView, PrewiredPort, RowChanges
+from controller.southbound.ovsdb.model import HostView
 from flows.cookie import ObjectKind, decode
-from flows.delta import Delta, Tables
 from flows.intent import Unit, UnitKind
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
-GRACE_S = 5.0
-"""How long a host may be silent before its ports stop being called ACTIVE."""
 TICK_S = 1.0
 ASK_S = 5.0
 POLL_S = 0.005
 """The least time between two looks into the journal."""
-
-
-class Ovsdb(Protocol):
-    """What the reconciler asks of the OVSDB side."""
-
-    def add_host(self, name: str, target: str) -> None:
-        """Start watching a host."""
-
-    def remove_host(self, name: str, *, clear: bool) -> None:
-        """Stop watching a host, and take back what Weft wrote when `clear`, without making the caller wait."""
-
-    def set_desired(self, name: str, desired: HostDesired) -> None:
-        """State the rows a host must have, whole."""
-
-    def set_bridge(self, name: str, bridge: BridgeConfig) -> None:
-        """State a host's bridge anew."""
-
-    def set_ports(self, name: str, ports: Mapping[str, PrewiredPort | None]) -> None:
-        """State some of a host's ports anew, None for one that is gone."""
-
-    def take_changes(self, name: str) -> RowChanges:
-        """Return what became of a host's interfaces since this was last asked."""
-
-    def view(self, name: str) -> HostView:
-        """Return what is known of a host, its interfaces apart."""
-
-    def write_error(self, name: str) -> str | None:
-        """Return why the rows of a host could not be written."""
-
-
-class Worker(Protocol):
-    """What the reconciler asks of one switch's worker; nothing here waits for the switch."""
-
-    def load(self, tables: Tables, token: object, intent: IntentMark | None = None) -> None:
-        """Take the complete desired state, and the intent it was compiled from."""
-
-    def apply(self, delta: Delta, token: object, intent: IntentMark | None = None) -> None:
-        """Take a change of the desired state."""
-
-    @property
-    def problem(self) -> str | None:
-        """What somebody has to decide or do about the switch."""
-
-    @property
-    def drift(self) -> int:
-        """How much was found changed behind Weft's back so far."""
-
-    @property
-    def features(self) -> Mapping[str, object]:
-        """What the switch said it can do."""
-
-
-class OpenFlow(Protocol):
-    """What the reconciler asks of the OpenFlow side."""
-
-    def switch(self, dpid: int) -> Worker:
-        """Return the worker of a datapath, made if need be."""
-
-    def forget(self, dpid: int) -> None:
-        """Stop the worker of a datapath."""
-
-
-class Sink(Protocol):
-    """Where results go; must not block."""
-
-    def ports(self, states: Collection[PortState]) -> None:
-        """Take new port states."""
-
-    def host(self, state: HostState) -> None:
-        """Take a new host state."""
-
-    def bind(self, port_id: PortId, host: HostName) -> None:
-        """Bind an unbound port to the host that plugged it."""
-
-
-class Leases(Protocol):
-    """Where DHCP answers are kept."""
-
-    def refresh(self, model: Model, ports: Iterable[PortId]) -> None:
-        """Make the leases of some ports again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +80,7 @@ class Reconciler:
         self._bridges: dict[HostName, Bridge] = {}
         self._host_of_dpid: dict[int, HostName] = {}
         self._live_hosts: dict[PortId, set[HostName]] = {}
-        self._port_states: dict[PortId, PortState] = {}
-        self._host_states: dict[HostName, HostState] = {}
+        self._verdicts = Verdicts(ovsdb=ovsdb, openflow=openflow, sink=sink, advertise=advertise, monotonic=monotonic)
         self._stated = StatedRows()
         self._token = 0
         self._next_tick = 0.0
@@ -177,7 +93,7 @@ class Reconciler:
         """Read the whole intent and begin."""
         snapshot, states = self._feed.open()
         self._model = Model.of(snapshot)
-        self._port_states = dict(states)
+        self._verdicts.port_states.update(states)
         dirty = Dirty()
         for host in self._model.hosts.values():
             self._add_bridge(host)
@@ -248,7 +164,7 @@ class Reconciler:
     @property
     def port_states(self) -> Mapping[PortId, PortState]:
         """Every port's last decided state; only to be read in the reconciler's thread."""
-        return self._port_states
+        return self._verdicts.port_states
 
     def bridge(self, host: HostName) -> Bridge | None:
         """Return a host's bridge; only to be read in the reconciler's thread."""
@@ -407,7 +323,7 @@ class Reconciler:
                 settled = bridge.confirm(_number(token)) | frozenset(problems)
         for unit in settled:
             self._unit_settled(dirty, bridge, unit)
-        self._host_state(bridge)
+        self._verdicts.host(bridge)
 
     def _unit_settled(self, dirty: Dirty, bridge: Bridge, unit: Unit) -> None:
         if unit.kind == UnitKind.LOCAL_PORT and unit.key in self._model.port_by_key:
@@ -431,7 +347,7 @@ class Reconciler:
             condition.lost_at = self._monotonic()
         if both != was:
             dirty.ports.update(p.id for p in self._model.ports_of_host(bridge.host.name))
-        self._host_state(bridge)
+        self._verdicts.host(bridge)
 
     # dirty -> switches, rows, states ----------------------------------------------------------------------------------
 
@@ -441,7 +357,7 @@ class Reconciler:
             bridge = self._bridges.get(name)
             if bridge is not None and bridge.plugs.synced:
                 self._compile(dirty, bridge)
-        self._decide(dirty.ports)
+        self._verdicts.ports(dirty.ports, self._model, self._bridges, self._live_hosts)
 
     def _state_rows(self, dirty: Dirty) -> None:
         news = self._stated.ports({port_id: self._model.ports.get(port_id) for port_id in dirty.ports})
@@ -478,7 +394,7 @@ class Reconciler:
         else:
             for unit in changed:
                 self._unit_settled(dirty, bridge, unit)
-        self._host_state(bridge)
+        self._verdicts.host(bridge)
 
     def _look_after_hosts(self, dirty: Dirty) -> None:
         """See once a tick whose silence lasts too long, and what is to be said of each host."""
@@ -488,73 +404,7 @@ class Reconciler:
             if lost is not None and now - lost >= GRACE_S and not bridge.condition.is_given_up:
                 bridge.condition.is_given_up = True
                 dirty.ports.update(p.id for p in self._model.ports_of_host(bridge.host.name))
-            self._host_state(bridge, is_tick=True)
-
-    def _decide(self, ports: Iterable[PortId]) -> None:
-        changed = []
-        for port_id in ports:
-            port = self._model.ports.get(port_id)
-            if port is None:
-                self._port_states.pop(port_id, None)
-                continue
-            state = self._state_of(port)
-            last = self._port_states.get(port_id)
-            if state is not None and state != last:
-                self._port_states[port_id] = state
-                if last is not None or state.reason is not Reason.UNBOUND:  # what the store says of a port unseen
-                    changed.append(state)
-        if changed:
-            self._sink.ports(changed)
-
-    def _state_of(self, port: Port) -> PortState | None:
-        network = self._model.networks.get(port.network_id)
-        bridge = None if port.binding is None else self._bridges.get(port.binding.host)
-        if bridge is None or network is None:
-            return port_state(port, network, None)
-        lost = bridge.condition.lost_at
-        if lost is not None and self._monotonic() - lost < GRACE_S and port.id in self._port_states:
-            return None  # a host that is only just silent keeps the last state it proved
-        progress, refusal = bridge.progress(port.key, segment_of(network).key)
-        place = Place(
-            reachable=lost is None,
-            problem=self._problem(bridge) or "",
-            plug=bridge.plugs.plug(port.id),
-            progress=progress,
-            refusal=refusal,
-        )
-        return port_state(port, network, place, self._live_hosts.get(port.id, set()) - {bridge.host.name})
-
-    def _host_state(self, bridge: Bridge, *, is_tick: bool = False) -> None:
-        """Say what is known of a host; that a change is under way only when it takes longer than a tick."""
-        view = self._ovsdb.view(bridge.host.name)
-        features: dict[str, object] = {"ovs_version": view.ovs_version, "datapath_types": list(view.datapath_types)}
-        switch = self._openflow.switch(bridge.host.datapath_id)
-        features.update(switch.features)
-        features["drift"] = {"openflow": switch.drift, "ovsdb": view.drift_count, "last_ovsdb": view.last_drift}
-        state = HostState(
-            name=bridge.host.name,
-            ovsdb_connected=bridge.condition.ovsdb,
-            openflow_connected=bridge.condition.openflow,
-            programmed=bridge.programmed and bridge.condition.lost_at is None,
-            problem=self._problem(bridge),
-            features=features,
-        )
-        last = self._host_states.get(bridge.host.name)
-        if state != last and (
-            is_tick or last is None or replace(state, programmed=last.programmed) != last or state.programmed
-        ):
-            self._host_states[bridge.host.name] = state
-            self._sink.host(state)
-
-    def _problem(self, bridge: Bridge) -> str | None:
-        view = self._ovsdb.view(bridge.host.name)
-        if not bridge.condition.ovsdb:
-            return view.error or f"no connection to {bridge.host.ovsdb}"
-        if error := self._ovsdb.write_error(bridge.host.name):
-            return error
-        if not bridge.condition.openflow:
-            return f"{bridge.host.name}'s switch is not connected to {self._advertise(view)}"
-        return self._openflow.switch(bridge.host.datapath_id).problem
+            self._verdicts.host(bridge, is_tick=True)
 
     def _add_bridge(self, host: Host) -> None:
         self._bridges[host.name] = bridge = Bridge(host, self._monotonic())
@@ -562,13 +412,13 @@ class Reconciler:
         self._host_of_dpid[host.datapath_id] = host.name
         self._openflow.switch(host.datapath_id)
         self._ovsdb.add_host(host.name, host.ovsdb)
-        self._host_state(self._bridges[host.name])
+        self._verdicts.host(bridge)
         _log.info("host_added host=%s ovsdb=%s", host.name, host.ovsdb)
 
     def _drop_bridge(self, name: HostName) -> None:
         bridge = self._bridges.pop(name)
         self._host_of_dpid.pop(bridge.host.datapath_id, None)
-        self._host_states.pop(name, None)
+        self._verdicts.forget_host(name)
         self._stated.forget(name)
         self._live_changed(name, bridge.plugs.by_port, Plugs())
         self._ovsdb.remove_host(name, clear=True)

@@ -5,8 +5,8 @@ One writer thread; what is newer replaces what waits.
 
 import logging
 import threading
-from collections.abc import Callable, Collection
-from datetime import datetime
+import time
+from collections.abc import Collection
 
 from controller.errors import WeftError
 from controller.records import HostName, HostState, PortId, PortState
@@ -25,8 +25,8 @@ HEARTBEAT_S = 10.0
 class StateWriter:
     """Writes port states, host states and first-plug bindings, many in one transaction."""
 
-    def __init__(self, database: Database, *, now: Callable[[], datetime]) -> None:
-        self._database, self._now = database, now
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._wake = threading.Condition()
         self._ports: dict[PortId, PortState] = {}
         self._hosts: dict[HostName, HostState] = {}
@@ -71,6 +71,7 @@ class StateWriter:
             self._wake.notify()
 
     def _run(self) -> None:
+        next_beat = 0.0
         while True:
             with self._wake:
                 if not (self._ports or self._hosts or self._binds or self._stopping):
@@ -80,20 +81,25 @@ class StateWriter:
                 ports, hosts, binds = self._ports, self._hosts, self._binds
                 self._ports, self._hosts, self._binds = {}, {}, {}
                 self._last_hosts.update(hosts)
-                if not (ports or hosts or binds):
-                    if self._stopping:
-                        return
+                if self._stopping and not (ports or hosts or binds):
+                    return
+                if time.monotonic() >= next_beat:
                     hosts = dict(self._last_hosts)
+                    next_beat = time.monotonic() + HEARTBEAT_S
             try:
                 self._write(ports, hosts, binds)
             except WeftError as error:
                 _log.warning("states_not_written ports=%d hosts=%d error=%r", len(ports), len(hosts), str(error))
                 if not self._keep(ports, hosts, binds):
                     return
+            except Exception:  # noqa: BLE001 - these states are lost, those to come must not be
+                _log.exception("state_writer_failed ports=%d hosts=%d", len(ports), len(hosts))
 
     def _write(
         self, ports: dict[PortId, PortState], hosts: dict[HostName, HostState], binds: dict[PortId, HostName]
     ) -> None:
+        if not (ports or hosts or binds):
+            return
         with self._database.write() as tx:
             for port_id, host in binds.items():
                 if store.bind_unbound(tx, port_id, host):

@@ -187,7 +187,7 @@ def test_an_emptied_database_does_not_empty_the_switches_until_somebody_says_so(
     shutil.copy(backup, cloud.weft.directory / "weft.db")
     cloud.weft.start()
     told = eventually(lambda: cloud.weft.api.show("host", "h1")["problem"], 10, "the host says what is withheld")
-    assert "weft reconcile HOST --accept" in told
+    assert "weft reconcile h1 --accept" in told
     assert [f for f in cloud.h1.flows() if later in f], "nothing was deleted"
     assert one.ping(address(port)).lost == 0
     assert "accepted" in cloud.weft.command("reconcile", "h1", "--accept")

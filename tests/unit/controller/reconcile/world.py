@@ -146,6 +146,9 @@ class World:
     def host(self, state: HostState) -> None:
         self.host_states[state.name] = state
 
+    def forget_host(self, name: HostName) -> None:
+        self.host_states.pop(name, None)
+
     def bind(self, port_id: PortId, host: HostName) -> None:
         with self.database.write() as tx:
             bind_unbound(tx, port_id, host)

@@ -1,0 +1,93 @@
+"""What does the reconciler ask of those around it? Protocols, defined by the one who consumes them."""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Protocol
+
+from controller.reconcile.model import Model
+from controller.records import HostName, HostState, PortId, PortState
+from controller.southbound.openflow.mark import IntentMark
+from controller.southbound.ovsdb.model import BridgeConfig, HostDesired, HostView, PrewiredPort, RowChanges
+from flows.delta import Delta, Tables
+
+
+class Ovsdb(Protocol):
+    """What the reconciler asks of the OVSDB side."""
+
+    def add_host(self, name: str, target: str) -> None:
+        """Start watching a host."""
+
+    def remove_host(self, name: str, *, clear: bool) -> None:
+        """Stop watching a host, and take back what Weft wrote when `clear`, without making the caller wait."""
+
+    def set_desired(self, name: str, desired: HostDesired) -> None:
+        """State the rows a host must have, whole."""
+
+    def set_bridge(self, name: str, bridge: BridgeConfig) -> None:
+        """State a host's bridge anew."""
+
+    def set_ports(self, name: str, ports: Mapping[str, PrewiredPort | None]) -> None:
+        """State some of a host's ports anew, None for one that is gone."""
+
+    def take_changes(self, name: str) -> RowChanges:
+        """Return what became of a host's interfaces since this was last asked."""
+
+    def view(self, name: str) -> HostView:
+        """Return what is known of a host, its interfaces apart."""
+
+    def write_error(self, name: str) -> str | None:
+        """Return why the rows of a host could not be written."""
+
+
+class Worker(Protocol):
+    """What the reconciler asks of one switch's worker; nothing here waits for the switch."""
+
+    def load(self, tables: Tables, token: object, intent: IntentMark | None = None) -> None:
+        """Take the complete desired state, and the intent it was compiled from."""
+
+    def apply(self, delta: Delta, token: object, intent: IntentMark | None = None) -> None:
+        """Take a change of the desired state."""
+
+    @property
+    def problem(self) -> str | None:
+        """What somebody has to decide or do about the switch."""
+
+    @property
+    def drift(self) -> int:
+        """How much was found changed behind Weft's back so far."""
+
+    @property
+    def features(self) -> Mapping[str, object]:
+        """What the switch said it can do."""
+
+
+class OpenFlow(Protocol):
+    """What the reconciler asks of the OpenFlow side."""
+
+    def switch(self, dpid: int) -> Worker:
+        """Return the worker of a datapath, made if need be."""
+
+    def forget(self, dpid: int) -> None:
+        """Stop the worker of a datapath."""
+
+
+class Sink(Protocol):
+    """Where results go; must not block."""
+
+    def ports(self, states: Collection[PortState]) -> None:
+        """Take new port states."""
+
+    def host(self, state: HostState) -> None:
+        """Take a new host state."""
+
+    def forget_host(self, name: HostName) -> None:
+        """Say nothing more of a removed host."""
+
+    def bind(self, port_id: PortId, host: HostName) -> None:
+        """Bind an unbound port to the host that plugged it."""
+
+
+class Leases(Protocol):
+    """Where DHCP answers are kept."""
+
+    def refresh(self, model: Model, ports: Iterable[PortId]) -> None:
+        """Make the leases of some ports again."""

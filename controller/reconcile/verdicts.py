@@ -1,0 +1,112 @@
+"""What is to be said of ports and hosts now? Decided from what is known, told to the sink when it changed."""
+
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+
+from controller.reconcile.bridge import Bridge
+from controller.reconcile.model import Model
+from controller.reconcile.neighbours import OpenFlow, Ovsdb, Sink
+from controller.reconcile.status import Place, port_state
+from controller.reconcile.translate import segment_of
+from controller.records import HostName, HostState, Port, PortId, PortState, Reason
+from controller.southbound.ovsdb.model import HostView
+
+GRACE_S = 5.0
+"""How long a host may be silent before its ports stop being called ACTIVE."""
+Bridges = Mapping[HostName, Bridge]
+LiveHosts = Mapping[PortId, AbstractSet[HostName]]
+"""Where each port has a live device."""
+
+
+class Verdicts:
+    """Remembers what was said, so that only news is said; owned by the reconciler's thread."""
+
+    def __init__(
+        self,
+        *,
+        ovsdb: Ovsdb,
+        openflow: OpenFlow,
+        sink: Sink,
+        advertise: Callable[[HostView], str | None],
+        monotonic: Callable[[], float],
+    ) -> None:
+        """Take those to ask, and the one to tell; see `Reconciler`."""
+        self._ovsdb, self._openflow, self._sink = ovsdb, openflow, sink
+        self._advertise, self._monotonic = advertise, monotonic
+        self.port_states: dict[PortId, PortState] = {}
+        """What was last decided of each port."""
+        self._host_states: dict[HostName, HostState] = {}
+
+    def ports(self, ports: Iterable[PortId], model: Model, bridges: Bridges, live_hosts: LiveHosts) -> None:
+        """Decide the state of some ports anew."""
+        changed = []
+        for port_id in ports:
+            port = model.ports.get(port_id)
+            if port is None:
+                self.port_states.pop(port_id, None)
+                continue
+            state = self._state_of(port, model, bridges, live_hosts)
+            last = self.port_states.get(port_id)
+            if state is not None and state != last:
+                self.port_states[port_id] = state
+                if last is not None or state.reason is not Reason.UNBOUND:  # what the store says of a port unseen
+                    changed.append(state)
+        if changed:
+            self._sink.ports(changed)
+
+    def host(self, bridge: Bridge, *, is_tick: bool = False) -> None:
+        """Say what is known of a host; that a change is under way only when it takes longer than a tick."""
+        view = self._ovsdb.view(bridge.host.name)
+        features: dict[str, object] = {"ovs_version": view.ovs_version, "datapath_types": list(view.datapath_types)}
+        switch = self._openflow.switch(bridge.host.datapath_id)
+        features.update(switch.features)
+        features["drift"] = {"openflow": switch.drift, "ovsdb": view.drift_count, "last_ovsdb": view.last_drift}
+        state = HostState(
+            name=bridge.host.name,
+            ovsdb_connected=bridge.condition.ovsdb,
+            openflow_connected=bridge.condition.openflow,
+            programmed=bridge.programmed and bridge.condition.lost_at is None,
+            problem=self._problem(bridge),
+            features=features,
+        )
+        last = self._host_states.get(bridge.host.name)
+        is_news = last is None or replace(state, programmed=last.programmed) != last or state.programmed
+        if state != last and (is_tick or is_news):
+            self._host_states[bridge.host.name] = state
+            self._sink.host(state)
+
+    def forget_host(self, name: HostName) -> None:
+        """Say nothing more of a removed host."""
+        self._host_states.pop(name, None)
+        self._sink.forget_host(name)
+
+    def _state_of(self, port: Port, model: Model, bridges: Bridges, live_hosts: LiveHosts) -> PortState | None:
+        network = model.networks.get(port.network_id)
+        bridge = None if port.binding is None else bridges.get(port.binding.host)
+        if bridge is None or network is None:
+            return port_state(port, network, None)
+        lost = bridge.condition.lost_at
+        if lost is not None and self._monotonic() - lost < GRACE_S and port.id in self.port_states:
+            return None  # a host that is only just silent keeps the last state it proved
+        progress, refusal = bridge.progress(port.key, segment_of(network).key)
+        place = Place(
+            reachable=lost is None,
+            problem=self._problem(bridge) or "",
+            plug=bridge.plugs.plug(port.id),
+            progress=progress,
+            refusal=refusal,
+        )
+        return port_state(port, network, place, live_hosts.get(port.id, frozenset()) - {bridge.host.name})
+
+    def _problem(self, bridge: Bridge) -> str | None:
+        name = bridge.host.name
+        view = self._ovsdb.view(name)
+        if not bridge.condition.ovsdb:
+            return view.error or f"no connection to {bridge.host.ovsdb}"
+        if error := self._ovsdb.write_error(name):
+            return error
+        if not bridge.condition.openflow:
+            return f"{name}'s switch is not connected to {self._advertise(view)}"
+        problem = self._openflow.switch(bridge.host.datapath_id).problem
+        return None if problem is None else problem.replace("weft reconcile HOST", f"weft reconcile {name}")
