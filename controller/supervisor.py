@@ -180,19 +180,41 @@ def _only_one(path: Path, database: str) -> Iterator[None]:
     Raises:
         ConfigurationError: Another Weft holds it.
     """
-    lock: IO[str]
-    with path.open("w") as lock:
-        deadline = time.monotonic() + BIND_S
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() > deadline:
-                    raise ConfigurationError(f"another weft serve runs on {database}: stop it first") from error
-                time.sleep(0.05)
-        yield
-        path.unlink(missing_ok=True)
+    deadline = time.monotonic() + BIND_S
+    while (lock := _try_lock(path)) is None:
+        if time.monotonic() > deadline:
+            raise ConfigurationError(f"another weft serve runs on {database}: stop it first")
+        time.sleep(0.05)
+    with lock:
+        try:
+            for other in path.parent.glob("*.lock"):
+                if other != path:
+                    _sweep(other)
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _try_lock(path: Path) -> IO[str] | None:
+    """Return the locked file, or None when another process has it or has just removed it."""
+    lock = path.open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if path.stat().st_ino == os.fstat(lock.fileno()).st_ino:
+            return lock
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    lock.close()
+    return None
+
+
+def _sweep(path: Path) -> None:
+    """Remove what a Weft that was killed has left: its lock, which nobody holds, and its control socket."""
+    lock = _try_lock(path)
+    if lock is not None:
+        with lock:
+            path.with_suffix(".sock").unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
 
 
 def _listen(setting: str, address: Address) -> socket.socket:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from controller.supervisor import runtime_directory
 from tests.lab.process import eventually
 from tests.lab.weft import ROOT, Weft, weft_command
 
@@ -147,3 +148,20 @@ def test_the_flows_of_an_unreachable_host_are_refused_with_a_sentence(weft: Weft
     assert "weft host show far" in answer.json()["NeutronError"]["message"]
     shown = weft.api.show("host", "far")
     assert shown["status"] == "DOWN"
+
+
+def test_what_a_killed_weft_left_behind_is_swept_by_the_next_and_living_ones_are_not(
+    weft: Weft, tmp_path: Path
+) -> None:
+    runtime = runtime_directory()
+    with Weft(tmp_path / "killed") as killed:
+        before = {path.name for path in runtime.iterdir()}
+        killed.kill()
+    with Weft(tmp_path / "next") as _:
+        after = {path.name for path in runtime.iterdir()}
+        assert len(before - after) >= 2, "the lock and the socket of the killed one are gone"
+        assert weft.api.list("networks") == [], "the living one still has its socket and lock"
+        done = serve(
+            tmp_path, "--database", weft.database, "--api-listen", "127.0.0.1:0", "--openflow-listen", "127.0.0.1:0"
+        )
+        assert "another weft serve runs" in done.stderr
