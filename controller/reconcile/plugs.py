@@ -1,4 +1,4 @@
-"""Where is each port plugged? What the Interface rows of one host say, read the way DECISIONS.md A wants it.
+"""Where is each port plugged? What the Interface rows of one host say.
 
 ``read_plugs`` is the definition, over all rows at once; the table ``Plugs`` says the same and costs what changed.
 """

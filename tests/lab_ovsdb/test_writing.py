@@ -30,7 +30,7 @@ pytestmark = pytest.mark.lab
 
 
 def test_a_fresh_host_is_configured_wholly(switch: Switch, watch: Watch) -> None:
-    """Decisions A and OSKEN: everything the bridge needs, in one go."""
+    """Everything the bridge needs, in one go."""
     watch.add(switch)
     watch.service.set_desired("h1", a_desire(a_port()))
     view = watch.until_complete(a_port())

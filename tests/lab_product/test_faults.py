@@ -169,7 +169,7 @@ def test_a_foreign_normal_flow_makes_the_host_degraded(cloud: Cloud) -> None:
 
 
 def test_an_emptied_database_does_not_empty_the_switches_until_somebody_says_so(cloud: Cloud) -> None:
-    """DECISIONS C14: deletes that no journal entry explains stop and ask."""
+    """Deletes that no journal entry explains stop and ask."""
     red = cloud.network(cidr="10.20.0.0/20")
     one, _ = cloud.vm(red, cloud.h1, fixed_ips=[{"ip_address": "10.20.0.10"}])
     _, port = cloud.vm(red, cloud.h1, fixed_ips=[{"ip_address": "10.20.0.11"}])

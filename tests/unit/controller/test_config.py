@@ -55,7 +55,7 @@ def test_a_wrong_file_is_refused_with_its_name(tmp_path: Path, content: str) -> 
 def test_hosts_are_told_where_to_connect(
     listening: str, advertise: str | None, local: str | None, target: str | None
 ) -> None:
-    """DECISIONS: behind a wildcard it is the local address of that host's own OVSDB connection."""
+    """Behind a wildcard it is the local address of that host's own OVSDB connection."""
     tell = advertiser(
         Address.parse("openflow-listen", listening),
         None if advertise is None else Address.parse("openflow-advertise", advertise),

@@ -360,7 +360,7 @@ def test_a_moved_port_has_a_number_of_its_own_on_the_new_host_and_is_down(databa
 
 
 def test_a_host_registered_later_turns_its_ports_bindings_good(database: Database) -> None:
-    """DECISIONS A: binding_failed is worked out again when the host registers."""
+    """binding_failed is worked out again when the host registers."""
     with database.write() as tx:
         port = a_port(tx, a_network(tx), host="h1")
         a_host(tx)

@@ -118,7 +118,7 @@ def test_host_states_are_kept_while_the_host_is(database: Database) -> None:
 
 
 def test_the_first_plug_binds_and_is_a_change_of_intent(database: Database) -> None:
-    """DECISIONS A, who binds."""
+    """The first plug binds a port that is bound to no host."""
     with database.write() as tx:
         a_host(tx)
         port = a_port(tx, a_network(tx), vnic_type="direct", profile={"a": 1})
