@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from tests.lab_faults.observe import Wire
 from tests.lab_faults.stage import Stage, address
 
 RATE = "500"
+SETTLED_S = 1.0
+"""The guests' devices were plugged a moment ago; what is counted here is what the database does, not that."""
 
 
 def files(stage: Stage) -> list[Path]:
@@ -49,6 +52,7 @@ def test_a_database_restored_from_a_backup_is_what_the_switches_get(stage: Stage
     one.ping_until_answered(address(far))
     back_up(stage, tmp_path / "backup")
     then = {name: observe.contents(host) for name, host in stage.hosts.items()}
+    time.sleep(SETTLED_S)
     with traffic.running(one, "echo", address(far), RATE) as going:
         blue = stage.network("10.20.0.0/22")
         stage.vm(blue, "h1")
@@ -76,6 +80,7 @@ def test_the_same_intent_under_another_epoch_changes_nothing(stage: Stage) -> No
     one.ping_until_answered(address(far))
     stage.settle()
     wire = Wire(*stage.hosts.values())
+    time.sleep(SETTLED_S)
     with traffic.running(one, "echo", address(far), RATE) as going:
         stage.weft.kill()
         with closing(sqlite3.connect(files(stage)[0])) as database, database:
