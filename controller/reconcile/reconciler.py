@@ -388,7 +388,7 @@ class Reconciler:
         if not bridge.loaded:
             bridge.loaded = True
             switch.load(bridge.state.tables(), self._token, self._feed.position)
-            _log.info("bridge_loaded host=%s flows=%d", bridge.host.name, len(bridge.state.tables().flows))
+            _log.info("bridge_loaded host=%s flows=%d", bridge.host.name, bridge.state.flow_count)
         elif delta:
             switch.apply(delta, self._token, self._feed.position)
         else:
