@@ -19,6 +19,9 @@ SegmentKey = NewType("SegmentKey", int)
 """24 bits, 1..16777215: lives in registers only, never on the wire."""
 PortKey = NewType("PortKey", int)
 """32 bits, 1..4294967295: names a port in cookies."""
+RuleKey = NewType("RuleKey", int)
+"""31 bits, from 16 on: names a security group, a set of them, or an address group in registers, conjunctions and cookies;
+one number is never given twice. 0 and 1 have a fixed meaning (`flows.intent`)."""
 OfPort = NewType("OfPort", int)
 """OpenFlow port number; Weft requests 32768..65199, OVS assigns below (ovs-vswitchd.conf.db(5) Interface)."""
 
@@ -149,12 +152,76 @@ class Port:
     fixed_ips: tuple[FixedIp, ...]
     allowed_address_pairs: tuple[tuple[str, str], ...]
     """(mac_address, ip_address) pairs."""
+    security_group_ids: tuple[str, ...] = ()
+    """Sorted."""
+    ruleset: RuleKey = RuleKey(1)
+    """The set of the port's security groups: the group's own key when it is one, 1 when there is none."""
     extra_dhcp_opts: tuple[tuple[str, str | None, int], ...]
     """(opt_name, opt_value, ip_version) triples."""
     vnic_type: str
     profile: Mapping[str, Any]
     binding: Binding | None
     """The active binding; None while the port is bound to no host."""
+    created_at: datetime
+    updated_at: datetime
+    revision_number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityGroupRule:
+    """A Neutron security group rule (API reference, security group rules). Rules only allow."""
+
+    id: str
+    project_id: str
+    security_group_id: str
+    direction: str
+    """``ingress`` or ``egress``, as the guest sees it."""
+    ethertype: str
+    """``IPv4`` or ``IPv6``."""
+    protocol: str | None
+    """As it was given: a name, a number as text, or None for any."""
+    port_range_min: int | None
+    """First port; type of ICMP."""
+    port_range_max: int | None
+    """Last port; code of ICMP."""
+    remote_ip_prefix: str | None
+    """As it was given; may have host bits."""
+    remote_group_id: str | None
+    remote_address_group_id: str | None
+    description: str
+    created_at: datetime
+    updated_at: datetime
+    revision_number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityGroup:
+    """A Neutron security group with its rules (API reference, security groups)."""
+
+    id: str
+    key: RuleKey
+    project_id: str
+    name: str
+    description: str
+    stateful: bool
+    rules: tuple[SecurityGroupRule, ...]
+    """By id."""
+    created_at: datetime
+    updated_at: datetime
+    revision_number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressGroup:
+    """A Neutron address group (API reference, address groups)."""
+
+    id: str
+    key: RuleKey
+    project_id: str
+    name: str
+    description: str
+    addresses: tuple[str, ...]
+    """CIDRs without host bits, sorted."""
     created_at: datetime
     updated_at: datetime
     revision_number: int
@@ -226,7 +293,7 @@ class JournalEntry:
 
     seq: int
     kind: str
-    """``network``, ``subnet``, ``port`` or ``host``."""
+    """``network``, ``subnet``, ``port``, ``host``, ``security_group`` (its rules too) or ``address_group``."""
     object_id: str
     network_id: NetworkId | None
     """The network a deleted subnet or port belonged to."""
@@ -243,3 +310,5 @@ class Snapshot:
     subnets: tuple[Subnet, ...]
     ports: tuple[Port, ...]
     hosts: tuple[Host, ...]
+    security_groups: tuple[SecurityGroup, ...] = ()
+    address_groups: tuple[AddressGroup, ...] = ()

@@ -14,7 +14,7 @@ from enum import IntEnum
 
 OWNER_MARK = 0x57
 """'W'; a cookie with another first octet is not Weft's."""
-LAYOUT = 1
+LAYOUT = 2
 """Version of the pipeline's layout. Raise it by one whenever tables, registers or their meaning change: two successive
 layouts use different tables and groups, so that a switch passes from one to the other without a gap."""
 MASK = 0xFF << 56
@@ -34,6 +34,11 @@ class Feature(IntEnum):
     BROADCAST = 8
     TUNNEL_PEER = 9
     TUNNEL_SEGMENT = 10
+    ADDRESS = 11
+    NEIGHBOUR_ANSWER = 12
+    CONNECTION = 13
+    RULES = 14
+    RULE_PEERS = 15
 
 
 class ObjectKind(IntEnum):
@@ -44,6 +49,9 @@ class ObjectKind(IntEnum):
     SEGMENT = 2
     PEER = 3
     """The key is the peer's tunnel endpoint, an IPv4 address."""
+    RULESET = 4
+    """The key of a security group or of a set of them; 0 for a flow that several share."""
+    ADDRESS_GROUP = 5
 
 
 OBJECT_KIND: dict[Feature, ObjectKind] = {
@@ -57,6 +65,11 @@ OBJECT_KIND: dict[Feature, ObjectKind] = {
     Feature.BROADCAST: ObjectKind.SEGMENT,
     Feature.TUNNEL_PEER: ObjectKind.PEER,
     Feature.TUNNEL_SEGMENT: ObjectKind.SEGMENT,
+    Feature.ADDRESS: ObjectKind.PORT,
+    Feature.NEIGHBOUR_ANSWER: ObjectKind.NONE,
+    Feature.CONNECTION: ObjectKind.PORT,
+    Feature.RULES: ObjectKind.RULESET,
+    Feature.RULE_PEERS: ObjectKind.RULESET,
 }
 
 

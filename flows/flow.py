@@ -5,6 +5,7 @@ Nothing here knows which flows Weft wants (`flows.features`) or how they look on
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import NewType
 
 from flows.fields import Field, RegField, Term
@@ -32,10 +33,10 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Copy one whole field onto another of the same width."""
+    """Copy one field or register field onto another of the same width."""
 
-    src: Field
-    dst: Field
+    src: Field | RegField
+    dst: Field | RegField
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,37 @@ class Resubmit:
     table: int
 
 
-Action = SetField | Load | Move | Output | OutputReg | OutputInPort | ToController | ToGroup | Resubmit
+@dataclass(frozen=True, slots=True)
+class Ct:
+    """Ask conntrack, or tell it (ovs-actions(7), ct).
+
+    Attributes:
+        zone: The register field that holds the zone.
+        table: Table in which the packet goes on with its connection state; None lets it go on here without one.
+        commit: Whether the connection is remembered.
+        mark: What to write into the connection's mark when it is committed, or None.
+    """
+
+    zone: RegField
+    table: int | None = None
+    commit: bool = False
+    mark: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conjunction:
+    """Say that dimension `clause` of `clauses` of conjunctive match `id` holds (ovs-actions(7), conjunction).
+
+    A flow has either only such actions or none.
+    """
+
+    id: int
+    clause: int
+    """1 .. `clauses`."""
+    clauses: int
+
+
+Action = Ct | Conjunction | SetField | Load | Move | Output | OutputReg | OutputInPort | ToController | ToGroup | Resubmit
 
 
 def canonical_match(terms: Iterable[Term]) -> Match:
@@ -138,12 +169,23 @@ class Bucket:
     actions: tuple[Action, ...]
 
 
+class GroupKind(StrEnum):
+    """What a group does with its buckets (OpenFlow 1.4 section 5.6.1)."""
+
+    ALL = "all"
+    """Every bucket gets a copy."""
+    SELECT = "select"
+    """One bucket gets the frame. OVS hashes for it and looks the frame up anew (ovs-actions(7)), which is what Weft
+    wants of it: what comes after is another datapath flow."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """A group of type ``all``: every bucket gets a copy (OpenFlow 1.4 section 5.6.1)."""
+    """A group and its buckets."""
 
     id: int
     buckets: tuple[Bucket, ...]
+    kind: GroupKind = GroupKind.ALL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 A unit is (bridge, object). Each value holds all that the unit's flows depend on, so compiling it needs nothing else
 and a change recompiles exactly the units whose value changed. Numbers are integers here: MACs 48 bits, IPv4 addresses
-32 bits.
+32 bits, IPv6 addresses 128 bits.
 """
 
 from dataclasses import dataclass
@@ -18,13 +18,107 @@ class UnitKind(IntEnum):
     SEGMENT = 2
     LOCAL_PORT = 3
     REMOTE_PORT = 4
+    RULESET = 5
+    ADDRESS_GROUP = 6
 
 
 class Unit(NamedTuple):
-    """Names one unit of a bridge; `key` is 0, the peer's IPv4 endpoint, a segment key or a port key."""
+    """Names one unit of a bridge; `key` is 0, the peer's IPv4 endpoint, or a segment's, port's, ruleset's or address group's
+    key."""
 
     kind: UnitKind
     key: int
+
+
+class Prefix(NamedTuple):
+    """Some addresses; a single one has the full length."""
+
+    version: int
+    """4 or 6."""
+    address: int
+    """Without host bits."""
+    length: int
+
+
+class Guard(NamedTuple):
+    """A source a port may use."""
+
+    mac: int
+    prefix: Prefix
+
+
+class Owned(NamedTuple):
+    """Addresses a port stands for in its segment: a fixed address, or an allowed pair."""
+
+    prefix: Prefix
+    mac: int
+    answered: bool
+    """Whether the network answers ARP and ND for it: a fixed address that no other port may claim."""
+
+
+NO_RULES = 0
+"""Ruleset of a port whose traffic no rule filters: port security is off."""
+DENY_ALL = 1
+"""Ruleset of a port with port security and no security group."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleIntent:
+    """What a packet of a new connection must look like to be allowed. Attributes that are None do not matter."""
+
+    version: int
+    """4 or 6."""
+    protocol: int | None = None
+    """IP protocol number."""
+    low: int | None = None
+    """First destination port of TCP, UDP or SCTP; type of ICMP."""
+    high: int | None = None
+    """Last destination port, inclusive; code of ICMP."""
+    prefix: Prefix | None = None
+    """Where the far end is."""
+    group: int | None = None
+    """Conjunction id of the security group or address group the far end is in; see `address_group_id`."""
+    why: str
+    """Which rules say so."""
+
+
+def address_group_id(key: int) -> int:
+    """Return the conjunction id of an address group; that of a security group is its key, 31 bits."""
+    return 1 << 31 | key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesetIntent:
+    """The rules of a set of security groups that some port of this bridge has."""
+
+    ruleset: int
+    """Key of the set, 31 bits; a single group's is the group's own."""
+    stateful: bool
+    """Whether answers pass by themselves (conntrack)."""
+    from_port: tuple[RuleIntent, ...]
+    """Rules for what the port sends, Neutron's egress; sorted, no condition twice."""
+    to_port: tuple[RuleIntent, ...]
+    """Rules for what the port receives, Neutron's ingress."""
+
+    @property
+    def unit(self) -> Unit:
+        """The unit's name."""
+        return Unit(UnitKind.RULESET, self.ruleset)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressGroupIntent:
+    """An address group that rules of this bridge refer to."""
+
+    key: int
+    """31 bits."""
+    prefixes: tuple[Prefix, ...]
+    """Sorted, none twice."""
+
+    @property
+    def unit(self) -> Unit:
+        """The unit's name."""
+        return Unit(UnitKind.ADDRESS_GROUP, self.key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,12 +170,21 @@ class LocalPortIntent:
     segment: int
     ofport: int
     mac: int
-    guarded_macs: tuple[int, ...]
-    """Source MACs the port may use, sorted; empty when port security is off: then every source passes."""
+    number: int
+    """The binding's number on this host, 32768..65199: the port's conntrack zone, and what its meter ids are made
+    of."""
+    guarded: bool
+    """Whether the port has port security."""
+    guards: tuple[Guard, ...]
+    """Sources a guarded port may use, sorted: fixed addresses and allowed pairs."""
+    owned: tuple[Owned, ...]
+    """Addresses it stands for, sorted."""
+    ruleset: int
+    """`NO_RULES`, `DENY_ALL`, or the key of its set of security groups."""
+    groups: tuple[int, ...]
+    """Keys of its security groups, sorted; determined by `ruleset`."""
     dhcp: bool
     """Whether a request to UDP port 67 is punted to the controller."""
-    meter: int
-    """Id of the port's punt meter."""
 
     @property
     def unit(self) -> Unit:
@@ -101,6 +204,11 @@ class RemotePortIntent:
     endpoint: int
     """IPv4 address of the other host's tunnel endpoint."""
     tunnel_ofport: int
+    owned: tuple[Owned, ...]
+    """Addresses it stands for, sorted."""
+    ruleset: int
+    groups: tuple[int, ...]
+    """As a local port's."""
 
     @property
     def unit(self) -> Unit:
@@ -108,4 +216,12 @@ class RemotePortIntent:
         return Unit(UnitKind.REMOTE_PORT, self.port)
 
 
-UnitIntent = BaseIntent | PeerIntent | SegmentIntent | LocalPortIntent | RemotePortIntent
+UnitIntent = (
+    BaseIntent
+    | PeerIntent
+    | SegmentIntent
+    | LocalPortIntent
+    | RemotePortIntent
+    | RulesetIntent
+    | AddressGroupIntent
+)
