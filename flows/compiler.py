@@ -3,8 +3,17 @@
 from collections.abc import Iterable
 
 from flows.contribution import Contribution
-from flows.features import admission, base, l2, services, tunnel
-from flows.intent import BaseIntent, LocalPortIntent, PeerIntent, RemotePortIntent, SegmentIntent, UnitIntent
+from flows.features import admission, base, l2, meters, neighbours, rules, services, tunnel
+from flows.intent import (
+    AddressGroupIntent,
+    BaseIntent,
+    LocalPortIntent,
+    PeerIntent,
+    RemotePortIntent,
+    RulesetIntent,
+    SegmentIntent,
+    UnitIntent,
+)
 from flows.pipeline import broadcast_group
 from flows.state import BridgeState
 
@@ -14,13 +23,26 @@ def compile_unit(intent: UnitIntent) -> Contribution:
     match intent:
         case LocalPortIntent():
             return Contribution(
-                flows=(*admission.flows(intent), *services.dhcp_flows(intent), *l2.local_flows(intent)),
+                flows=(
+                    *admission.flows(intent),
+                    *services.dhcp_flows(intent),
+                    *neighbours.own_flows(intent),
+                    *neighbours.address_flows(intent),
+                    *rules.port_flows(intent),
+                    *rules.peer_flows(intent.ruleset, intent.groups),
+                    *l2.local_flows(intent),
+                ),
                 members=tuple(l2.local_members(intent)),
-                meters=tuple(services.punt_meter(intent)),
+                meters=tuple(meters.of_port(intent)),
             )
         case RemotePortIntent():
             return Contribution(
-                flows=(*tunnel.remote_flows(intent), *l2.remote_flows(intent)),
+                flows=(
+                    *tunnel.remote_flows(intent),
+                    *neighbours.address_flows(intent),
+                    *rules.peer_flows(intent.ruleset, intent.groups),
+                    *l2.remote_flows(intent),
+                ),
                 members=tuple(l2.remote_members(intent)),
             )
         case SegmentIntent():
@@ -33,8 +55,12 @@ def compile_unit(intent: UnitIntent) -> Contribution:
             )
         case PeerIntent():
             return Contribution(flows=tuple(tunnel.peer_flows(intent)))
+        case RulesetIntent():
+            return Contribution(flows=tuple(rules.ruleset_flows(intent)))
+        case AddressGroupIntent():
+            return Contribution(flows=tuple(rules.address_group_flows(intent)))
         case BaseIntent():
-            return Contribution(flows=tuple(base.flows()))
+            return Contribution(flows=tuple(base.flows()), whole_groups=tuple(base.groups()))
 
 
 def compile_bridge(intents: Iterable[UnitIntent]) -> BridgeState:

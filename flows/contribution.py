@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from flows.flow import Bucket, Flow, Meter
+from flows.flow import Bucket, Flow, Group, Meter
 
 
 class BucketKey(NamedTuple):
@@ -34,6 +34,8 @@ class Contribution:
     flows: tuple[Flow, ...] = ()
     groups: tuple[int, ...] = ()
     """Ids of the groups the unit declares; a group exists while someone declares it, empty or not."""
+    whole_groups: tuple[Group, ...] = ()
+    """Groups that have no other contributors."""
     members: tuple[GroupMember, ...] = ()
     meters: tuple[Meter, ...] = ()
 

@@ -39,6 +39,7 @@ class Feature(IntEnum):
     CONNECTION = 13
     RULES = 14
     RULE_PEERS = 15
+    SHARED_DELIVERY = 16
 
 
 class ObjectKind(IntEnum):
@@ -70,6 +71,7 @@ OBJECT_KIND: dict[Feature, ObjectKind] = {
     Feature.CONNECTION: ObjectKind.PORT,
     Feature.RULES: ObjectKind.RULESET,
     Feature.RULE_PEERS: ObjectKind.RULESET,
+    Feature.SHARED_DELIVERY: ObjectKind.SEGMENT,
 }
 
 

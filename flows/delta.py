@@ -8,7 +8,8 @@ it, so what is changed is modified, never deleted and added.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from flows.flow import Flow, FlowKey, Group, Meter
+from flows.flow import Flow, FlowKey, Group, Load, Meter
+from flows.pipeline import CLASSIFY, FROM_ZONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +26,19 @@ class Delta:
     """As they were; their key is what is deleted."""
     deleted_groups: tuple[int, ...] = ()
     deleted_meters: tuple[int, ...] = ()
+    flushed_zones: tuple[int, ...] = ()
+    """Conntrack zones to be emptied once all that is done: their port came, or went, or lost a rule. Sorted."""
 
     def __bool__(self) -> bool:
         """Whether anything changes."""
         return bool(
-            self.meters or self.groups or self.flows or self.deleted_flows or self.deleted_groups or self.deleted_meters
+            self.meters
+            or self.groups
+            or self.flows
+            or self.deleted_flows
+            or self.deleted_groups
+            or self.deleted_meters
+            or self.flushed_zones
         )
 
 
@@ -51,6 +60,9 @@ def diff(old: Tables, new: Tables) -> Delta:
         deleted_flows=tuple(f for k, f in old.flows.items() if k not in new.flows),
         deleted_groups=tuple(sorted(i for i in old.groups if i not in new.groups)),
         deleted_meters=tuple(sorted(i for i in old.meters if i not in new.meters)),
+        flushed_zones=flushed_zones(
+            (old.flows.get(key), new.flows.get(key)) for key in old.flows.keys() | new.flows.keys()
+        ),
     )
 
 
@@ -63,6 +75,26 @@ def apply(delta: Delta, old: Tables) -> Tables:
     meters = {i: m for i, m in old.meters.items() if i not in delta.deleted_meters}
     meters.update((m.id, m) for m in delta.meters)
     return Tables(flows=flows, groups=groups, meters=meters)
+
+
+def flushed_zones(changes: Iterable[tuple[Flow | None, Flow | None]]) -> tuple[int, ...]:
+    """Return the conntrack zones that some port no longer has or did not have before, given flows as they were and are.
+
+    A zone outlives its port in the switch; what is left in it would open the next one that gets the number.
+    """
+    zones: set[int] = set()
+    for old, new in changes:
+        before, after = zone_of(old), zone_of(new)
+        if before != after:
+            zones.update((before, after))
+    return tuple(sorted(zone for zone in zones if zone))
+
+
+def zone_of(flow: Flow | None) -> int:
+    """Return the conntrack zone of the port a flow admits, or 0 when it admits none."""
+    if flow is None or flow.table != CLASSIFY.id:
+        return 0
+    return next((a.value for a in flow.actions if isinstance(a, Load) and a.dst is FROM_ZONE), 0)
 
 
 def same_in_switch(one: Flow | None, other: Flow) -> bool:

@@ -95,6 +95,11 @@ class Ct:
 
 
 @dataclass(frozen=True, slots=True)
+class CtClear:
+    """Forget what conntrack said of the packet (ovs-actions(7), ct_clear)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Conjunction:
     """Say that dimension `clause` of `clauses` of conjunctive match `id` holds (ovs-actions(7), conjunction).
 
@@ -107,7 +112,20 @@ class Conjunction:
     clauses: int
 
 
-Action = Ct | Conjunction | SetField | Load | Move | Output | OutputReg | OutputInPort | ToController | ToGroup | Resubmit
+Action = (
+    Ct
+    | CtClear
+    | Conjunction
+    | SetField
+    | Load
+    | Move
+    | Output
+    | OutputReg
+    | OutputInPort
+    | ToController
+    | ToGroup
+    | Resubmit
+)
 
 
 def canonical_match(terms: Iterable[Term]) -> Match:

@@ -23,8 +23,10 @@ class UnitKind(IntEnum):
 
 
 class Unit(NamedTuple):
-    """Names one unit of a bridge; `key` is 0, the peer's IPv4 endpoint, or a segment's, port's, ruleset's or address group's
-    key."""
+    """Names one unit of a bridge.
+
+    `key` is 0, the peer's IPv4 endpoint, or the key of a segment, port, ruleset or address group.
+    """
 
     kind: UnitKind
     key: int
@@ -217,11 +219,5 @@ class RemotePortIntent:
 
 
 UnitIntent = (
-    BaseIntent
-    | PeerIntent
-    | SegmentIntent
-    | LocalPortIntent
-    | RemotePortIntent
-    | RulesetIntent
-    | AddressGroupIntent
+    BaseIntent | PeerIntent | SegmentIntent | LocalPortIntent | RemotePortIntent | RulesetIntent | AddressGroupIntent
 )

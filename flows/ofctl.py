@@ -2,10 +2,30 @@
 
 from ipaddress import IPv4Address, IPv6Address
 
-from flows.fields import ETH_TYPE, IP_PROTO, Field, RegField, Term
+from flows.fields import (
+    CT_EST,
+    CT_INV,
+    CT_MARK,
+    CT_NEW,
+    CT_REL,
+    CT_RPL,
+    CT_STATE,
+    CT_TRK,
+    ETH_TYPE,
+    FRAG_ANY,
+    FRAG_LATER,
+    IP_FRAG,
+    IP_PROTO,
+    Field,
+    RegField,
+    Term,
+)
 from flows.flow import (
     Action,
     Bucket,
+    Conjunction,
+    Ct,
+    CtClear,
     Flow,
     Group,
     Load,
@@ -32,8 +52,20 @@ _SHORTHAND = {
     (0x86DD, 17): "udp6",
     (0x86DD, 6): "tcp6",
     (0x86DD, 58): "icmp6",
+    (0x0800, 132): "sctp",
+    (0x86DD, 132): "sctp6",
 }
 """ovs-fields(7): a protocol's name stands for its prerequisites."""
+_CT_FLAGS = {CT_NEW: "new", CT_EST: "est", CT_REL: "rel", CT_RPL: "rpl", CT_INV: "inv", CT_TRK: "trk"}
+"""ovs-fields(7), ct_state."""
+_FRAGMENTS = {
+    (0, FRAG_ANY | FRAG_LATER): "no",
+    (FRAG_ANY, FRAG_ANY): "yes",
+    (FRAG_ANY, FRAG_ANY | FRAG_LATER): "first",
+    (FRAG_LATER, FRAG_LATER): "later",
+    (0, FRAG_LATER): "not_later",
+}
+"""ovs-fields(7), ip_frag: the names of its values and masks."""
 
 
 def value_text(field: Field, value: int) -> str:
@@ -52,7 +84,12 @@ def value_text(field: Field, value: int) -> str:
 
 
 def term_text(term: Term) -> str:
-    """Return one condition, e.g. ``dl_dst=01:00:00:00:00:00/01:00:00:00:00:00``."""
+    """Return one condition, e.g. ``dl_dst=01:00:00:00:00:00/01:00:00:00:00:00`` or ``ct_state=+est-rpl``."""
+    if term.field is CT_STATE and not term.mask & ~sum(_CT_FLAGS):
+        signs = ((name, "+" if term.value & bit else "-") for bit, name in _CT_FLAGS.items() if term.mask & bit)
+        return f"{term.field.name}={''.join(sign + name for name, sign in signs)}"
+    if term.field is IP_FRAG and (term.value, term.mask) in _FRAGMENTS:
+        return f"{term.field.name}={_FRAGMENTS[term.value, term.mask]}"
     text = f"{term.field.name}={value_text(term.field, term.value)}"
     return text if term.is_exact else f"{text}/{value_text(term.field, term.mask)}"
 
@@ -67,8 +104,20 @@ def match_text(match: Match) -> str:
     return ",".join([name, *terms] if name else terms) or "*"
 
 
-def _bits(dst: RegField) -> str:
-    return f"{dst.field.name}[{dst.lo}..{dst.hi}]"
+def _bits(place: Field | RegField) -> str:
+    if isinstance(place, Field):
+        return f"{place.name}[]"
+    return f"{place.field.name}[{place.lo}..{place.hi}]"
+
+
+def _ct_text(action: Ct) -> str:
+    parts = ["commit"] if action.commit else []
+    if action.table is not None:
+        parts.append(f"table={table_name(action.table)}")
+    parts.append(f"zone={_bits(action.zone)}")
+    if action.mark is not None:
+        parts.append(f"exec({action_text(SetField(CT_MARK, action.mark))})")
+    return f"ct({','.join(parts)})"
 
 
 def action_text(action: Action) -> str:
@@ -79,7 +128,7 @@ def action_text(action: Action) -> str:
         case Load(dst, value):
             return f"load:{value:#x}->{_bits(dst)}"
         case Move(src, dst):
-            return f"move:{src.name}[]->{dst.name}[]"
+            return f"move:{_bits(src)}->{_bits(dst)}"
         case Output(ofport):
             return f"output:{ofport}"
         case OutputReg(src):
@@ -92,6 +141,12 @@ def action_text(action: Action) -> str:
             return f"group:{group_id}"
         case Resubmit(table):
             return f"resubmit(,{table_name(table)})"
+        case Ct():
+            return _ct_text(action)
+        case CtClear():
+            return "ct_clear"
+        case Conjunction(number, clause, clauses):
+            return f"conjunction({number},{clause}/{clauses})"
 
 
 def table_name(table: int) -> str:
@@ -123,7 +178,7 @@ def bucket_text(bucket: Bucket) -> str:
 
 def group_text(group: Group) -> str:
     """Return a group as one ``ovs-ofctl`` line."""
-    return ",".join([f"group_id={group.id},type=all", *(bucket_text(b) for b in group.buckets)])
+    return ",".join([f"group_id={group.id},type={group.kind}", *(bucket_text(b) for b in group.buckets)])
 
 
 def meter_text(meter: Meter) -> str:

@@ -1,16 +1,18 @@
 """What is desired of one bridge, and what does a change of some units change?
 
 `BridgeState` merges the contributions of all units. Most flows belong to one unit; where several units claim one key,
-the lowest unit wins, whatever the order in which they came, so that an incremental state equals a full one.
+`flows.merging` says what stands for all, whatever the order in which they came, so that an incremental state equals a
+full one.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Generic, TypeVar
 
 from flows.contribution import NOTHING, BucketKey, Contribution
-from flows.delta import Delta, Tables, ordered_groups, same_in_switch
+from flows.delta import Delta, Tables, flushed_zones, ordered_groups, same_in_switch
 from flows.flow import Bucket, Flow, FlowKey, Group, Meter, ToGroup
 from flows.intent import Unit
+from flows.merging import merge_flows
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -32,47 +34,72 @@ def chained_groups(group_id: int, buckets: tuple[Bucket, ...]) -> tuple[Group, .
 
 
 class _Claims(Generic[_K, _V]):
-    """Who claims which key with which value; almost every key has one claimant, so that case is kept small."""
+    """Who claims which key with which value.
 
-    __slots__ = ("_rivals", "_winners")
+    Almost every key has one claimant, and almost all claimants of one key want the same; both cases are kept cheap.
+    Where they differ, `resolve` makes one value of all.
+    """
 
-    def __init__(self) -> None:
-        self._winners: dict[_K, tuple[Unit, _V]] = {}
+    __slots__ = ("_first", "_mixed", "_resolve", "_rivals")
+
+    def __init__(self, resolve: Callable[[Mapping[Unit, _V]], _V]) -> None:
+        self._resolve = resolve
+        self._first: dict[_K, tuple[Unit, _V]] = {}
         self._rivals: dict[_K, dict[Unit, _V]] = {}
+        self._mixed: dict[_K, _V] = {}
 
     def add(self, key: _K, unit: Unit, value: _V) -> None:
-        winner = self._winners.setdefault(key, (unit, value))
-        if winner[0] == unit:
-            self._winners[key] = (unit, value)
+        first = self._first.setdefault(key, (unit, value))
+        if first[0] == unit:
+            self._first[key] = (unit, value)
             return
-        rivals = self._rivals.setdefault(key, {})
-        if unit < winner[0]:
-            self._winners[key] = (unit, value)
-            rivals[winner[0]] = winner[1]
-        else:
-            rivals[unit] = value
+        self._rivals.setdefault(key, {})[unit] = value
+        if key in self._mixed or (value is not first[1] and value != first[1]):
+            self._mixed[key] = self._resolve(self._claims(key))
 
     def remove(self, key: _K, unit: Unit) -> None:
         rivals = self._rivals.get(key)
-        if self._winners[key][0] != unit:
-            del self._rivals[key][unit]
-        elif rivals:
-            heir = min(rivals)
-            self._winners[key] = (heir, rivals.pop(heir))
+        if not rivals:
+            del self._first[key]
+            return
+        if self._first[key][0] == unit:
+            heir = next(iter(rivals))  # whichever: they want the same, or `_mixed` has the value
+            self._first[key] = (heir, rivals.pop(heir))
         else:
-            del self._winners[key]
-        if rivals is not None and not rivals:
+            del rivals[unit]
+        if not rivals:
             del self._rivals[key]
+        if key in self._mixed:
+            self._settle(key)
 
     def get(self, key: _K) -> _V | None:
-        winner = self._winners.get(key)
-        return None if winner is None else winner[1]
+        mixed = self._mixed.get(key)
+        if mixed is not None:
+            return mixed
+        first = self._first.get(key)
+        return None if first is None else first[1]
 
     def items(self) -> Iterator[tuple[_K, _V]]:
-        return ((key, winner[1]) for key, winner in self._winners.items())
+        return ((key, self._mixed.get(key, first[1])) for key, first in self._first.items())
 
     def __len__(self) -> int:
-        return len(self._winners)
+        return len(self._first)
+
+    def _claims(self, key: _K) -> dict[Unit, _V]:
+        unit, value = self._first[key]
+        return {unit: value, **self._rivals.get(key, {})}
+
+    def _settle(self, key: _K) -> None:
+        claims = self._claims(key)
+        value = self._first[key][1]
+        if all(claimed == value for claimed in claims.values()):
+            del self._mixed[key]
+        else:
+            self._mixed[key] = self._resolve(claims)
+
+
+def _lowest(claims: Mapping[Unit, _V]) -> _V:
+    return claims[min(claims)]
 
 
 class BridgeState:
@@ -80,9 +107,10 @@ class BridgeState:
 
     def __init__(self) -> None:
         self._units: dict[Unit, Contribution] = {}
-        self._flows: _Claims[FlowKey, Flow] = _Claims()
-        self._meters: _Claims[int, Meter] = _Claims()
-        self._groups: _Claims[int, int] = _Claims()
+        self._flows: _Claims[FlowKey, Flow] = _Claims(merge_flows)
+        self._meters: _Claims[int, Meter] = _Claims(_lowest)
+        self._groups: _Claims[int, int] = _Claims(_lowest)
+        self._whole_groups: _Claims[int, Group] = _Claims(_lowest)
         self._members: dict[int, _Claims[BucketKey, Bucket]] = {}
         self._chained: dict[int, tuple[Group, ...]] = {}
 
@@ -103,6 +131,7 @@ class BridgeState:
             for meter in (*old.meters, *new.meters):
                 meters.setdefault(meter.id, self._meters.get(meter.id))
             groups.update(old.groups, new.groups, (m.group_id for m in (*old.members, *new.members)))
+            groups.update(g.id for g in (*old.whole_groups, *new.whole_groups))
             self._swap(unit, old, new)
         return self._delta(flows, meters, sorted(groups))
 
@@ -142,6 +171,8 @@ class BridgeState:
             self._meters.remove(meter.id, unit)
         for group_id in old.groups:
             self._groups.remove(group_id, unit)
+        for group in old.whole_groups:
+            self._whole_groups.remove(group.id, unit)
         for member in old.members:
             claims = self._members[member.group_id]
             claims.remove(member.key, unit)
@@ -155,8 +186,10 @@ class BridgeState:
             self._meters.add(meter.id, unit, meter)
         for group_id in new.groups:
             self._groups.add(group_id, unit, group_id)
+        for group in new.whole_groups:
+            self._whole_groups.add(group.id, unit, group)
         for member in new.members:
-            self._members.setdefault(member.group_id, _Claims()).add(member.key, unit, member.bucket)
+            self._members.setdefault(member.group_id, _Claims(_lowest)).add(member.key, unit, member.bucket)
 
     def _delta(
         self, flows: Mapping[FlowKey, Flow | None], meters: Mapping[int, Meter | None], groups: Iterable[int]
@@ -185,9 +218,14 @@ class BridgeState:
             deleted_flows=tuple(deleted_flows),
             deleted_groups=tuple(sorted(deleted_groups)),
             deleted_meters=tuple(i for i, m in now.items() if m is None and meters[i] is not None),
+            flushed_zones=flushed_zones((old, self._flows.get(key)) for key, old in flows.items()),
         )
 
     def _rebuild_group(self, group_id: int) -> tuple[Group, ...]:
+        whole = self._whole_groups.get(group_id)
+        if whole is not None:
+            self._chained[group_id] = (whole,)
+            return self._chained[group_id]
         if self._groups.get(group_id) is None:
             self._chained.pop(group_id, None)
             return ()

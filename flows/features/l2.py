@@ -7,8 +7,8 @@ from flows import fields
 from flows.contribution import BucketKey, GroupMember
 from flows.cookie import Feature
 from flows.flow import Action, Bucket, Flow, Load, Output, Resubmit, SetField, ToGroup
-from flows.intent import LocalPortIntent, RemotePortIntent, SegmentIntent
-from flows.pipeline import L2_LOOKUP, OUT_PORT, OUTPUT, SEGMENT, Priority, broadcast_group
+from flows.intent import LocalPortIntent, Owned, RemotePortIntent, SegmentIntent
+from flows.pipeline import L2_LOOKUP, OUT_PORT, SEGMENT, TO_RULES, TO_TRACK, TO_ZONE, Priority, broadcast_group
 
 HOSTS_REMEMBERED = 16_384
 """Pairs of segment and host."""
@@ -27,10 +27,11 @@ def local_flows(port: LocalPortIntent) -> Iterator[Flow]:
         feature=Feature.LOCAL_DELIVERY,
         key=port.port,
         match=[SEGMENT.eq(port.segment), fields.ETH_DST.eq(port.mac)],
-        actions=[Load(OUT_PORT, port.ofport)],
-        goto=OUTPUT,
+        actions=_choose(port),
+        goto=TO_TRACK,
         why="this MAC address is a port of this host",
     )
+    yield from _shared(port, port.mac, port.owned, (*_choose(port), Resubmit(TO_TRACK.id)))
 
 
 def remote_flows(port: RemotePortIntent) -> Iterator[Flow]:
@@ -45,6 +46,27 @@ def remote_flows(port: RemotePortIntent) -> Iterator[Flow]:
         actions=_to_host(port.endpoint, port.vni, port.tunnel_ofport),
         why="this MAC address is a port of another host",
     )
+    yield from _shared(port, port.mac, port.owned, _to_host(port.endpoint, port.vni, port.tunnel_ofport))
+
+
+def _choose(port: LocalPortIntent) -> tuple[Action, ...]:
+    """Return what makes a port the receiver: its number, its conntrack zone, its rules."""
+    return Load(OUT_PORT, port.ofport), Load(TO_ZONE, port.number), Load(TO_RULES, port.ruleset)
+
+
+def _shared(
+    port: LocalPortIntent | RemotePortIntent, own: int, owned: tuple[Owned, ...], deliver: tuple[Action, ...]
+) -> Iterator[Flow]:
+    """Yield the delivery to MAC addresses that several ports may bear (VRRP, RFC 9568 section 7.3): a copy each."""
+    for mac in sorted({pair.mac for pair in owned if pair.mac != own and not pair.mac & fields.MULTICAST_BIT}):
+        yield L2_LOOKUP.flow(
+            priority=Priority.SHARED,
+            feature=Feature.SHARED_DELIVERY,
+            key=port.segment,
+            match=[SEGMENT.eq(port.segment), fields.ETH_DST.eq(mac)],
+            actions=deliver,
+            why="ports may use this MAC address beside their own",
+        )
 
 
 def segment_flows(segment: SegmentIntent) -> Iterator[Flow]:
@@ -67,7 +89,7 @@ def local_members(port: LocalPortIntent) -> Iterator[GroupMember]:
     yield GroupMember(
         group_id=broadcast_group(port.segment),
         key=BucketKey(0, port.port),
-        bucket=Bucket(actions=(Load(OUT_PORT, port.ofport), Resubmit(OUTPUT.id))),
+        bucket=Bucket(actions=(*_choose(port), Resubmit(TO_TRACK.id))),
     )
 
 

@@ -1,0 +1,41 @@
+"""How much may one port ask of what all ports share? Its three meters, and their numbers.
+
+Meter ids are made of the binding's number (16 bits): no two ports of a bridge share one.
+"""
+
+from collections.abc import Iterator
+
+from flows.flow import Meter
+from flows.intent import LocalPortIntent
+
+PUNT_RATE_PPS, PUNT_BURST = 50, 50
+"""Packet-ins; a DHCP client sends a handful per lease (RFC 2131 section 4.1)."""
+NEIGHBOUR_RATE_PPS, NEIGHBOUR_BURST = 200, 400
+"""ARP messages and neighbour solicitations; each may cost the switch an answer made in its slow path."""
+CONNECTION_RATE_PPS, CONNECTION_BURST = 2_000, 4_000
+"""First packets of connections. Conntrack is shared by all ports of a host: at this rate and the userspace datapath's
+longest wait for an answer (60 s for UDP), one port holds 120,000 of its three million entries."""
+
+
+def punts(number: int) -> int:
+    """Return the id of the meter of a port's packet-ins."""
+    return number
+
+
+def neighbours(number: int) -> int:
+    """Return the id of the meter of a port's ARP and neighbour solicitations."""
+    return number | 1 << 16
+
+
+def connections(number: int) -> int:
+    """Return the id of the meter of a port's new connections."""
+    return number | 1 << 17
+
+
+def of_port(port: LocalPortIntent) -> Iterator[Meter]:
+    """Yield the meters a port's flows use."""
+    if port.dhcp:
+        yield Meter(id=punts(port.number), rate_pps=PUNT_RATE_PPS, burst=PUNT_BURST)
+    yield Meter(id=neighbours(port.number), rate_pps=NEIGHBOUR_RATE_PPS, burst=NEIGHBOUR_BURST)
+    if port.ruleset:
+        yield Meter(id=connections(port.number), rate_pps=CONNECTION_RATE_PPS, burst=CONNECTION_BURST)
