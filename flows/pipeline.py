@@ -51,13 +51,11 @@ REGISTER_FIELDS: tuple[RegField, ...] = (
     OWNER_MAC,
     FROM_ZONE,
     ADDRESS,
-    ADDRESS_HIGH,
-    ADDRESS_MAPPED,
-    ADDRESS_IPV4,
     FROM_RULES,
     TO_RULES,
     PEER_RULES,
 )
+"""All meanings of register bits; `ADDRESS_HIGH`, `ADDRESS_MAPPED` and `ADDRESS_IPV4` are parts of `ADDRESS`."""
 MAPPED = 0xFFFF << 32
 """Prefix of an IPv4 address in `ADDRESS`."""
 
@@ -207,7 +205,7 @@ PORT_SECURITY = Table(
         fields.IPV4_SRC,
         fields.IPV6_SRC,
         fields.ICMP6_TYPE,
-        fields.ARP_OP,
+        fields.ICMP6_CODE,
         fields.ARP_SPA,
         fields.ARP_SHA,
     ),

@@ -7,6 +7,7 @@ from flows.compiler import compile_bridge, compile_unit
 from flows.delta import Tables, apply, diff, same_in_switch
 from flows.flow import Bucket, Output
 from flows.intent import BaseIntent, Unit, UnitIntent
+from flows.pipeline import broadcast_group
 from flows.state import BUCKETS_PER_GROUP, BridgeState, chained_groups
 from tests.unit.flows.builders import INTENTS, a_local_port, a_peer, a_remote_port, a_segment
 
@@ -66,8 +67,8 @@ def test_an_unchanged_unit_changes_nothing() -> None:
 def test_one_port_more_costs_its_own_flows_and_one_group() -> None:
     state = compile_bridge([a_segment(), *(a_local_port(n) for n in range(1, 50))])
     delta = state.replace({a_local_port(99).unit: compile_unit(a_local_port(99))})
-    assert len(delta.flows) == 4
-    assert [g.id for g in delta.groups] == [5]
+    assert len(delta.flows) == 4  # classify, port_security twice (source, DHCP), l2_lookup
+    assert [g.id for g in delta.groups] == [broadcast_group(5)]
     assert len(delta.groups[0].buckets) == 50
     assert not delta.deleted_flows
 
@@ -75,7 +76,7 @@ def test_one_port_more_costs_its_own_flows_and_one_group() -> None:
 def test_ports_of_one_remote_host_share_one_bucket_until_the_last_is_gone() -> None:
     """A broadcast frame crosses the tunnel once per host."""
     state = compile_bridge([a_segment(), a_remote_port(10), a_remote_port(11)])
-    assert len(state.tables().groups[5].buckets) == 1
+    assert len(state.tables().groups[broadcast_group(5)].buckets) == 1
     assert not state.replace({a_remote_port(10).unit: None}).groups
     assert state.replace({a_remote_port(11).unit: None}).groups[0].buckets == ()
 
