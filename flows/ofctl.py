@@ -62,10 +62,12 @@ _FRAGMENTS = {
     (0, FRAG_ANY | FRAG_LATER): "no",
     (FRAG_ANY, FRAG_ANY): "yes",
     (FRAG_ANY, FRAG_ANY | FRAG_LATER): "first",
+    (FRAG_ANY | FRAG_LATER, FRAG_ANY | FRAG_LATER): "later",
     (FRAG_LATER, FRAG_LATER): "later",
     (0, FRAG_LATER): "not_later",
 }
-"""ovs-fields(7), ip_frag: the names of its values and masks."""
+"""ovs-fields(7), ip_frag: the names of its values and masks. OVS shows the last two alike, and reads the first of
+them."""
 
 
 def value_text(field: Field, value: int) -> str:
@@ -91,7 +93,16 @@ def term_text(term: Term) -> str:
     if term.field is IP_FRAG and (term.value, term.mask) in _FRAGMENTS:
         return f"{term.field.name}={_FRAGMENTS[term.value, term.mask]}"
     text = f"{term.field.name}={value_text(term.field, term.value)}"
-    return text if term.is_exact else f"{text}/{value_text(term.field, term.mask)}"
+    return text if term.is_exact else f"{text}/{_mask_text(term)}"
+
+
+def _mask_text(term: Term) -> str:
+    """Return the mask, for addresses the length of their prefix as OVS writes it, and as it reads all of them."""
+    bits = term.field.bits
+    host_bits = bits - term.mask.bit_count()
+    if term.field.form in {"ipv4", "ipv6"} and term.mask == term.field.full_mask >> host_bits << host_bits:
+        return str(bits - host_bits)
+    return value_text(term.field, term.mask)
 
 
 def match_text(match: Match) -> str:
@@ -120,7 +131,7 @@ def _ct_text(action: Ct) -> str:
     return f"ct({','.join(parts)})"
 
 
-def action_text(action: Action) -> str:
+def action_text(action: Action) -> str:  # noqa: C901 - one case an action
     """Return one action as ovs-actions(7) spells it."""
     match action:
         case SetField(field, value):

@@ -3,7 +3,7 @@
 Tables are named by the question they answer. A flow is made only by `Table.flow`, which holds it against the table's
 declaration; so a wrong flow is an exception here, not a lost packet later.
 
-    classify 0 ─from a port─▶ port_security 10 (nd 12, 13) ─▶ services 20 ─▶ from_track 30 .. from_commit 33
+    classify 0 ─from a port─▶ port_security 10 (nd 11..13) ─▶ services 20 ─▶ from_track 30 .. from_commit 33
         │                                      └ neighbours 21 ─▶ answer 22 ─▶ (back to the sender)    │
         └─from a tunnel─▶ tunnel 5 ─────────────────────▶ l2_lookup 40 ◀──────────────────────────────┘
                                                               └─▶ to_track 60 .. to_commit 63 ─▶ output 70
@@ -209,6 +209,13 @@ PORT_SECURITY = Table(
         fields.ARP_SPA,
         fields.ARP_SHA,
     ),
+    exits=("nd", "services"),
+)
+ND = Table(
+    id=TABLE_RANGE + 11,
+    name="nd",
+    doc="Is it neighbour discovery, which says more about its sender than the source address does?",
+    match=_ND,
     exits=("nd_target", "nd_link", "services"),
 )
 ND_TARGET = Table(
@@ -216,7 +223,7 @@ ND_TARGET = Table(
     name="nd_target",
     doc="Does a neighbour advertisement speak of the sender's own address (RFC 4861 section 4.4)?",
     match=(fields.IN_PORT, *_ND),
-    exits=("nd_link", "services"),
+    exits=("nd_link",),
 )
 ND_LINK = Table(
     id=TABLE_RANGE + 13,
@@ -229,16 +236,7 @@ SERVICES = Table(
     id=TABLE_RANGE + 20,
     name="services",
     doc="Does the frame ask for something the network itself may answer?",
-    match=(
-        fields.IN_PORT,
-        SEGMENT,
-        fields.ETH_DST,
-        *_ND,
-        fields.IPV6_SRC,
-        fields.ND_SLL,
-        fields.ARP_OP,
-        fields.ARP_TPA,
-    ),
+    match=(SEGMENT, fields.ETH_DST, *_ND, fields.ND_SLL, fields.ARP_OP),
     exits=("from_track",),
 )
 NEIGHBOURS = Table(
@@ -253,7 +251,7 @@ ANSWER = Table(
     id=TABLE_RANGE + 22,
     name="answer",
     doc="Is its owner known? Then the network answers the sender; else the question goes on to the segment.",
-    match=(OWNER_MAC, *_ND),
+    match=(fields.IN_PORT, OWNER_MAC, ADDRESS, *_ND),
     exits=("from_track",),
 )
 ND_ANSWER = Table(
@@ -348,6 +346,7 @@ PIPELINE: tuple[Table, ...] = (
     CLASSIFY,
     TUNNEL,
     PORT_SECURITY,
+    ND,
     ND_TARGET,
     ND_LINK,
     SERVICES,

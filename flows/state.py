@@ -165,8 +165,8 @@ class BridgeState:
             self._units[unit] = new
 
     def _withdraw(self, unit: Unit, old: Contribution) -> None:
-        for flow in old.flows:
-            self._flows.remove(flow.key, unit)
+        for key in {flow.key for flow in old.flows}:  # rules may overlap: one unit may want a flow twice
+            self._flows.remove(key, unit)
         for meter in old.meters:
             self._meters.remove(meter.id, unit)
         for group_id in old.groups:

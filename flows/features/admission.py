@@ -18,6 +18,7 @@ from flows.pipeline import (
     CLASSIFY,
     FROM_RULES,
     FROM_ZONE,
+    ND,
     ND_LINK,
     ND_TARGET,
     PORT_SECURITY,
@@ -73,9 +74,10 @@ def base_flows() -> Iterator[Flow]:
             match=match,
             why=f"{name} from an address that is not the port's is dropped",
         )
-    yield _base(ND_TARGET, Priority.MISS, (), ND_LINK, "no neighbour advertisement: its target need not be checked")
-    yield _base(ND_TARGET, Priority.CLOSED, ADVERTISEMENT, None, "a neighbour advertisement for a foreign address")
-    yield _base(ND_LINK, Priority.MISS, (), SERVICES, "no neighbour discovery: there is no link-layer option")
+    yield _base(ND, Priority.MISS, (), SERVICES, "no neighbour discovery: its source address says who it is")
+    yield _base(ND, Priority.DEFAULT, SOLICITATION, ND_LINK, "a solicitation may name the sender's MAC address")
+    yield _base(ND, Priority.DEFAULT, ADVERTISEMENT, ND_TARGET, "an advertisement speaks for an address")
+    yield _base(ND_TARGET, Priority.MISS, (), None, "a neighbour advertisement for a foreign address")
     for match, option, name in (
         (SOLICITATION, fields.ND_SLL, "solicitation"),
         (ADVERTISEMENT, fields.ND_TLL, "advertisement"),
@@ -185,7 +187,7 @@ def _source(port: LocalPortIntent, guard: Guard) -> Iterator[Flow]:
         )
         return
     address = within(fields.IPV6_SRC, guard.prefix)
-    yield _admit(port, (*IP6, source, *_if(address)), "the port may send from this IPv6 address", goto=ND_TARGET)
+    yield _admit(port, (*IP6, source, *_if(address)), "the port may send from this IPv6 address", goto=ND)
     yield _advertise(port, guard.prefix)
 
 
@@ -197,14 +199,14 @@ def _link_local(port: LocalPortIntent, mac: int) -> Iterator[Flow]:
             port,
             (*IP6, source, fields.IPV6_SRC.eq(own.address)),
             "the port may send from its link-local address (RFC 4291 section 2.5.6)",
-            goto=ND_TARGET,
+            goto=ND,
         )
         yield _advertise(port, own)
     yield _admit(
         port,
         (*ICMP6, source, fields.IPV6_SRC.eq(0)),
         "the port may speak ICMPv6 before it has an address (RFC 4862 section 5.4)",
-        goto=ND_TARGET,
+        goto=ND,
     )
     for match, option in ((SOLICITATION, fields.ND_SLL), (ADVERTISEMENT, fields.ND_TLL)):
         yield ND_LINK.flow(

@@ -152,19 +152,20 @@ def _answers() -> Iterator[Flow]:
 
 
 def own_flows(port: LocalPortIntent) -> Iterator[Flow]:
-    """Yield what keeps the network from answering a port for its own addresses."""
+    """Yield what keeps the network from answering a port for its own addresses.
+
+    It is looked at only after the meter: what is matched before it, a guest that asks for ever new addresses would make
+    the switch look up anew for each.
+    """
     for owned in port.owned:
         if not owned.answered:
             continue
-        if owned.prefix.version == IPV4:
-            match = [*ARP, fields.ARP_OP.eq(fields.ARP_REQUEST), fields.ARP_TPA.eq(owned.prefix.address)]
-        else:
-            match = [*SOLICITATION, fields.ND_TARGET.eq(owned.prefix.address)]
-        yield SERVICES.flow(
+        _, address = looked_up(owned.prefix)
+        yield ANSWER.flow(
             priority=Priority.OWN,
             feature=Feature.ADDRESS,
             key=port.port,
-            match=[fields.IN_PORT.eq(port.ofport), *match],
+            match=[fields.IN_PORT.eq(port.ofport), *address],
             goto=FROM_TRACK,
             why="the port asks for its own address: only another owner could answer",
         )

@@ -152,7 +152,7 @@ def _state(way: Direction) -> Iterator[Flow]:
             way.state, Priority.OWN, (state(plus=bit), allowed), way.onward, f"{name} a connection that was allowed"
         )
         yield _base(way.state, Priority.OWN, (state(plus=bit), revoked), None, f"{name} a connection no longer allowed")
-    later = fields.IP_FRAG.masked(fields.FRAG_LATER, fields.FRAG_LATER)
+    later = fields.IP_FRAG.eq(fields.FRAG_ANY | fields.FRAG_LATER)
     for _, family in _FAMILIES:
         tracked = (*family, later, state())
         yield _base(

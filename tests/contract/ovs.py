@@ -92,11 +92,20 @@ class OpenVSwitch(SwitchDriver):
     def _run(self, *command: str) -> str:
         done = subprocess.run(command, env=self._environment, check=False, capture_output=True, text=True, timeout=60)
         if done.returncode:
-            raise RuntimeError(f"{' '.join(command)}: {done.stderr}")
+            raise RuntimeError(f"{' '.join(command)}: {done.stderr}{done.stdout}")
         return done.stdout
 
     def _vsctl(self, *words: str) -> str:
         return self._run("ovs-vsctl", f"--db={self._db}", "--timeout=20", *words)
+
+    @property
+    def management_socket(self) -> Path:
+        """Where the bridge takes one more OpenFlow connection (ovs-vswitchd(8))."""
+        return self._directory / f"{BRIDGE}.mgmt"
+
+    def appctl(self, *words: str) -> str:
+        """Run ovs-appctl on the daemon."""
+        return self._run("ovs-appctl", "-t", self._control, *words)
 
     def ofctl(self, command: str, *words: str) -> str:
         """Run ovs-ofctl on the bridge."""

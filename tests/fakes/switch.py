@@ -54,6 +54,8 @@ UNKNOWN_METER: Error = (12, 3)
 BUNDLE_MSG_UNSUPPORTED: Error = (17, 10)
 BUNDLE_MSG_FAILED: Error = (17, 13)
 BAD_TYPE: Error = (1, 1)
+CT_FLUSH_ZONE = struct.pack("!II6x", 0x2320, 29)
+"""Nicira's message that empties a conntrack zone, in front of the zone's 16 bits (nicira-ext.h, NXT_CT_FLUSH_ZONE)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class Tables:
 
     flows: dict[FlowId, HeldFlow] = field(default_factory=dict)
     groups: dict[int, bytes] = field(default_factory=dict)
+    """Type, one octet, then the buckets."""
     meters: dict[int, tuple[int, bytes]] = field(default_factory=dict)
 
     def copy(self) -> "Tables":
@@ -87,6 +90,7 @@ class Faults:
         is_deaf: Nothing is read.
         is_mute_on_barrier: Barriers are not answered.
         tells_nothing: Flow monitors and forwarded requests are refused.
+        has_no_conntrack: Zones cannot be emptied.
         cut_after: Flow, group and meter modifications after which the connection is cut, once.
     """
 
@@ -95,6 +99,7 @@ class Faults:
     is_deaf: bool = False
     is_mute_on_barrier: bool = False
     tells_nothing: bool = False
+    has_no_conntrack: bool = False
     cut_after: int | None = None
 
 
@@ -106,6 +111,8 @@ class FakeSwitch:
         self.tables = Tables()
         self.faults = Faults()
         self.packet_outs: list[tuple[int, bytes]] = []
+        self.flushed: list[tuple[int, int]] = []
+        """Conntrack zones that were emptied, in order, each with how many flows there were then."""
         self.connections = 0
         self._lock = threading.Lock()
         self._address: tuple[str, int] | None = None
@@ -275,6 +282,8 @@ class FakeSwitch:
                     self._error(error, message)
                 else:
                     self._tell_own(before, xid)
+            case 4 if body.startswith(CT_FLUSH_ZONE) and not self.faults.has_no_conntrack:
+                self.flushed.append((int.from_bytes(body[-2:], "big"), len(self.tables.flows)))
             case 28 if not self.faults.tells_nothing:
                 self._forwards = True
             case _:
@@ -372,8 +381,8 @@ class FakeSwitch:
         return (struct.pack("!B3xIQQ", table, counts[table], 0, 0) for table in range(254))
 
     def _group_descriptions(self) -> Iterator[bytes]:
-        for group_id, buckets in self.tables.groups.items():
-            yield struct.pack("!HBxI", 8 + len(buckets), 0, group_id) + buckets
+        for group_id, body in self.tables.groups.items():
+            yield struct.pack("!HBxI", 7 + len(body), body[0], group_id) + body[1:]
 
     def _meter_configurations(self) -> Iterator[bytes]:
         for meter_id, (flags, bands) in self.tables.meters.items():
@@ -411,7 +420,7 @@ def execute(tables: Tables, message: bytes, refused: set[int]) -> Error | None:
             return _execute_flow(tables, FlowMod(message), refused)
         case 15:
             command, group_id = struct.unpack_from("!H2xI", message, 8)
-            return _execute_group(tables, command, group_id, message[16:])
+            return _execute_group(tables, command, group_id, message[10:11] + message[16:])
         case _:
             command, flags, meter_id = struct.unpack_from("!HHI", message, 8)
             return _execute_meter(tables, command, flags, meter_id, message[16:])
@@ -433,14 +442,14 @@ def _execute_flow(tables: Tables, mod: FlowMod, refused: set[int]) -> Error | No
     return None
 
 
-def _execute_group(tables: Tables, command: int, group_id: int, buckets: bytes) -> Error | None:
+def _execute_group(tables: Tables, command: int, group_id: int, body: bytes) -> Error | None:
     if command == GROUP_DELETE:
         tables.groups.pop(group_id, None)
         _drop_users(tables, "group", group_id)
         return None
     if (group_id in tables.groups) != (command == MODIFY):
         return GROUP_EXISTS if command == ADD else UNKNOWN_GROUP
-    tables.groups[group_id] = buckets
+    tables.groups[group_id] = body
     return None
 
 

@@ -20,6 +20,8 @@ _PORT_NAMES: Mapping[int, str] = {
     ofp.OFPP_CONTROLLER: "CONTROLLER",
     ofp.OFPP_LOCAL: "LOCAL",
 }
+_CT_COMMIT, _CT_NO_TABLE = 1, 0xFF
+"""NX_CT_F_COMMIT and NX_CT_RECIRC_NONE (nicira-ext.h, nx_action_conntrack)."""
 _HIDDEN = frozenset({"type", "len", "experimenter", "subtype", "vendor"})
 """Attributes of os-ken's objects that say how they are written and not what they do."""
 
@@ -74,7 +76,7 @@ def _instructions(octets: bytes) -> Iterator[str]:
                 yield _generic_text(instruction)
 
 
-def _action_text(action: Any) -> str:
+def _action_text(action: Any) -> str:  # noqa: C901 - one case an action
     match action:
         case parser.OFPActionOutput(port=ofp.OFPP_CONTROLLER, max_len=max_len):
             return f"CONTROLLER:{max_len}"
@@ -86,14 +88,35 @@ def _action_text(action: Any) -> str:
             return f"set_field:{_value_text(value)}->{key}"
         case parser.NXActionRegLoad(dst=dst, value=value, ofs_nbits=bits):
             return f"load:{value:#x}->{dst}{_bits_text(bits)}"
-        case parser.NXActionRegMove(src_field=src, dst_field=dst):
-            return f"move:{src}->{dst}"
+        case parser.NXActionRegMove(src_field=src, dst_field=dst, n_bits=bits, src_ofs=src_low, dst_ofs=dst_low):
+            return f"move:{src}[{src_low}..{src_low + bits - 1}]->{dst}[{dst_low}..{dst_low + bits - 1}]"
         case parser.NXActionOutputReg(src=src, ofs_nbits=bits):
             return f"output:{src}{_bits_text(bits)}"
         case parser.NXActionResubmitTable(table_id=table):
             return f"resubmit(,{table_name(table)})"
+        case parser.NXActionCT():
+            return f"ct({','.join(_ct_parts(action))})"
+        case parser.NXActionCTClear():
+            return "ct_clear"
+        case parser.NXActionConjunction(id=number, clause=clause, n_clauses=clauses):
+            return f"conjunction({number},{clause + 1}/{clauses})"
         case _:
             return _generic_text(action)
+
+
+def _ct_parts(action: Any) -> Iterator[str]:
+    if action.flags & _CT_COMMIT:
+        yield "commit"
+    if action.flags & ~_CT_COMMIT:
+        yield f"flags={action.flags:#x}"
+    if action.recirc_table != _CT_NO_TABLE:
+        yield f"table={table_name(action.recirc_table)}"
+    # Without a field, the bits' place holds the zone itself (nicira-ext.h, nx_action_conntrack).
+    yield f"zone={action.zone_src}{_bits_text(action.zone_ofs_nbits) if action.zone_src else action.zone_ofs_nbits}"
+    if action.alg:
+        yield f"alg={action.alg}"
+    if action.actions:
+        yield f"exec({','.join(_action_text(part) for part in action.actions)})"
 
 
 def _bits_text(ofs_nbits: int) -> str:

@@ -19,7 +19,8 @@ _FLOW_HEAD = Struct("!HB9xH").unpack_from
 _FLOW_COUNTS = Struct("!QQ").unpack_from
 _TABLE_STATS = Struct("!4xI16x")
 _LENGTH = Struct("!H").unpack_from
-_GROUP_HEAD = Struct("!HBxI").unpack_from
+_GROUP_TYPE_AT, _GROUP_ID_AT = 2, 4
+_GROUP_ID = Struct("!I").unpack_from
 _METER_HEAD = Struct("!HHI").unpack_from
 _PART_FIXED = 8
 _PORT_FIXED, _PORT_NAME_AT, _PORT_NAME_SIZE = 40, 16, 16
@@ -90,13 +91,16 @@ def flows(replies: Iterable[bytes]) -> Iterator[DumpedFlow]:
 
 
 def group_bodies(replies: Iterable[bytes]) -> dict[int, bytes]:
-    """Return the buckets of every group in the parts of a group description; raises FramingError."""
+    """Return type and buckets of every group, as `Encoder.group` does, from the parts of a group description.
+
+    Raises:
+        FramingError: The entries are not as the specification lays them out.
+    """
     found: dict[int, bytes] = {}
     for reply in replies:
         for at, end in _cut(reply, _PART_FIXED):
-            _, kind, group_id = _GROUP_HEAD(reply, at)
-            body = reply[at + _PART_FIXED : end]
-            found[group_id] = body if kind == ofp.OFPGT_ALL else _ALIEN + body
+            group_id = _GROUP_ID(reply, at + _GROUP_ID_AT)[0]
+            found[group_id] = reply[at + _GROUP_TYPE_AT : at + _GROUP_TYPE_AT + 1] + reply[at + _PART_FIXED : end]
     return found
 
 

@@ -8,29 +8,13 @@ from collections.abc import Iterator, Sequence
 from struct import Struct
 from typing import Any, NamedTuple
 
+from controller.southbound.openflow.actions import Shape, action_widths, actions_shape, osken_action, user_value
 from controller.southbound.openflow.errors import EncodeError
 from controller.southbound.openflow.osken import ofp, parser
 from controller.southbound.openflow.template import Template, compile_template
-from flows.fields import Field, Term
-from flows.flow import (
-    Action,
-    Flow,
-    Group,
-    Load,
-    Match,
-    Meter,
-    Move,
-    Output,
-    OutputInPort,
-    OutputReg,
-    Resubmit,
-    SetField,
-    ToController,
-    ToGroup,
-)
-from flows.ofctl import value_text
+from flows.fields import CT_STATE, Term
+from flows.flow import Action, Flow, Group, GroupKind, Match, Meter
 
-Shape = tuple[object, ...]
 FlowId = tuple[int, int, bytes]
 """(table, priority, match without padding): what identifies a flow in a switch (OpenFlow 1.4 section 6.4)."""
 
@@ -48,6 +32,7 @@ _CANONICAL_ORDER = (
     "ipv6_src",
     "ipv6_dst",
     "ipv6_flabel",
+    "ip_frag",
     "ip_dscp",
     "ip_ecn",
     "ip_proto",
@@ -61,7 +46,9 @@ _CANONICAL_ORDER = (
     "icmpv4_code",
     "icmpv6_type",
     "icmpv6_code",
+    "nd_reserved",
     "ipv6_nd_target",
+    "nd_options_type",
     "ipv6_nd_sll",
     "ipv6_nd_tll",
     "arp_op",
@@ -100,11 +87,9 @@ _CANONICAL_ORDER = (
 """The order in which Open vSwitch writes the fields of a match (`nx_put_raw` in its lib/nx-match.c), by os-ken's
 names."""
 _PLACE = {name: place for place, name in enumerate(_CANONICAL_ORDER)}
-_TEXT_FORMS = frozenset({"mac", "ipv4", "ipv6"})
-_NXM_SUFFIX = "_nxm"
-"""os-ken's names for the older NXM header of a field end so."""
-_RESUBMIT_IN_PORT = 0xFFF8
-"""OFPP_IN_PORT in the 16 bits of a Nicira action: keep the input port (ovs-actions(7), resubmit)."""
+_BUCKET_WEIGHT = {GroupKind.ALL: 0, GroupKind.SELECT: 1}
+"""Open vSwitch never chooses a bucket without weight, and one group's buckets are all alike here."""
+_GROUP_TYPE = {GroupKind.ALL: bytes([ofp.OFPGT_ALL]), GroupKind.SELECT: bytes([ofp.OFPGT_SELECT])}
 
 
 class WireFlow(NamedTuple):
@@ -151,15 +136,15 @@ class Encoder:
         return flow.table, flow.priority, self._match(flow.match)
 
     def group(self, group: Group) -> bytes:
-        """Return a group's buckets as they stand in a group modification and in a group description."""
-        return b"".join(self._bucket(bucket.actions) for bucket in group.buckets)
+        """Return a group's type, one octet, then its buckets as they stand in a group modification and description."""
+        return _GROUP_TYPE[group.kind] + b"".join(self._bucket(group.kind, bucket.actions) for bucket in group.buckets)
 
     def meter(self, meter: Meter) -> bytes:
         """Return a meter's one band."""
         return self._meter.pack((meter.rate_pps, meter.burst))
 
     def numbered_group(self, group: Group) -> tuple[int, bytes]:
-        """Return a group's id and its buckets."""
+        """Return a group's id, and its type and buckets."""
         return group.id, self.group(group)
 
     def numbered_meter(self, meter: Meter) -> tuple[int, bytes]:
@@ -183,7 +168,7 @@ class Encoder:
         return template.pack(values)
 
     def _instruction_bytes(self, flow: Flow) -> bytes:
-        shape, values = _actions_shape(flow.actions)
+        shape, values = actions_shape(flow.actions)
         if flow.goto is not None:
             shape.append("goto")
             values.append(flow.goto)
@@ -196,104 +181,16 @@ class Encoder:
             template = self._instructions[key] = _compile_instructions(flow)
         return template.pack(values)
 
-    def _bucket(self, actions: tuple[Action, ...]) -> bytes:
-        shape, values = _actions_shape(actions)
-        key = tuple(shape)
+    def _bucket(self, kind: GroupKind, actions: tuple[Action, ...]) -> bytes:
+        shape, values = actions_shape(actions)
+        key = (kind, *shape)
         template = self._buckets.get(key)
         if template is None:
-            template = self._buckets[key] = _compile_bucket(actions)
+            template = self._buckets[key] = _compile_bucket(kind, actions)
         return template.pack(values)
 
 
 # forms ----------------------------------------------------------------------------------------------------------------
-
-
-def _actions_shape(actions: tuple[Action, ...]) -> tuple[list[object], list[int]]:
-    """Return what is constant in the bytes of some actions, and the values of what is not."""
-    shape: list[object] = []
-    values: list[int] = []
-    for action in actions:
-        kind = type(action)
-        shape.append(kind)
-        if isinstance(action, SetField):
-            shape.append(action.field.name)
-            values.append(action.value)
-        elif isinstance(action, Load):
-            dst = action.dst
-            shape += (dst.reg, dst.lo, dst.hi)
-            values.append(action.value)
-        elif isinstance(action, Output):
-            values.append(action.ofport)
-        elif isinstance(action, ToGroup):
-            values.append(action.group_id)
-        elif isinstance(action, Resubmit):
-            values.append(action.table)
-        elif isinstance(action, Move):
-            shape += (action.src.name, action.dst.name)
-        elif isinstance(action, OutputReg):
-            shape += (action.src.reg, action.src.lo, action.src.hi)
-    return shape, values
-
-
-def _width(action: Action) -> tuple[int, ...]:
-    """Return the widths of an action's values in bits: one or none."""
-    match action:
-        case SetField(field=field):
-            return (field.bits,)
-        case Load(dst=dst):
-            return (dst.bits,)
-        case Output() | ToGroup():
-            return (32,)
-        case Resubmit():
-            return (8,)
-        case _:
-            return ()
-
-
-# what os-ken is asked for ---------------------------------------------------------------------------------------------
-
-
-def _user_value(field: Field, value: int) -> object:
-    """Return a value as os-ken wants it: addresses as text, everything else as a number."""
-    return value_text(field, value) if field.form in _TEXT_FORMS else value
-
-
-def _ofs_nbits(lo: int, bits: int) -> int:
-    """Return some bits of a field as Nicira actions name them (nicira-ext.h, nx_action_reg_load)."""
-    return lo << 6 | bits - 1
-
-
-def _move_name(field: Field) -> str:
-    """Return the name of the header with which OVS echoes a field in a move: NXM where it has one."""
-    nxm = field.oxm + _NXM_SUFFIX
-    return nxm if nxm in _OXM_NAMES else field.oxm
-
-
-_OXM_NAMES = frozenset(described.name for described in ofp.oxm_types)
-
-
-def _osken_action(action: Action, values: Iterator[int]) -> Any:  # noqa: C901 - one case an action
-    match action:
-        case SetField(field=field):
-            return parser.OFPActionSetField(**{field.oxm: _user_value(field, next(values))})
-        case Load(dst=dst):
-            return parser.NXActionRegLoad(ofs_nbits=_ofs_nbits(dst.lo, dst.bits), dst=dst.field.oxm, value=next(values))
-        case Move(src=src, dst=dst):
-            if src.bits != dst.bits:
-                raise EncodeError(f"move {src.name} -> {dst.name}: {src.bits} bits do not fit {dst.bits}")
-            return parser.NXActionRegMove(src_field=_move_name(src), dst_field=_move_name(dst), n_bits=src.bits)
-        case Output():
-            return parser.OFPActionOutput(next(values), 0)
-        case OutputReg(src=src):
-            return parser.NXActionOutputReg(ofs_nbits=_ofs_nbits(src.lo, src.bits), src=src.field.oxm, max_len=0)
-        case OutputInPort():
-            return parser.OFPActionOutput(ofp.OFPP_IN_PORT, 0)
-        case ToController():
-            return parser.OFPActionOutput(ofp.OFPP_CONTROLLER, ofp.OFPCML_NO_BUFFER)
-        case ToGroup():
-            return parser.OFPActionGroup(next(values))
-        case Resubmit():
-            return parser.NXActionResubmitTable(in_port=_RESUBMIT_IN_PORT, table_id=next(values))
 
 
 def _compile_match(match: Match) -> Template:
@@ -301,6 +198,9 @@ def _compile_match(match: Match) -> Template:
     for term in match:
         if term.field.oxm not in _PLACE:
             raise EncodeError(f"field {term.field.name} ({term.field.oxm}) has no place in the canonical order")
+        if term.field is CT_STATE and term.is_exact:
+            # Open vSwitch keeps 8 of its 32 bits, and would echo the condition with a mask (its lib/match.c).
+            raise EncodeError("ct_state: name the bits that matter, with a mask")
 
     def build(values: Sequence[int]) -> bytes:
         rest = iter(values)
@@ -314,17 +214,17 @@ def _compile_match(match: Match) -> Template:
 
 
 def _term_value(term: Term, values: Iterator[int]) -> object:
-    value = _user_value(term.field, next(values))
-    return value if term.is_exact else (value, _user_value(term.field, next(values)))
+    value = user_value(term.field, next(values))
+    return value if term.is_exact else (value, user_value(term.field, next(values)))
 
 
 def _compile_instructions(flow: Flow) -> Template:
-    widths = [bits for action in flow.actions for bits in _width(action)]
+    widths = [bits for action in flow.actions for bits in action_widths(action)]
     widths += [8] * (flow.goto is not None) + [32] * (flow.meter is not None)
 
     def build(values: Sequence[int]) -> bytes:
         rest = iter(values)
-        applied = [_osken_action(action, rest) for action in flow.actions]
+        applied = [osken_action(action, rest) for action in flow.actions]
         goto = [parser.OFPInstructionGotoTable(next(rest))] if flow.goto is not None else []
         # In the order in which OVS writes them: meter, apply, goto (its lib/ofp-actions.c).
         instructions = [parser.OFPInstructionMeter(next(rest))] if flow.meter is not None else []
@@ -335,12 +235,13 @@ def _compile_instructions(flow: Flow) -> Template:
     return compile_template(build, widths)
 
 
-def _compile_bucket(actions: tuple[Action, ...]) -> Template:
-    widths = [bits for action in actions for bits in _width(action)]
+def _compile_bucket(kind: GroupKind, actions: tuple[Action, ...]) -> Template:
+    widths = [bits for action in actions for bits in action_widths(action)]
 
     def build(values: Sequence[int]) -> bytes:
         rest = iter(values)
-        return _serialised([parser.OFPBucket(actions=[_osken_action(action, rest) for action in actions])])
+        applied = [osken_action(action, rest) for action in actions]
+        return _serialised([parser.OFPBucket(weight=_BUCKET_WEIGHT[kind], actions=applied)])
 
     return compile_template(build, widths)
 

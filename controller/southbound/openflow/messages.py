@@ -8,7 +8,7 @@ from struct import Struct
 from typing import Any
 
 from controller.southbound.openflow.encode import FlowId
-from controller.southbound.openflow.osken import ofp, parser, protocol
+from controller.southbound.openflow.osken import NX_EXPERIMENTER_ID, ofp, parser, protocol
 from controller.southbound.openflow.template import compile_template
 from flows.cookie import MASK, OWNER_MARK
 
@@ -30,6 +30,9 @@ _MONITOR = 1
 _MONITOR_FLAGS = ofp.OFPFMF_ADD | ofp.OFPFMF_REMOVED | ofp.OFPFMF_MODIFY | ofp.OFPFMF_INSTRUCTIONS
 _FORWARDED = 1 << ofp.OFPRFR_GROUP_MOD | 1 << ofp.OFPRFR_METER_MOD
 _FORWARD_ROLES = (ofp.OFPACPT_REQUESTFORWARD_SLAVE, ofp.OFPACPT_REQUESTFORWARD_MASTER)
+_CT_FLUSH_ZONE = 29
+"""Subtype of Nicira's message NXT_CT_FLUSH_ZONE, which os-ken does not know (nicira-ext.h, struct nx_zone_id)."""
+_ZONE_ID = Struct("!6xH")
 _PADDING = tuple(bytes(n) for n in range(8))
 
 
@@ -75,7 +78,7 @@ class Messages:
         self._add_flow = _Message(_flow_mod(ofp.OFPFC_ADD), (64, 8, 16), _MATCH_AT)
         self._delete_flow = _Message(_flow_mod(ofp.OFPFC_DELETE_STRICT), (64, 8, 16), _MATCH_AT)
         self._group = _Message(
-            lambda dp, v: parser.OFPGroupMod(dp, command=v[0], type_=ofp.OFPGT_ALL, group_id=v[1], buckets=[]), (16, 32)
+            lambda dp, v: parser.OFPGroupMod(dp, command=v[0], type_=v[1], group_id=v[2], buckets=[]), (16, 8, 32)
         )
         self._meter = _Message(
             lambda dp, v: parser.OFPMeterMod(dp, command=v[0], flags=_METER_FLAGS, meter_id=v[1], bands=[]), (16, 32)
@@ -126,6 +129,7 @@ class Messages:
             (),
         )
         self._packet_out = _Message(_packet_out, (32,))
+        self._flush_zone = _Message(_flush_zone, (16,))
 
     def add_flow(self, xid: int, flow: FlowId, entry: bytes) -> bytes:
         """Add a flow or replace the one with the same id, keeping its counters (OpenFlow 1.4 section 6.4)."""
@@ -143,17 +147,17 @@ class Messages:
         table, priority, match = flow
         return self._delete_flow(xid, _OWNER_COOKIE, table, priority, rest=match + _PADDING[-len(match) % 8])
 
-    def add_group(self, xid: int, group_id: int, buckets: bytes) -> bytes:
-        """Add a group of type ``all``."""
-        return self._group(xid, ofp.OFPGC_ADD, group_id, rest=buckets)
+    def add_group(self, xid: int, group_id: int, body: bytes) -> bytes:
+        """Add a group; `body` is its type and its buckets, from `Encoder.group`."""
+        return self._group(xid, ofp.OFPGC_ADD, body[0], group_id, rest=body[1:])
 
-    def modify_group(self, xid: int, group_id: int, buckets: bytes) -> bytes:
-        """Replace a group's buckets; the flows that use it stay."""
-        return self._group(xid, ofp.OFPGC_MODIFY, group_id, rest=buckets)
+    def modify_group(self, xid: int, group_id: int, body: bytes) -> bytes:
+        """Replace a group's type and buckets; the flows that use it stay."""
+        return self._group(xid, ofp.OFPGC_MODIFY, body[0], group_id, rest=body[1:])
 
     def delete_group(self, xid: int, group_id: int) -> bytes:
         """Delete a group, and with it every flow that uses it (OpenFlow 1.4 section 6.5)."""
-        return self._group(xid, ofp.OFPGC_DELETE, group_id)
+        return self._group(xid, ofp.OFPGC_DELETE, ofp.OFPGT_ALL, group_id)
 
     def add_meter(self, xid: int, meter_id: int, band: bytes) -> bytes:
         """Add a meter."""
@@ -166,6 +170,10 @@ class Messages:
     def delete_meter(self, xid: int, meter_id: int) -> bytes:
         """Delete a meter, and with it every flow that uses it (OpenFlow 1.4 section 6.5)."""
         return self._meter(xid, ofp.OFPMC_DELETE, meter_id)
+
+    def flush_zone(self, xid: int, zone: int) -> bytes:
+        """Forget all connections of a conntrack zone; cannot be bundled (nicira-ext.h, NXT_CT_FLUSH_ZONE)."""
+        return self._flush_zone(xid, zone)
 
     def open_bundle(self, xid: int, bundle: int) -> bytes:
         """Open an atomic, ordered bundle (OpenFlow 1.4 section 6.8)."""
@@ -214,6 +222,12 @@ def _packet_out(datapath: Any, values: Sequence[int]) -> Any:
         in_port=ofp.OFPP_CONTROLLER,
         actions=[parser.OFPActionOutput(values[0], 0)],
         data=b"",
+    )
+
+
+def _flush_zone(datapath: Any, values: Sequence[int]) -> Any:
+    return parser.OFPExperimenter(
+        datapath, experimenter=NX_EXPERIMENTER_ID, exp_type=_CT_FLUSH_ZONE, data=_ZONE_ID.pack(values[0])
     )
 
 

@@ -14,13 +14,16 @@ from os_ken.controller.handler import DEAD_DISPATCHER, MAIN_DISPATCHER
 from os_ken.controller.ofp_event import NAME as EVENT_BRICK
 from os_ken.controller.ofp_event import ofp_msg_to_ev
 from os_ken.controller.ofp_handler import OFPHandler
-from os_ken.ofproto import ofproto_parser, ofproto_protocol
+from os_ken.lib import type_desc
+from os_ken.ofproto import ofproto_parser, ofproto_protocol, oxm_fields
 from os_ken.ofproto import ofproto_v1_4 as ofp
 from os_ken.ofproto import ofproto_v1_4_parser as parser
+from os_ken.ofproto.ofproto_common import NX_EXPERIMENTER_ID
 
 __all__ = [
     "DEAD_DISPATCHER",
     "MAIN_DISPATCHER",
+    "NX_EXPERIMENTER_ID",
     "Datapath",
     "ensure_handshake",
     "error_name",
@@ -30,6 +33,19 @@ __all__ = [
     "parser",
     "protocol",
 ]
+
+
+class _Ericsson(oxm_fields.OpenFlowBasic):  # type: ignore[misc]
+    """The class of the fields Ericsson defined, which Open vSwitch has and os-ken has not (ovs-fields(7), ERICOXM)."""
+
+    _class = 0x1000
+
+
+ofp.oxm_types += [
+    _Ericsson("nd_reserved", 1, type_desc.Int4),
+    _Ericsson("nd_options_type", 2, type_desc.Int1),
+]
+oxm_fields.generate(ofp.__name__)
 
 
 class Handshake(OFPHandler):  # type: ignore[misc]

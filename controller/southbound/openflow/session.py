@@ -6,8 +6,9 @@ more without the message at fault.
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from controller.southbound.openflow import decode, dump, features
 from controller.southbound.openflow.connection import Connection
@@ -148,6 +149,12 @@ class Session:
             refusals += self._finish(staged.popleft())
         return refusals
 
+    def flush(self, zones: Iterable[int]) -> list[Refusal]:
+        """Empty conntrack zones and wait until that is done; return what the switch refused. Raises as `push`."""
+        numbers = sorted(zones)
+        errors = self._confirmed([partial(self._messages.flush_zone, zone=zone) for zone in numbers])
+        return [Refusal(f"flush conntrack zone {numbers[at]}", None, error) for at, error in errors.items()]
+
     def _stage(self, mods: tuple[Mod, ...], tries: int = 0) -> _Staged:
         """Open a bundle and fill it."""
         messages = self._messages
@@ -194,16 +201,21 @@ class Session:
         return True
 
     def _send_plain(self, mods: tuple[Mod, ...]) -> list[Refusal]:
-        """Send messages without a bundle, each on its own, and a barrier behind them."""
-        watch, barrier = self._replies.watch(len(mods)), self._replies.expect()
+        """Send modifications without a bundle, each on its own."""
+        self.sent += len(mods)
+        errors = self._confirmed([partial(mod.message, self._messages) for mod in mods])
+        return [_refusal(mods[at], error) for at, error in errors.items()]
+
+    def _confirmed(self, told: Sequence[Callable[[int], bytes]]) -> dict[int, str]:
+        """Send messages, each made with its transaction id, and a barrier; return the errors by place in `told`."""
+        watch, barrier = self._replies.watch(len(told)), self._replies.expect()
         try:
-            parts = [mod.message(self._messages, xid) for xid, mod in enumerate(mods, start=watch.first)]
+            parts = [tell(xid) for xid, tell in enumerate(told, start=watch.first)]
             self.connection.write(b"".join([*parts, self._messages.barrier(barrier.xid)]))
-            self.sent += len(mods)
             self._wait(barrier, "barrier")
         finally:
             self._replies.unwatch(watch)
-        return [_refusal(mods[xid - watch.first], error) for xid, error in watch.errors.items()]
+        return {xid - watch.first: error for xid, error in watch.errors.items()}
 
 
 def _refusal(mod: Mod, error: str) -> Refusal:

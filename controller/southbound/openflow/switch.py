@@ -41,6 +41,7 @@ from controller.southbound.openflow.mirror import Change, Holdings, Mirror, diff
 from controller.southbound.openflow.plan import Step, change_steps, marked, resync_steps
 from controller.southbound.openflow.session import Session
 from controller.southbound.openflow.state import SwitchState
+from controller.southbound.openflow.zones import Zones
 from flows.cookie import is_ours
 from flows.delta import Delta, Tables
 
@@ -82,6 +83,8 @@ class Switch:
         self._is_synced = False
         self._tokens: list[object] = []
         """Taken from the inbox and not reported yet, in order."""
+        self._zones_to_flush: set[int] = set()
+        """Conntrack zones to be emptied, of the deltas in the inbox and of those a `load` replaced there."""
         self._sent = 0
         self._features: Mapping[str, object] = {}
         self._notes, self._notes_at = monitor.Notes(), 0.0
@@ -93,8 +96,11 @@ class Switch:
         self._is_accepted = False
         # The worker's own:
         self._mirror = Mirror(encoder)
+        self._zones_in = Zones(encoder)
         self._mirror_is_loaded = False
         self._unencodable: list[Refusal] = []
+        self._zones: set[int] = set()
+        """Conntrack zones to be emptied once the switch holds what is desired now."""
         self._session: Session | None = None
         self._is_broken = False
         self._prove_at: float | None = None
@@ -134,6 +140,7 @@ class Switch:
             if not self._is_loaded:
                 raise NotLoadedError(self.dpid)
             self._inbox.append((delta, [token], intent))
+            self._zones_to_flush.update(delta.flushed_zones)
             self._changed.notify_all()
 
     def accept(self) -> int:
@@ -254,6 +261,8 @@ class Switch:
                     return
                 connection = self._connection
                 inbox, self._inbox = self._inbox, []
+                self._zones |= self._zones_to_flush
+                self._zones_to_flush = set()
                 self._tokens += [token for _, tokens, _ in inbox for token in tokens]
                 accepted, self._is_accepted = self._withheld if self._is_accepted else fuse.Ruling(), False
             self._mirror.removed.flows |= accepted.flows
@@ -400,10 +409,13 @@ class Switch:
         before = session.sent
         told = ruling.spare(change)
         refusals = list(self._unencodable)
+        self._zones |= self._zones_in.stale(installed.flows, told.flows)
         if ruling.is_upgrade:
             refusals += session.push(resync_steps(told))
             told, ruling = ruling.upgraded(has_refusals=bool(refusals))
+            self._zones |= self._zones_in.stale(installed.flows, told.flows)
         refusals += session.push(self._marked(resync_steps(told), ruling, seen))
+        refusals += self._flush(session)
         self._refused.clear()
         self._note_sent(change, refusals)
         self._withhold(ruling)
@@ -425,6 +437,7 @@ class Switch:
         withheld = self._withheld
         change = withheld.spare(self._mirror.changes())
         refusals = [*unencodable, *session.push(self._marked(change_steps(change), withheld))]
+        refusals += self._flush(session)
         self._note_sent(change, refusals)
         with self._changed:
             self._withheld = withheld.without(change)
@@ -435,6 +448,12 @@ class Switch:
         else:
             for token in tokens:
                 self._emit(Applied(token))
+
+    def _flush(self, session: Session) -> list[Refusal]:
+        """Empty the conntrack zones of what was just changed; until that has happened they are remembered."""
+        refusals = session.flush(self._zones) if self._zones else []
+        self._zones.clear()
+        return refusals
 
     def _marked(self, steps: tuple[Step, ...], withheld: fuse.Ruling, seen: Mark | None = None) -> tuple[Step, ...]:
         """Return the steps with the intent's mark; where deletes are withheld, a mark there is says so instead."""

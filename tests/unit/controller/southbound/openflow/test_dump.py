@@ -44,12 +44,10 @@ def test_a_flow_that_would_expire_is_not_the_desired_one(drift: dict[str, int]) 
 
 
 def test_groups_and_meters_are_read_and_other_kinds_are_not_taken_for_ours() -> None:
-    buckets, band = ENCODER.group(a_group(5, 1)), ENCODER.meter(a_meter(6))
-    groups = (
-        struct.pack("!HBxI", 8 + len(buckets), 0, 5) + buckets + struct.pack("!HBxI", 8 + len(buckets), 1, 7) + buckets
-    )
-    assert dump.group_bodies([HEAD + groups])[5] == buckets
-    assert dump.group_bodies([HEAD + groups])[7] != buckets
+    group, band = ENCODER.group(a_group(5, 1)), ENCODER.meter(a_meter(6))
+    kind, buckets = group[0], group[1:]
+    groups = [struct.pack("!HBxI", 8 + len(buckets), k, 5 + k) + buckets for k in (kind, kind + 1)]
+    assert dump.group_bodies([HEAD + b"".join(groups)]) == {5 + kind: group, 6 + kind: bytes([kind + 1]) + buckets}
     meters = struct.pack("!HHI", 8 + len(band), 6, 6) + band + struct.pack("!HHI", 8 + len(band), 1, 7) + band
     assert dump.meter_bodies([HEAD + meters])[6] == band
     assert dump.meter_bodies([HEAD + meters])[7] != band

@@ -1,6 +1,7 @@
 """Are messages whole, with the right length and transaction id, and as os-ken reads them?"""
 
 import struct
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
@@ -10,7 +11,7 @@ from controller.southbound.openflow.encode import Encoder
 from controller.southbound.openflow.messages import Messages, header
 from controller.southbound.openflow.osken import ofp, ofproto_parser, parser, protocol
 from flows.cookie import MASK, OWNER_MARK
-from flows.flow import Output
+from flows.flow import GroupKind, Output
 from tests.contract.harness import a_flow, a_group, a_meter
 
 MESSAGES, ENCODER = Messages(), Encoder()
@@ -58,17 +59,18 @@ def test_only_our_own_flow_is_deleted() -> None:
     assert message.instructions == []
 
 
-@given(xid=XIDS, number=st.integers(1, 0xFFFFFF))
-def test_groups_and_meters_are_written_as_os_ken_reads_them(xid: int, number: int) -> None:
-    buckets, band = ENCODER.group(a_group(number, 1, 2)), ENCODER.meter(a_meter(number, 77))
+@given(xid=XIDS, number=st.integers(1, 0xFFFFFF), kind=st.sampled_from(GroupKind))
+def test_groups_and_meters_are_written_as_os_ken_reads_them(xid: int, number: int, kind: GroupKind) -> None:
+    body, band = ENCODER.group(replace(a_group(number, 1, 2), kind=kind)), ENCODER.meter(a_meter(number, 77))
+    type_ = {GroupKind.ALL: ofp.OFPGT_ALL, GroupKind.SELECT: ofp.OFPGT_SELECT}[kind]
     cases = [
-        (MESSAGES.add_group(xid, number, buckets), ofp.OFPGC_ADD, 2),
-        (MESSAGES.modify_group(xid, number, buckets), ofp.OFPGC_MODIFY, 2),
-        (MESSAGES.delete_group(xid, number), ofp.OFPGC_DELETE, 0),
+        (MESSAGES.add_group(xid, number, body), ofp.OFPGC_ADD, type_, 2),
+        (MESSAGES.modify_group(xid, number, body), ofp.OFPGC_MODIFY, type_, 2),
+        (MESSAGES.delete_group(xid, number), ofp.OFPGC_DELETE, ofp.OFPGT_ALL, 0),
     ]
-    for octets, command, count in cases:
+    for octets, command, wanted, count in cases:
         group = parsed(octets)
-        assert (group.xid, group.command, group.type, group.group_id) == (xid, command, ofp.OFPGT_ALL, number)
+        assert (group.xid, group.command, group.type, group.group_id) == (xid, command, wanted, number)
         assert len(group.buckets) == count
     cases = [
         (MESSAGES.add_meter(xid, number, band), ofp.OFPMC_ADD, 1),
@@ -115,6 +117,13 @@ def test_the_flow_monitor_tells_all_foreign_changes_and_own_ones_in_short() -> N
     assert flags == ofp.OFPFMF_ADD | ofp.OFPFMF_REMOVED | ofp.OFPFMF_MODIFY | ofp.OFPFMF_INSTRUCTIONS
     assert (table, command) == (ofp.OFPTT_ALL, ofp.OFPFMC_ADD)
     assert message[32:] == bytes.fromhex("0001000400000000")  # a match of everything
+
+
+@given(xid=XIDS, zone=st.integers(0, 0xFFFF))
+def test_a_conntrack_zone_is_flushed_by_a_message_of_nicira(xid: int, zone: int) -> None:
+    """nicira-ext.h, NXT_CT_FLUSH_ZONE: 24 octets, the zone last."""
+    expected = struct.pack("!BBHIII6xH", ofp.OFP_VERSION, ofp.OFPT_EXPERIMENTER, 24, xid, 0x2320, 29, zone)
+    assert MESSAGES.flush_zone(xid, zone) == expected
 
 
 def test_group_and_meter_requests_of_others_are_forwarded_in_every_role() -> None:

@@ -153,7 +153,7 @@ def test_a_switch_that_tells_nothing_is_audited(harness: Harness) -> None:
         eventually(lambda: harness.switch(DPID)._count == 2)
         del fake.tables.flows[next(iter(fake.tables.flows))]
         harness.wait(DPID, Synced, 2)
-        fake.tables.groups[1] = b""
+        fake.tables.groups[1] = b"\0"
         harness.wait(DPID, Synced, 3)
         fake.tables.meters.clear()
         harness.wait(DPID, Synced, 4)
