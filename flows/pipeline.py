@@ -215,7 +215,7 @@ ND = Table(
     id=TABLE_RANGE + 11,
     name="nd",
     doc="Is it neighbour discovery, which says more about its sender than the source address does?",
-    match=_ND,
+    match=(*_ND, fields.IPV6_SRC),
     exits=("nd_target", "nd_link", "services"),
 )
 ND_TARGET = Table(

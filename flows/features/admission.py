@@ -35,6 +35,8 @@ DHCPV6_SERVER_PORT = 547
 NEIGHBOUR_SOLICITATION, NEIGHBOUR_ADVERTISEMENT = 135, 136
 """ICMPv6 types of RFC 4861 section 4."""
 ROUTER_SOLICITATION, ROUTER_ADVERTISEMENT, REDIRECT = 133, 134, 137
+WITHOUT_AN_ADDRESS = (131, 132, 143, ROUTER_SOLICITATION, NEIGHBOUR_SOLICITATION)
+"""ICMPv6 types that may come from the unspecified address (RFC 3590 section 4, RFC 3810 section 5.2.13, RFC 4861)."""
 LINK_LOCAL = 0xFE80 << 112
 IPV4, IPV6 = 4, 6
 
@@ -74,6 +76,11 @@ def base_flows() -> Iterator[Flow]:
             match=match,
             why=f"{name} from an address that is not the port's is dropped",
         )
+    for kind in WITHOUT_AN_ADDRESS:
+        match = (*ICMP6, fields.IPV6_SRC.eq(0), fields.ICMP6_TYPE.eq(kind))
+        goto = ND_LINK if kind == NEIGHBOUR_SOLICITATION else SERVICES
+        yield _base(ND, Priority.SERVICE, match, goto, "an address is asked for before there is one (RFC 4862)")
+    yield _base(ND, Priority.UNICAST, (*ICMP6, fields.IPV6_SRC.eq(0)), None, "nothing else comes from no address")
     yield _base(ND, Priority.MISS, (), SERVICES, "no neighbour discovery: its source address says who it is")
     yield _base(ND, Priority.DEFAULT, SOLICITATION, ND_LINK, "a solicitation may name the sender's MAC address")
     yield _base(ND, Priority.DEFAULT, ADVERTISEMENT, ND_TARGET, "an advertisement speaks for an address")

@@ -35,6 +35,9 @@ _CT_FLUSH_ZONE = 29
 _ZONE_ID = Struct("!6xH")
 _PADDING = tuple(bytes(n) for n in range(8))
 
+_FRAG_NX_MATCH = 3
+"""OFPC_NX_FRAG_NX_MATCH: a fragment's place can be matched, and the ports of a first one are not hidden."""
+
 
 class _Message:
     """A message whose header is written for each, whose front is a template, and whose rest is appended."""
@@ -103,6 +106,8 @@ class Messages:
         )
         self.dump_groups = _Message(lambda dp, _: parser.OFPGroupDescStatsRequest(dp, 0), ())
         self.dump_meters = _Message(lambda dp, _: parser.OFPMeterConfigStatsRequest(dp, 0, ofp.OFPM_ALL), ())
+        self.see_fragments = _Message(lambda dp, _: parser.OFPSetConfig(dp, flags=_FRAG_NX_MATCH, miss_send_len=ofp.OFP_DEFAULT_MISS_SEND_LEN), ())
+        """Let flows match the ports of first fragments; has no answer (nicira-ext.h, OFPC_NX_FRAG_NX_MATCH)."""
         self.describe = _Message(lambda dp, _: parser.OFPDescStatsRequest(dp, 0), ())
         self.describe_ports = _Message(lambda dp, _: parser.OFPPortDescStatsRequest(dp, 0, ofp.OFPP_ANY), ())
         self.meter_features = _Message(lambda dp, _: parser.OFPMeterFeaturesStatsRequest(dp, 0), ())

@@ -54,8 +54,12 @@ class Session:
     # reading ----------------------------------------------------------------------------------------------------------
 
     def describe(self) -> Mapping[str, object]:
-        """Return what the switch is and can do; see `features.read`. Raises UnavailableError."""
+        """Return what the switch is and can do; see `features.read`. Raises UnavailableError.
+
+        A restarted switch has forgotten how it is to treat fragments, so it is told first.
+        """
         messages = self._messages
+        self.connection.write(messages.see_fragments(0))
         return features.read(
             self.connection.n_tables,
             self._optional(messages.describe, "description"),
