@@ -11,9 +11,13 @@ from api.control import Control
 from api.extensions import EXTENSIONS, Extensions
 from api.lookups import Lookups
 from api.machinery import METHODS, Endpoint
+from api.resources.address_groups import ADDRESS_GROUP, AddressGroupEndpoint
+from api.resources.default_security_group_rules import DEFAULT_SECURITY_GROUP_RULE
 from api.resources.hosts import HOST
 from api.resources.networks import NETWORK
 from api.resources.ports import PORT
+from api.resources.security_group_rules import SECURITY_GROUP_RULE
+from api.resources.security_groups import SECURITY_GROUP
 from api.resources.subnets import SUBNET
 from api.versions import Versions
 from api.wire import API_ROOT, REQUEST_ID, ApiResponse, Spelling
@@ -43,18 +47,25 @@ def create_app(
     app.after_request(_with_request_id)
     faults.install(app)
 
-    endpoints = (
+    core = (
         Endpoint(NETWORK, database=database, auth=auth),
         Endpoint(SUBNET, database=database, auth=auth),
         Endpoint(PORT, database=database, auth=auth),
         Endpoint(HOST, database=database, auth=auth),
     )
-    for endpoint in endpoints:
-        resource = endpoint.resource
-        root = f"{API_ROOT}/{resource.collection}"
+    address_groups = AddressGroupEndpoint(ADDRESS_GROUP, database=database, auth=auth)
+    address_groups.register_actions(app)
+    extended = (
+        Endpoint(SECURITY_GROUP, database=database, auth=auth),
+        Endpoint(SECURITY_GROUP_RULE, database=database, auth=auth),
+        Endpoint(DEFAULT_SECURITY_GROUP_RULE, database=database, auth=auth),
+        address_groups,
+    )
+    for endpoint in (*core, *extended):
+        root = f"{API_ROOT}/{endpoint.resource.path}"
         for path, view in ((root, endpoint.collection), (f"{root}/<object_id>", endpoint.item)):
             app.add_url_rule(path, endpoint=path, view_func=view, methods=METHODS, provide_automatic_options=False)
-    Versions([(endpoint.resource.member, endpoint.resource.collection) for endpoint in endpoints]).register(app)
+    Versions([(endpoint.resource.member, endpoint.resource.collection) for endpoint in core]).register(app)
     Extensions(EXTENSIONS, auth=auth).register(app)
     Lookups(database=database, auth=auth, control=control).register(app)
     return app

@@ -14,7 +14,7 @@ from api.validators import Parse, Refused, boolean, integer, ip_address, mac_add
 from controller.caller import Caller
 from controller.errors import InvalidInput
 from controller.services.query import Filter, Query
-from controller.store.database import Transaction
+from controller.store.database import Database, Transaction
 
 R = TypeVar("R")
 """The record a service returns."""
@@ -73,8 +73,8 @@ class Service(Generic[R]):
     create_many: Callable[[Transaction, Caller, Sequence[Mapping[str, object]]], Sequence[R]]
     get: Callable[[Transaction, Caller, str], R]
     find: Callable[[Transaction, Caller, Query], Sequence[R]]
-    update: Callable[..., R]
-    """(tx, caller, id, changes, *, if_revision)."""
+    update: Callable[..., R] | None
+    """(tx, caller, id, changes, *, if_revision); None where nothing can change."""
     delete: Callable[..., None]
     """(tx, caller, id, *, if_revision, **the resource's delete options)."""
 
@@ -96,6 +96,13 @@ class Resource(Generic[R, V]):
     """Query parameters that filter but are no attributes."""
     delete_options: tuple[str, ...] = ()
     """Boolean query parameters of DELETE, handed to the service as keywords."""
+    before_list: Callable[[Database, Caller, Query], None] | None = None
+    """Makes what has to be there before the first look."""
+
+    @property
+    def path(self) -> str:
+        """The collection's name in URLs, which have hyphens where bodies have underscores."""
+        return self.collection.replace("_", "-")
 
 
 def itself(_tx: Transaction, _caller: Caller, records: Sequence[R]) -> Sequence[R]:

@@ -6,8 +6,10 @@
     │   ReadOnlyAttribute, InvalidAttribute, ProjectMismatch        one attribute of the body
     ├── UnknownFilter, UnknownSortKey, BadSortDirection,
     │   UnevenSort                                                  the query string
-    ├── SecurityGroupMissing, AvailabilityZoneMissing,
-    │   SubnetPoolMissing, DuplicateAddressPair, TooManyAddressPairs references to what does not exist
+    ├── InvalidCidr, SecurityGroupRuleInvalidProtocol,
+    │   SecurityGroupRuleInvalidEtherType, MissingPairAddress,
+    │   BadAddressPair, DuplicateAddressPair, TooManyAddressPairs   one value, where Neutron has an error of its own
+    ├── AvailabilityZoneMissing, SubnetPoolMissing                  references to what does not exist
     └── ControllerAbsent, ControllerBusy, ControllerSilent,
         ControllerRefused                                           the controller process (api.control)
 
@@ -162,15 +164,61 @@ class UnevenSort(WeftError):
         super().__init__("The number of sort_keys and sort_dirs must be same")
 
 
-class SecurityGroupMissing(WeftError):
-    """A port names a security group that does not exist; none exists yet."""
+class InvalidCidr(WeftError):
+    """The addresses a rule is about are no prefix."""
 
-    kind = Kind.NOT_FOUND
-    neutron_type = "SecurityGroupNotFound"
+    kind = Kind.INVALID
+    neutron_type = "InvalidCIDR"
 
-    def __init__(self, group_id: str) -> None:
-        super().__init__(f"Security group {group_id} does not exist")
-        self.group_id = group_id
+    def __init__(self, given: str) -> None:
+        super().__init__(f"Invalid CIDR {given} given as IP prefix.")
+        self.given = given
+
+
+class SecurityGroupRuleInvalidProtocol(WeftError):
+    """A rule names a protocol nobody knows, or a number of more than eight bits."""
+
+    kind = Kind.INVALID
+
+    def __init__(self, protocol: str, known: Sequence[str | None]) -> None:
+        super().__init__(
+            f"Security group rule protocol {protocol} not supported. Only protocol values {tuple(known)} and integer "
+            "representations [0 to 255] are supported."
+        )
+        self.protocol = protocol
+
+
+class SecurityGroupRuleInvalidEtherType(WeftError):
+    """A rule is for neither IP version."""
+
+    kind = Kind.INVALID
+
+    def __init__(self, ethertype: str, known: Sequence[str]) -> None:
+        super().__init__(
+            f"Security group rule for ethertype '{ethertype}' not supported. Allowed values are {list(known)}."
+        )
+        self.ethertype = ethertype
+
+
+class MissingPairAddress(WeftError):
+    """An allowed address pair without an address."""
+
+    kind = Kind.INVALID
+    neutron_type = "AllowedAddressPairsMissingIP"
+
+    def __init__(self) -> None:
+        super().__init__("AllowedAddressPair must contain ip_address")
+
+
+class BadAddressPair(WeftError):
+    """An allowed address pair that is none; Neutron names no attribute here."""
+
+    kind = Kind.INVALID
+    neutron_type = "HTTPBadRequest"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class AvailabilityZoneMissing(WeftError):

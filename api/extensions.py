@@ -39,6 +39,72 @@ class Extension:
 
 EXTENSIONS: tuple[Extension, ...] = (
     Extension(
+        alias="aap-reject-multicast",
+        name="Allowed address pairs reject multicast extension",
+        description="Reject multicast addresses in Allowed Address Pairs",
+        updated="2026-04-01T00:00:00-00:00",
+    ),
+    Extension(
+        alias="address-group",
+        name="Address group",
+        description="Support address group",
+        updated="2020-07-15T10:00:00-00:00",
+    ),
+    Extension(
+        alias="allowed-address-pairs",
+        name="Allowed Address Pairs",
+        description="Provides allowed address pairs",
+        updated="2013-07-23T10:00:00-00:00",
+    ),
+    Extension(
+        alias="port-security-groups-filtering",
+        name="Port filtering on security groups",
+        description="Provides security groups filtering when listing ports",
+        updated="2018-01-09T09:00:00-00:00",
+    ),
+    Extension(
+        alias="security-group",
+        name="security-group",
+        description="The security groups extension.",
+        updated="2012-10-05T10:00:00-00:00",
+    ),
+    Extension(
+        alias="security-groups-default-rules",
+        name="Default rules for security groups",
+        description="Configure set of security group rules used as default rules for every new security group",
+        updated="2022-12-19T10:00:00-00:00",
+    ),
+    Extension(
+        alias="security-groups-normalized-cidr",
+        name="Normalized CIDR field for security group rules",
+        description="Add new field with normalized remote_ip_prefix cidr in SG rule",
+        updated="2020-07-28T10:00:00-00:00",
+    ),
+    Extension(
+        alias="security-groups-remote-address-group",
+        name="Remote address group id field for security group rules",
+        description="Add new field of remote address group id in SG rules",
+        updated="2020-08-25T10:00:00-00:00",
+    ),
+    Extension(
+        alias="security-groups-rules-belongs-to-default-sg",
+        name="Security group rule belongs to the project's default security group",
+        description="Flag to determine if the security group rule belongs to the project's default security group",
+        updated="2023-05-23T10:00:00-00:00",
+    ),
+    Extension(
+        alias="security-groups-shared-filtering",
+        name="Security group filtering on the shared field",
+        description="Support filtering security groups on the shared field",
+        updated="2021-10-05T09:00:00-00:00",
+    ),
+    Extension(
+        alias="stateful-security-group",
+        name="Stateful security group",
+        description="Indicates if the security group is stateful or not",
+        updated="2019-11-26T09:00:00-00:00",
+    ),
+    Extension(
         alias="empty-string-filtering",
         name="Empty String Filtering Extension",
         description="Allow filtering by attributes with empty string value",
@@ -167,6 +233,12 @@ EXTENSIONS: tuple[Extension, ...] = (
         alias="weft-flows",
         name="Weft flows",
         description="Shows the live flows of a host with their owners and reasons.",
+        updated="2026-11-21T00:00:00-00:00",
+    ),
+    Extension(
+        alias="weft-traces",
+        name="Weft traces",
+        description="Says what becomes of a packet that a port sends, host by host and table by table, and why.",
         updated="2026-11-21T00:00:00-00:00",
     ),
 )

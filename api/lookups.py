@@ -1,6 +1,6 @@
 """What can be asked about an object besides what it is: why a port has its status, which flows a host has?
 
-Weft's own (extensions ``weft-port-status``, ``weft-flows``), and whether the service is well.
+Weft's own (extensions ``weft-port-status``, ``weft-flows``, ``weft-traces``), and whether the service is well.
 """
 
 from collections.abc import Mapping
@@ -15,6 +15,7 @@ from api.auth import Auth
 from api.control import Control
 from api.errors import UnknownFilter
 from api.machinery import admit
+from api.resources.traces import Traces
 from api.validators import boolean
 from api.wire import API_ROOT, answer
 from controller.errors import WeftError
@@ -53,6 +54,7 @@ class Lookups:
             methods=("PUT",),
             provide_automatic_options=False,
         )
+        Traces(auth=self._auth, control=self._control).register(app)
         app.add_url_rule("/metrics", endpoint="metrics", view_func=self.metrics, methods=("GET",))
         app.add_url_rule("/healthz", endpoint="healthz", view_func=self.health, methods=("GET", "HEAD"))
 

@@ -4,7 +4,7 @@ One ``Endpoint`` serves one declared ``Resource``; there is no code per verb per
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from flask import Response, request
@@ -54,8 +54,8 @@ class Endpoint(Generic[R, V]):
         match request.method:
             case "GET" | "OPTIONS":
                 return self._show(caller, object_id)
-            case "PUT":
-                return self._update(caller, object_id)
+            case "PUT" if self.resource.service.update is not None:
+                return self._update(caller, object_id, self.resource.service.update)
             case "DELETE":
                 return self._delete(caller, object_id)
         raise MethodNotAllowed(_ITEM_METHODS)
@@ -67,13 +67,15 @@ class Endpoint(Generic[R, V]):
         records: Sequence[R] = ()
         views: list[dict[str, object]] = []
         if listed.query is not None:
+            if resource.before_list is not None:
+                resource.before_list(self._database, caller, listed.query)
             with self._database.read() as tx:
                 records = resource.service.find(tx, caller, listed.query)
                 views = self._views(tx, caller, records, query.fields(parameters))
         found: dict[str, object] = {resource.collection: views}
         if listed.limit:
             ids = [resource.identify(record) for record in records]
-            url = f"{base_url(request)}{API_ROOT}/{resource.collection}"
+            url = f"{base_url(request)}{API_ROOT}/{resource.path}"
             links = query.links(url, parameters, listed, ids)
             if links:
                 found[f"{resource.collection}_links"] = links
@@ -98,11 +100,11 @@ class Endpoint(Generic[R, V]):
             views = self._views(tx, caller, records)
         return answer(201, {resource.collection: views} if bulk else {resource.member: views[0]})
 
-    def _update(self, caller: Caller, object_id: str) -> Response:
+    def _update(self, caller: Caller, object_id: str, update: Callable[..., R]) -> Response:
         resource = self.resource
         changes = body.changes(resource, caller, body.member(resource, read_body()))
         with self._database.write() as tx:
-            record = resource.service.update(tx, caller, object_id, changes, if_revision=_if_revision())
+            record = update(tx, caller, object_id, changes, if_revision=if_revision())
             (view,) = self._views(tx, caller, [record])
         return answer(200, {resource.member: view})
 
@@ -113,7 +115,7 @@ class Endpoint(Generic[R, V]):
             if name in self.resource.delete_options
         }
         with self._database.write() as tx:
-            self.resource.service.delete(tx, caller, object_id, if_revision=_if_revision(), **options)
+            self.resource.service.delete(tx, caller, object_id, if_revision=if_revision(), **options)
         return no_content()
 
     def _views(
@@ -145,7 +147,7 @@ def read_body() -> Mapping[str, object]:
     return body.parse(request.get_data(cache=False), request.content_type)
 
 
-def _if_revision() -> int | None:
+def if_revision() -> int | None:
     """Return the revision of ``If-Match: revision_number=N``; Neutron ignores any other If-Match."""
     found = _REVISION.fullmatch(request.headers.get("If-Match", "").strip())
     return int(found[1]) if found else None

@@ -11,8 +11,11 @@ The tree (one class per Neutron exception; ``kind`` decides the HTTP status in `
     │                 GatewayConflictWithAllocationPools, OverlappingAllocationPools, InvalidSharedSetting, HostInUse,
     │                 HostAlreadyExists
     ├── PRECONDITION  RevisionNumberConstraintFailed
-    ├── EXHAUSTED     IpAddressGenerationFailure, MacAddressGenerationFailure, NoNetworkAvailable, OfPortExhausted
+    ├── EXHAUSTED     IpAddressGenerationFailure, MacAddressGenerationFailure, NoNetworkAvailable, OfPortExhausted,
+    │                 RuleKeyExhausted
     └── UNAVAILABLE   DatabaseError, SwitchUnavailable
+
+Those about security groups, address groups and what they ask of a port are in ``controller.security_errors``.
 
 ``str(error)`` is the message on the wire, letter for letter Neutron's where Neutron has one; the parts are attributes.
 """
@@ -346,6 +349,15 @@ class OfPortExhausted(WeftError):
     def __init__(self, host: str) -> None:
         self.host = host
         super().__init__(f"No more OpenFlow port numbers available on host {host}. Move or delete ports bound to it.")
+
+
+class RuleKeyExhausted(WeftError):
+    """Every number for security groups, their sets and address groups was given; none is given twice."""
+
+    kind = Kind.EXHAUSTED
+
+    def __init__(self) -> None:
+        super().__init__("No more numbers for security groups and address groups are available. Start a new database.")
 
 
 # --- UNAVAILABLE --------------------------------------------------------------------------------------------------

@@ -1,10 +1,11 @@
 """Do the nested values of a port fit: fixed IPs, address pairs, DHCP options, binding profile?"""
 
+import ipaddress
 import json
 from collections.abc import Mapping, Sequence
 
 from api.attributes import ip
-from api.errors import DuplicateAddressPair, TooManyAddressPairs
+from api.errors import BadAddressPair, DuplicateAddressPair, MissingPairAddress, TooManyAddressPairs
 from api.validators import (
     Refused,
     integer,
@@ -25,6 +26,7 @@ from controller.services.query import Filter
 _MOST_PAIRS = 10
 """Neutron's max_allowed_address_pair."""
 _MOST_FIXED_IPS = 128
+_IPV4 = 4
 _LONGEST_PROFILE = 4095
 """Neutron's width of a binding profile in characters of JSON."""
 
@@ -67,10 +69,31 @@ def address_pairs(value: object) -> object:
 
 
 def _address_pair(value: object) -> tuple[object, object]:
-    if not isinstance(value, dict) or "ip_address" not in value:
-        raise Refused("AllowedAddressPair must contain ip_address")
-    pair = members(value, what="allowed address pair", required=("ip_address",), optional=("mac_address",))
-    return nullable(mac_address)(pair.get("mac_address")), ip_or_prefix(pair["ip_address"])
+    if not isinstance(value, dict):
+        raise Refused(f"'{shown(value)}' is not a dictionary")
+    if "ip_address" not in value:
+        raise MissingPairAddress
+    unknown = value.keys() - {"mac_address", "ip_address"}
+    if unknown:
+        raise BadAddressPair(f"Unrecognized attribute(s) '{', '.join(sorted(unknown))}'")
+    try:
+        mac, address = nullable(mac_address)(value.get("mac_address")), ip_or_prefix(value["ip_address"])
+    except Refused as refused:
+        raise BadAddressPair(refused.reason) from None
+    _refuse_multicast(mac, str(address))
+    return mac, address
+
+
+def _refuse_multicast(mac: object, address: str) -> None:
+    """A guest never owns a group's address (Neutron extension aap-reject-multicast)."""
+    network = ipaddress.ip_network(address)
+    groups = ipaddress.ip_network("224.0.0.0/4" if network.version == _IPV4 else "ff00::/8")
+    if "/" not in address and network.is_multicast:
+        raise BadAddressPair(f"IP {address} is a multicast address, which is not supported.")
+    if "/" in address and address != "0.0.0.0/0" and network.overlaps(groups):
+        raise BadAddressPair(f"Subnet {address} overlaps with multicast range {groups}, which is not supported.")
+    if isinstance(mac, str) and int(mac[:2], 16) & 1:
+        raise BadAddressPair(f"MAC address {mac} is a multicast address, which is not supported.")
 
 
 def dhcp_options(value: object) -> object:

@@ -12,13 +12,11 @@ from api.attributes import (
     Resource,
     Service,
     by,
-    by_emptiness,
     flag,
     itself,
     mac,
 )
 from api.common import TAG_FILTERS, bookkeeping, identity
-from api.errors import SecurityGroupMissing
 from api.resources.port_values import (
     address_pairs,
     by_fixed_ip,
@@ -28,7 +26,8 @@ from api.resources.port_values import (
     wire_options,
     wire_pairs,
 )
-from api.validators import boolean, empty_list, mac_address, nullable, one_of, text, uuid
+from api.resources.security_group_values import items
+from api.validators import boolean, mac_address, nullable, one_of, text, uuid
 from controller.records import Port
 from controller.services import ports
 from controller.services.sentinels import AUTO
@@ -48,6 +47,7 @@ _VNIC_TYPES = (
 )
 """Neutron's (portbindings.VNIC_TYPES)."""
 _INTEGRATION_BRIDGE = "br-int"
+_MOST_SECURITY_GROUPS = 1_000
 
 
 def _record(port: Port) -> Port:
@@ -66,7 +66,7 @@ def _vif_details(port: Port) -> dict[str, object]:
         return {}
     return {
         "connectivity": "l2",
-        "port_filter": False,  # true once the switch filters for the guest: security groups
+        "port_filter": True,  # security groups are the switch's work: no hybrid bridge, no iptables
         "ovs_hybrid_plug": False,
         "datapath_type": port.binding.datapath_type,
         "bridge_name": _INTEGRATION_BRIDGE,
@@ -179,12 +179,14 @@ PORT: Resource[Port, Port] = Resource(
         ),
         Attribute(
             name="security_groups",
-            doc="No security group exists yet: only an empty list is taken.",
-            show=lambda _port: [],
-            parse=empty_list(SecurityGroupMissing, what="security_groups"),
+            doc="Ids of the groups whose rules let traffic pass; left out, the project's default group.",
+            show=lambda port: list(port.security_group_ids),
+            key="security_group_ids",
+            parse=nullable(items(uuid, longest=_MOST_SECURITY_GROUPS), null=[]),
+            default=AUTO,
             post=True,
             put=True,
-            filter=by_emptiness,
+            filter=by("security_group_ids"),
         ),
         Attribute(
             name="allowed_address_pairs",

@@ -1,7 +1,8 @@
 """What can a caller do with ports?
 
-A port is created with one transaction of at most eight statements and nothing is read back: place (network, subnets,
-pools, host), port, address candidates, addresses, block counter, OpenFlow port number, binding, journal.
+A port is created with one transaction of at most nine statements and nothing is read back: place (network, subnets,
+pools, host), security groups, port, address candidates, addresses, block counter, OpenFlow port number, binding,
+journal. The first port of a project makes its default group, and the first port with a set of groups stores the set.
 """
 
 import json
@@ -17,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from controller.caller import Caller
 from controller.errors import MacAddressGenerationFailure, MacAddressInUse, PortNotFound
 from controller.records import NetworkId, Port, PortId, PortKey, PortStatus
-from controller.services import addressing, listing
+from controller.services import addressing, listing, port_groups
 from controller.services.query import Query
 from controller.services.rules import check_owner, check_revision, each
 from controller.services.sentinels import Sentinel
@@ -25,6 +26,7 @@ from controller.store.allocations import Allocations
 from controller.store.bindings import bind, unbind
 from controller.store.dialects import insert_or_ignore
 from controller.store.loading import SELECT_PORTS, in_display_order, ports_of
+from controller.store.rulesets import forget_unused, has_group
 from controller.store.schema import ALLOCATIONS, BINDINGS, PORTS
 from controller.store.transaction import Transaction
 
@@ -34,7 +36,7 @@ MAC_TRIES = 16
 
 _INSERT = insert_or_ignore(PORTS, conflict=(PORTS.c.network_id, PORTS.c.mac_address), returning=(PORTS.c.key,))
 _UPDATE = sql_update(PORTS).where(PORTS.c.id == bindparam("changed"))
-_DELETE = sql_delete(PORTS).where(PORTS.c.id == bindparam("gone"))
+_DELETE = sql_delete(PORTS).where(PORTS.c.id == bindparam("gone")).returning(PORTS.c.ruleset)
 _PLAIN_CHANGES = (
     "name",
     "description",
@@ -81,6 +83,7 @@ RESOURCE = listing.Resource(
     scope=lambda caller: PORTS.c.project_id == caller.project_id,
     conditions={
         "host": _on_host,
+        "security_group_ids": lambda values: has_group([str(value) for value in values]),
         "fixed_ips:ip_address": lambda values: _has_address(listing.matches(ALLOCATIONS.c.address, values)),
         "fixed_ips:subnet_id": lambda values: _has_address(listing.matches(ALLOCATIONS.c.subnet_id, values)),
         "fixed_ips:ip_address_substr": lambda values: _has_address(listing.contains(ALLOCATIONS.c.address, values)),
@@ -94,12 +97,15 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Port:
     Raises:
         NetworkNotFound, SubnetNotFound, InvalidInput, InvalidIpForNetwork, InvalidIpForSubnet, MacAddressInUse,
         IpAddressAlreadyAllocated, IpAddressGenerationFailure, MacAddressGenerationFailure, OfPortExhausted,
-        PolicyNotAuthorized
+        PolicyNotAuthorized, and what ``port_groups.of_new_port`` raises
     """
     check_owner(caller, wanted["project_id"], "create_port:project_id")
     host = wanted["host"] or None
     place = addressing.load_place(tx, caller, wanted["network_id"], host)
-    port = _insert(tx, place, wanted)
+    asked = wanted["port_security_enabled"]
+    security = place.port_security_enabled if asked is None else asked
+    groups = port_groups.of_new_port(tx, caller, wanted, port_security_enabled=security)
+    port = _insert(tx, place, wanted, security, groups)
     requests = addressing.manual_requests(tx, place, wanted["fixed_ips"], device_owner=port.device_owner)
     requests += addressing.automatic_requests(place, mac_address=port.mac_address, device_owner=port.device_owner)
     fixed_ips = addressing.assign(tx, place, port.id, requests)
@@ -148,11 +154,12 @@ def update(
 
     Raises:
         PortNotFound, RevisionNumberConstraintFailed, InvalidInput, InvalidIpForNetwork, InvalidIpForSubnet,
-        SubnetNotFound, MacAddressInUse, IpAddressAlreadyAllocated, IpAddressGenerationFailure, OfPortExhausted
+        SubnetNotFound, MacAddressInUse, IpAddressAlreadyAllocated, IpAddressGenerationFailure, OfPortExhausted,
+        and what ``port_groups.of_changed_port`` raises
     """
     old = ports_of(tx.connection, [listing.one(tx, caller, RESOURCE, object_id, lock=True)])[0]
     check_revision(if_revision, old.revision_number)
-    new = _with_plain_changes(old, changes)
+    new = port_groups.of_changed_port(tx, caller, _with_plain_changes(old, changes), changes)
     if new.mac_address != old.mac_address:
         _check_mac_free(tx, new)
     host = (changes["host"] or None) if "host" in changes else _host_of(old)
@@ -186,14 +193,16 @@ def delete(tx: Transaction, caller: Caller, object_id: str, *, if_revision: int 
 def remove(tx: Transaction, port_id: str, network_id: str) -> None:
     """Remove a port whatever its state; its binding, states and timeline go with it."""
     Allocations(tx).release_all(port_id)
-    tx.connection.execute(_DELETE, {"gone": port_id})
+    left = tx.connection.execute(_DELETE, {"gone": port_id}).scalar()
+    forget_unused(tx, left or 0)
     tx.journal("port", port_id, network_id)
 
 
-def _insert(tx: Transaction, place: addressing.Place, wanted: Mapping[str, Any]) -> Port:
+def _insert(
+    tx: Transaction, place: addressing.Place, wanted: Mapping[str, Any], security: bool, groups: port_groups.Groups
+) -> Port:
     """Store the port itself; a generated MAC address that is taken is drawn again."""
     asked = wanted["mac_address"]
-    security = wanted["port_security_enabled"]
     row = {
         "id": tx.new_id(),
         "project_id": wanted["project_id"],
@@ -204,8 +213,9 @@ def _insert(tx: Transaction, place: addressing.Place, wanted: Mapping[str, Any])
         "status": PortStatus.DOWN.value,
         "device_id": wanted["device_id"],
         "device_owner": wanted["device_owner"],
-        "port_security_enabled": place.port_security_enabled if security is None else security,
+        "port_security_enabled": security,
         "vnic_type": wanted["vnic_type"],
+        "ruleset": groups.ruleset,
         "created_at": tx.timestamp,
         "updated_at": tx.timestamp,
         "revision_number": 1,
@@ -222,7 +232,8 @@ def _insert(tx: Transaction, place: addressing.Place, wanted: Mapping[str, Any])
         }
         key = tx.connection.execute(tx.variant(_INSERT), stored).scalar()
         if key is not None:
-            return _new_record(tx, row, key=key, mac=mac, pairs=pairs, options=options, profile=wanted["profile"] or {})
+            port = _new_record(tx, row, key=key, mac=mac, pairs=pairs, options=options, profile=wanted["profile"] or {})
+            return replace(port, security_group_ids=groups.ids, ruleset=groups.ruleset)
     if asked:
         raise MacAddressInUse(place.network_id, _canonical_mac(asked))
     raise MacAddressGenerationFailure(place.network_id)
@@ -310,7 +321,7 @@ def _moved(tx: Transaction, place: addressing.Place, port: Port, host: str | Non
 def _store(tx: Transaction, old: Port, new: Port) -> None:
     values: dict[str, Any] = {
         name: getattr(new, name)
-        for name in (*_PLAIN_CHANGES, "mac_address", "revision_number")
+        for name in (*_PLAIN_CHANGES, "mac_address", "ruleset", "revision_number")
         if getattr(new, name) != getattr(old, name)
     }
     values |= {
@@ -324,6 +335,8 @@ def _store(tx: Transaction, old: Port, new: Port) -> None:
     except IntegrityError as error:
         # The MAC address is the only unique value an update can break: taken since the check (PostgreSQL only).
         raise MacAddressInUse(new.network_id, new.mac_address) from error
+    if new.ruleset != old.ruleset:
+        forget_unused(tx, old.ruleset)
     if new.binding is not None and old.binding is not None and new.binding.host == old.binding.host:
         stored = {"vnic_type": new.vnic_type, "profile": json.dumps(new.profile)}
         tx.connection.execute(

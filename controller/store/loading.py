@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Row, RowMapping, Select, and_, bindparam, select
 
 from controller.records import (
+    AddressGroup,
     Binding,
     FixedIp,
     Host,
@@ -23,13 +24,29 @@ from controller.records import (
     PortId,
     PortKey,
     PortStatus,
+    RuleKey,
+    SecurityGroup,
+    SecurityGroupRule,
     Segment,
     SegmentId,
     SegmentKey,
     Subnet,
     SubnetId,
 )
-from controller.store.schema import ALLOCATION_POOLS, ALLOCATIONS, BINDINGS, HOSTS, NETWORKS, PORTS, SEGMENTS, SUBNETS
+from controller.store.schema import (
+    ADDRESS_GROUPS,
+    ALLOCATION_POOLS,
+    ALLOCATIONS,
+    BINDINGS,
+    HOSTS,
+    NETWORKS,
+    PORTS,
+    SECURITY_GROUP_RULES,
+    SECURITY_GROUP_SETS,
+    SECURITY_GROUPS,
+    SEGMENTS,
+    SUBNETS,
+)
 
 IDS_PER_QUERY = 5_000
 """SQLite takes 32,766 parameters a statement, PostgreSQL 65,535."""
@@ -44,11 +61,17 @@ SELECT_PORTS = select(
     BINDINGS.c.profile.label("bound_profile"),
     BINDINGS.c.ofport,
     HOSTS.c.datapath_type,
+    SECURITY_GROUPS.c.id.label("only_group_id"),
+    SECURITY_GROUP_SETS.c.group_ids,
 ).select_from(
-    PORTS.outerjoin(BINDINGS, and_(BINDINGS.c.port_id == PORTS.c.id, BINDINGS.c.active)).outerjoin(
-        HOSTS, HOSTS.c.name == BINDINGS.c.host
-    )
+    PORTS.outerjoin(BINDINGS, and_(BINDINGS.c.port_id == PORTS.c.id, BINDINGS.c.active))
+    .outerjoin(HOSTS, HOSTS.c.name == BINDINGS.c.host)
+    .outerjoin(SECURITY_GROUPS, SECURITY_GROUPS.c.key == PORTS.c.ruleset)
+    .outerjoin(SECURITY_GROUP_SETS, SECURITY_GROUP_SETS.c.key == PORTS.c.ruleset)
 )
+SELECT_SECURITY_GROUPS = select(SECURITY_GROUPS)
+SELECT_SECURITY_GROUP_RULES = select(SECURITY_GROUP_RULES)
+SELECT_ADDRESS_GROUPS = select(ADDRESS_GROUPS)
 
 _SEGMENTS = select(SEGMENTS).order_by(SEGMENTS.c.network_id, SEGMENTS.c.key)
 _SUBNET_IDS = select(SUBNETS.c.id, SUBNETS.c.network_id).order_by(SUBNETS.c.id)
@@ -58,6 +81,7 @@ _FIXED_IPS = (
     .where(ALLOCATIONS.c.released_at.is_(None))
     .order_by(ALLOCATIONS.c.id)
 )
+_RULES = select(SECURITY_GROUP_RULES).order_by(SECURITY_GROUP_RULES.c.id)
 
 
 def in_chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -102,6 +126,17 @@ def ports_of(connection: Connection, rows: Sequence[Row[Any]], *, is_all: bool =
     return [_port(row, in_display_order(fixed_ips.get(row.id, ()))) for row in rows]
 
 
+def security_groups_of(
+    connection: Connection, rows: Sequence[Row[Any]], *, is_all: bool = False
+) -> list[SecurityGroup]:
+    """Complete rows of ``SELECT_SECURITY_GROUPS``."""
+    rules: dict[str, list[SecurityGroupRule]] = {}
+    ids = None if is_all else [row.id for row in rows]
+    for row in _details(connection, _RULES, SECURITY_GROUP_RULES.c.security_group_id, ids):
+        rules.setdefault(row.security_group_id, []).append(security_group_rule_of(row))
+    return [_security_group(row, rules.get(row.id, ())) for row in rows]
+
+
 def in_display_order(fixed_ips: Collection[FixedIp]) -> tuple[FixedIp, ...]:
     """Return a port's addresses as they are shown: IPv4 first, else in the order they were given out."""
     return tuple(sorted(fixed_ips, key=lambda one: ":" in one.ip_address))
@@ -132,6 +167,42 @@ def segment_of(row: Row[Any]) -> Segment:
         network_type=row.network_type,
         physical_network=row.physical_network,
         segmentation_id=row.segmentation_id,
+    )
+
+
+def security_group_rule_of(row: Row[Any]) -> SecurityGroupRule:
+    """Turn a row of ``SELECT_SECURITY_GROUP_RULES`` into a record."""
+    return SecurityGroupRule(
+        id=row.id,
+        project_id=row.project_id,
+        security_group_id=row.security_group_id,
+        direction=row.direction,
+        ethertype=row.ethertype,
+        protocol=row.protocol,
+        port_range_min=row.port_range_min,
+        port_range_max=row.port_range_max,
+        remote_ip_prefix=row.remote_ip_prefix,
+        remote_group_id=row.remote_group_id,
+        remote_address_group_id=row.remote_address_group_id,
+        description=row.description,
+        created_at=instant(row.created_at),
+        updated_at=instant(row.updated_at),
+        revision_number=row.revision_number,
+    )
+
+
+def address_group_of(row: Row[Any]) -> AddressGroup:
+    """Turn a row of ``SELECT_ADDRESS_GROUPS`` into a record."""
+    return AddressGroup(
+        id=row.id,
+        key=RuleKey(row.key),
+        project_id=row.project_id,
+        name=row.name,
+        description=row.description,
+        addresses=tuple(json.loads(row.addresses)),
+        created_at=instant(row.created_at),
+        updated_at=instant(row.updated_at),
+        revision_number=row.revision_number,
     )
 
 
@@ -188,6 +259,27 @@ def _subnet(row: Row[Any], pools: Sequence[tuple[str, str]]) -> Subnet:
     )
 
 
+def _security_group(row: Row[Any], rules: Sequence[SecurityGroupRule]) -> SecurityGroup:
+    return SecurityGroup(
+        id=row.id,
+        key=RuleKey(row.key),
+        project_id=row.project_id,
+        name=row.name,
+        description=row.description,
+        stateful=row.stateful,
+        rules=tuple(rules),
+        created_at=instant(row.created_at),
+        updated_at=instant(row.updated_at),
+        revision_number=row.revision_number,
+    )
+
+
+def _group_ids(values: RowMapping) -> tuple[str, ...]:
+    if values["only_group_id"] is not None:
+        return (values["only_group_id"],)
+    return () if values["group_ids"] is None else tuple(json.loads(values["group_ids"]))
+
+
 def _port(row: Row[Any], fixed_ips: tuple[FixedIp, ...]) -> Port:
     values: RowMapping = row._mapping  # noqa: SLF001  (SQLAlchemy's public name for a row by column)
     binding = None
@@ -216,6 +308,8 @@ def _port(row: Row[Any], fixed_ips: tuple[FixedIp, ...]) -> Port:
         port_security_enabled=values["port_security_enabled"],
         fixed_ips=fixed_ips,
         allowed_address_pairs=_pairs(values["allowed_address_pairs"]),
+        security_group_ids=_group_ids(values),
+        ruleset=RuleKey(values["ruleset"]),
         extra_dhcp_opts=_triples(values["extra_dhcp_opts"]),
         vnic_type=values["vnic_type"],
         profile=_mapping(values["profile"]),

@@ -161,6 +161,8 @@ PORTS = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Column("revision_number", BigInteger, nullable=False),
+    # Key of a security group or of a set of them; 1 without any. No foreign key: it may name a row of either table.
+    Column("ruleset", Integer, nullable=False, server_default="1", index=True),
     UniqueConstraint("network_id", "mac_address"),
     CheckConstraint("key BETWEEN 1 AND 4294967295", name="key_has_32_bits"),
     sqlite_autoincrement=True,  # a key still in a switch's cookies must not name a new port
@@ -244,6 +246,111 @@ OFPORT_CURSORS = Table(
     METADATA,
     Column("host", String(NAME_LENGTH), primary_key=True),
     Column("last", Integer, nullable=False),
+)
+
+# Keys of security groups, of sets of them and of address groups come from one counter, so that no two are equal.
+COUNTERS = Table(
+    "counters",
+    METADATA,
+    Column("name", String(64), primary_key=True),
+    Column("last", BigInteger, nullable=False),
+)
+
+SECURITY_GROUPS = Table(
+    "security_groups",
+    METADATA,
+    Column("key", Integer, primary_key=True, autoincrement=False),
+    Column("id", String(UUID_LENGTH), nullable=False, unique=True),
+    Column("project_id", String(NAME_LENGTH), nullable=False, index=True),
+    Column("name", String(NAME_LENGTH), nullable=False, index=True),
+    Column("description", Text, nullable=False),
+    Column("stateful", Boolean, nullable=False),
+    Column("is_default", Boolean, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("revision_number", BigInteger, nullable=False),
+    CheckConstraint("key BETWEEN 16 AND 2147483647", name="key_has_31_bits"),
+)
+IS_DEFAULT = text("is_default")
+Index(
+    "uq_security_groups_default",
+    SECURITY_GROUPS.c.project_id,
+    unique=True,
+    sqlite_where=IS_DEFAULT,
+    postgresql_where=IS_DEFAULT,
+)
+
+# Ports with several groups share one row for each set of groups in use.
+SECURITY_GROUP_SETS = Table(
+    "security_group_sets",
+    METADATA,
+    Column("key", Integer, primary_key=True, autoincrement=False),
+    Column("group_ids", Text, nullable=False),
+    Column("digest", String(64), nullable=False, unique=True),  # PostgreSQL indexes no text longer than 2,704 bytes
+    CheckConstraint("key BETWEEN 16 AND 2147483647", name="key_has_31_bits"),
+)
+SECURITY_GROUP_SET_MEMBERS = Table(
+    "security_group_set_members",
+    METADATA,
+    Column("set_key", ForeignKey("security_group_sets.key", ondelete="CASCADE"), primary_key=True),
+    Column("security_group_id", ForeignKey("security_groups.id", ondelete="RESTRICT"), primary_key=True, index=True),
+)
+
+ADDRESS_GROUPS = Table(
+    "address_groups",
+    METADATA,
+    Column("key", Integer, primary_key=True, autoincrement=False),
+    Column("id", String(UUID_LENGTH), nullable=False, unique=True),
+    Column("project_id", String(NAME_LENGTH), nullable=False, index=True),
+    Column("name", String(NAME_LENGTH), nullable=False, index=True),
+    Column("description", Text, nullable=False),
+    Column("addresses", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("revision_number", BigInteger, nullable=False),
+    CheckConstraint("key BETWEEN 16 AND 2147483647", name="key_has_31_bits"),
+)
+
+SECURITY_GROUP_RULES = Table(
+    "security_group_rules",
+    METADATA,
+    Column("id", String(UUID_LENGTH), primary_key=True),
+    Column("project_id", String(NAME_LENGTH), nullable=False, index=True),
+    Column("security_group_id", ForeignKey("security_groups.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("direction", String(8), nullable=False),
+    Column("ethertype", String(8), nullable=False),
+    Column("protocol", String(40)),
+    Column("port_range_min", Integer),
+    Column("port_range_max", Integer),
+    Column("remote_ip_prefix", String(ADDRESS_LENGTH + 4)),
+    Column("normalized_cidr", String(ADDRESS_LENGTH + 4)),
+    Column("remote_group_id", ForeignKey("security_groups.id", ondelete="CASCADE"), index=True),
+    Column("remote_address_group_id", ForeignKey("address_groups.id", ondelete="RESTRICT"), index=True),
+    Column("description", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("revision_number", BigInteger, nullable=False),
+)
+
+# What a new security group starts with. ``remote_group_id`` may be the word PARENT: the new group itself.
+DEFAULT_SECURITY_GROUP_RULES = Table(
+    "default_security_group_rules",
+    METADATA,
+    Column("id", String(UUID_LENGTH), primary_key=True),
+    Column("direction", String(8), nullable=False),
+    Column("ethertype", String(8), nullable=False),
+    Column("protocol", String(40)),
+    Column("port_range_min", Integer),
+    Column("port_range_max", Integer),
+    Column("remote_ip_prefix", String(ADDRESS_LENGTH + 4)),
+    Column("remote_group_id", String(UUID_LENGTH)),
+    Column("remote_address_group_id", String(UUID_LENGTH)),
+    Column("used_in_default_sg", Boolean, nullable=False),
+    Column("used_in_non_default_sg", Boolean, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("revision_number", BigInteger, nullable=False),
 )
 
 PORT_STATES = Table(

@@ -10,24 +10,47 @@ from typing import Any, TypeVar
 from sqlalchemy import Column, Connection, Row, Select, delete, func, select
 
 from controller.errors import DatabaseError
-from controller.records import Host, JournalEntry, Network, NetworkId, Port, Snapshot, Subnet
+from controller.records import (
+    AddressGroup,
+    Host,
+    JournalEntry,
+    Network,
+    NetworkId,
+    Port,
+    SecurityGroup,
+    Snapshot,
+    Subnet,
+)
 from controller.store.loading import (
+    SELECT_ADDRESS_GROUPS,
     SELECT_HOSTS,
     SELECT_NETWORKS,
     SELECT_PORTS,
+    SELECT_SECURITY_GROUPS,
     SELECT_SUBNETS,
+    address_group_of,
     host_of,
     in_chunks,
     networks_of,
     ports_of,
+    security_groups_of,
     subnets_of,
 )
-from controller.store.schema import HOSTS, JOURNAL, META, NETWORKS, PORTS, SUBNETS
+from controller.store.schema import (
+    ADDRESS_GROUPS,
+    HOSTS,
+    JOURNAL,
+    META,
+    NETWORKS,
+    PORTS,
+    SECURITY_GROUPS,
+    SUBNETS,
+)
 from controller.store.transaction import Transaction
 
 JOURNAL_PAGE = 1000
 
-Record = TypeVar("Record", Network, Subnet, Port, Host)
+Record = TypeVar("Record", Network, Subnet, Port, Host, SecurityGroup, AddressGroup)
 
 
 def load_snapshot(tx: Transaction) -> Snapshot:
@@ -41,6 +64,8 @@ def load_snapshot(tx: Transaction) -> Snapshot:
     subnets = connection.execute(SELECT_SUBNETS.order_by(SUBNETS.c.key)).all()
     ports = connection.execute(SELECT_PORTS.order_by(PORTS.c.key)).all()
     hosts = connection.execute(SELECT_HOSTS.order_by(HOSTS.c.name)).all()
+    security_groups = connection.execute(SELECT_SECURITY_GROUPS.order_by(SECURITY_GROUPS.c.key)).all()
+    address_groups = connection.execute(SELECT_ADDRESS_GROUPS.order_by(ADDRESS_GROUPS.c.key)).all()
     return Snapshot(
         epoch=load_epoch(tx),
         seq=last_seq(tx),
@@ -48,6 +73,8 @@ def load_snapshot(tx: Transaction) -> Snapshot:
         subnets=tuple(subnets_of(connection, subnets, is_all=True)),
         ports=tuple(ports_of(connection, ports, is_all=True)),
         hosts=tuple(host_of(row) for row in hosts),
+        security_groups=tuple(security_groups_of(connection, security_groups, is_all=True)),
+        address_groups=tuple(address_group_of(row) for row in address_groups),
     )
 
 
@@ -92,6 +119,22 @@ def load_ports(tx: Transaction, ids: Collection[str]) -> dict[str, Port]:
 def load_hosts(tx: Transaction, ids: Collection[str]) -> dict[str, Host]:
     """Return the hosts that exist, by id."""
     return _load(tx, ids, SELECT_HOSTS, HOSTS.c.id, lambda _connection, rows: [host_of(row) for row in rows])
+
+
+def load_security_groups(tx: Transaction, ids: Collection[str]) -> dict[str, SecurityGroup]:
+    """Return the security groups that exist, each with all its rules, by id."""
+    return _load(tx, ids, SELECT_SECURITY_GROUPS, SECURITY_GROUPS.c.id, security_groups_of)
+
+
+def load_address_groups(tx: Transaction, ids: Collection[str]) -> dict[str, AddressGroup]:
+    """Return the address groups that exist, by id."""
+    return _load(
+        tx,
+        ids,
+        SELECT_ADDRESS_GROUPS,
+        ADDRESS_GROUPS.c.id,
+        lambda _connection, rows: [address_group_of(row) for row in rows],
+    )
 
 
 def journal_after(tx: Transaction, seq: int, limit: int = JOURNAL_PAGE) -> list[JournalEntry]:

@@ -77,6 +77,47 @@ def test_pages_are_followed(sdk: Connection) -> None:
     assert (7, made) == (len(listed), set(listed))
 
 
+def test_security_groups_and_their_rules_live_and_die(sdk: Connection) -> None:
+    api = sdk.network
+    web = api.create_security_group(name="web", description="d", stateful=True)
+    assert (web.name, web.is_shared, len(web.security_group_rules)) == ("web", False, 2)
+    office = api.create_address_group(name="office", addresses=["10.0.0.0/8"])
+    assert api.add_addresses_to_address_group(office, ["192.0.2.0/24"]).addresses == ["10.0.0.0/8", "192.0.2.0/24"]
+    assert api.remove_addresses_from_address_group(office, ["10.0.0.0/8"]).addresses == ["192.0.2.0/24"]
+    rule = api.create_security_group_rule(
+        security_group_id=web.id,
+        direction="ingress",
+        protocol="tcp",
+        port_range_min=443,
+        port_range_max=443,
+        remote_address_group_id=office.id,
+    )
+    assert (rule.port_range_min, rule.remote_address_group_id) == (443, office.id)
+    with pytest.raises(ConflictException, match=f"Rule id is {rule.id}"):
+        api.create_security_group_rule(
+            security_group_id=web.id,
+            direction="ingress",
+            protocol="6",
+            port_range_min=443,
+            port_range_max=443,
+            remote_address_group_id=office.id,
+        )
+    assert [found.id for found in api.security_group_rules(security_group_id=web.id, protocol="tcp")] == [rule.id]
+
+    port = api.create_port(network_id=api.create_network().id, security_groups=[web.id])
+    assert [found.id for found in api.ports(security_groups=web.id)] == [port.id]
+    with pytest.raises(ConflictException, match="in use"):
+        api.delete_security_group(web)
+    assert api.update_port(port, security_groups=[]).security_group_ids == []
+    assert api.find_security_group("default").project_id == port.project_id
+    api.delete_security_group_rule(rule, ignore_missing=False)
+    api.delete_security_group(web, ignore_missing=False)
+    api.delete_address_group(office, ignore_missing=False)
+    template = api.create_default_security_group_rule(direction="ingress", protocol="vrrp")
+    assert template.used_in_non_default_sg
+    api.delete_default_security_group_rule(template, ignore_missing=False)
+
+
 def test_extensions_are_found(sdk: Connection) -> None:
     assert sdk.network.find_extension("port-security").name == "Port Security"
     assert {"weft-host", "weft-flows", "weft-port-status"} <= {one.alias for one in sdk.network.extensions()}

@@ -136,7 +136,7 @@ def test_a_port_is_bound_by_the_host_it_names(client: FlaskClient, make: SimpleN
     assert bound["binding:vif_type"] == "ovs"
     assert bound["binding:vif_details"] == {
         "connectivity": "l2",
-        "port_filter": False,
+        "port_filter": True,
         "ovs_hybrid_plug": False,
         "datapath_type": "netdev",
         "bridge_name": "br-int",

@@ -8,8 +8,16 @@ from typing import Any
 from sqlalchemy import event
 
 from controller.caller import Caller
-from controller.records import Host, Network, Port, Subnet
-from controller.services import hosts, networks, ports, subnets
+from controller.records import AddressGroup, Host, Network, Port, SecurityGroup, SecurityGroupRule, Subnet
+from controller.services import (
+    address_groups,
+    hosts,
+    networks,
+    ports,
+    security_group_rules,
+    security_groups,
+    subnets,
+)
 from controller.services.sentinels import AUTO, DEFAULT_GATEWAY
 from controller.store.database import Database, Transaction
 
@@ -66,6 +74,19 @@ HOST: dict[str, Any] = {
     "datapath_type": "netdev",
     "physnets": (),
 }
+SECURITY_GROUP: dict[str, Any] = {"name": "web", "description": "", "stateful": True}
+RULE: dict[str, Any] = {
+    "direction": "ingress",
+    "ethertype": "IPv4",
+    "protocol": None,
+    "port_range_min": None,
+    "port_range_max": None,
+    "remote_ip_prefix": None,
+    "remote_group_id": None,
+    "remote_address_group_id": None,
+    "description": "",
+}
+ADDRESS_GROUP: dict[str, Any] = {"name": "office", "description": "", "addresses": ()}
 SLAAC: dict[str, Any] = {
     "ip_version": 6,
     "cidr": "2001:db8::/64",
@@ -95,6 +116,20 @@ def a_subnet(tx: Transaction, network: Network, caller: Caller = ADMIN, **wanted
 
 def a_port(tx: Transaction, network: Network, caller: Caller = ADMIN, **wanted: Any) -> Port:
     return ports.create(tx, caller, PORT | {"project_id": caller.project_id, "network_id": network.id} | wanted)
+
+
+def a_security_group(tx: Transaction, caller: Caller = ADMIN, **wanted: Any) -> SecurityGroup:
+    return security_groups.create(tx, caller, SECURITY_GROUP | {"project_id": caller.project_id} | wanted)
+
+
+def a_rule(tx: Transaction, group: SecurityGroup, caller: Caller = ADMIN, **wanted: Any) -> SecurityGroupRule:
+    values = RULE | {"project_id": caller.project_id, "security_group_id": group.id} | wanted
+    return security_group_rules.create(tx, caller, values)
+
+
+def an_address_group(tx: Transaction, *addresses: str, caller: Caller = ADMIN) -> AddressGroup:
+    wanted = ADDRESS_GROUP | {"project_id": caller.project_id, "addresses": addresses}
+    return address_groups.create(tx, caller, wanted)
 
 
 def a_host(tx: Transaction, **wanted: Any) -> Host:

@@ -1,0 +1,131 @@
+"""Does a database of an older Weft keep what it held, and get what newer ones need?"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, create_engine, event, text
+
+from controller.services import ports, security_groups
+from controller.services.query import Query
+from controller.store.database import MIGRATIONS, Database
+from controller.store.rulesets import FIRST_KEY
+from controller.store.snapshot import journal_after, load_snapshot
+from tests.unit.controller.store.builders import ADMIN, a_network, a_port, a_security_group
+
+PORT = (
+    "INSERT INTO ports (key, id, project_id, network_id, name, description, mac_address, admin_state_up, status,"
+    " device_id, device_owner, port_security_enabled, allowed_address_pairs, extra_dhcp_opts, vnic_type, profile,"
+    " created_at, updated_at, revision_number) VALUES (:key, :id, :project, 'net', '', '', :mac, 1, 'ACTIVE', 'vm',"
+    " :owner, :guarded, '[]', '[]', 'normal', '{}', 1, 1, 7)"
+)
+NETWORK = (
+    "INSERT INTO networks (id, project_id, name, description, admin_state_up, mtu, shared, router_external,"
+    " port_security_enabled, plugin, created_at, updated_at, revision_number)"
+    " VALUES ('net', 'blue', '', '', 1, 1450, 0, 0, 1, 'openflow', 1, 1, 1)"
+)
+
+
+def _fill(connection: Connection) -> None:
+    connection.execute(text(NETWORK))
+    for key, (name, project, guarded, owner) in enumerate(
+        (
+            ("one", "blue", True, "compute:nova"),
+            ("two", "blue", True, ""),
+            ("open", "blue", False, ""),
+            ("dhcp", "blue", True, "network:dhcp"),
+            ("red", "red", True, ""),
+            ("green", "green", False, ""),
+        ),
+        start=1,
+    ):
+        values = {"key": key, "id": name, "project": project, "guarded": guarded, "owner": owner}
+        connection.execute(text(PORT), values | {"mac": f"02:00:00:00:00:{key:02x}"})
+    connection.execute(text("INSERT INTO bindings VALUES ('one', 'h1', 'normal', '{}', 1, 32768)"))
+    connection.execute(text("INSERT INTO port_states VALUES ('one', 'ACTIVE', 'WIRED', 'h1', '', 'up')"))
+
+
+@pytest.fixture
+def upgraded(tmp_path: Path) -> Iterator[Database]:
+    """A database of the first schema with ports in it, opened by this version."""
+    url = f"sqlite:///{tmp_path / 'weft.db'}"
+    engine = create_engine(url)
+    event.listen(engine, "connect", lambda connection, _record: connection.execute("PRAGMA foreign_keys=ON"))
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        _fill(connection)
+    engine.dispose()
+    database = Database(url)
+    database.migrate()
+    yield database
+    database.close()
+
+
+def test_guarded_ports_get_the_default_group_of_their_project_and_no_others_do(upgraded: Database) -> None:
+    """Members of a project go on reaching each other; nothing gets a group that would get none today."""
+    with upgraded.read() as tx:
+        groups = {group.project_id: group for group in load_snapshot(tx).security_groups}
+        found = {port.id: port.security_group_ids for port in load_snapshot(tx).ports}
+        rulesets = {port.id: port.ruleset for port in load_snapshot(tx).ports}
+    assert {"blue", "red"} == set(groups)
+    blue, red = (groups["blue"].id,), (groups["red"].id,)
+    assert found == {"one": blue, "two": blue, "open": (), "dhcp": (), "red": red, "green": ()}
+    assert rulesets["one"] == groups["blue"].key >= FIRST_KEY
+    assert rulesets["open"] == 1
+
+
+def test_a_default_group_made_by_the_upgrade_is_like_one_made_later(upgraded: Database) -> None:
+    with upgraded.write() as tx:
+        later = security_groups.get(tx, ADMIN, security_groups.ensure_default(tx, "later").id)
+        made = next(group for group in load_snapshot(tx).security_groups if group.project_id == "blue")
+        assert security_groups.ensure_default(tx, "blue").id == made.id
+    assert (later.name, later.description, later.stateful, later.revision_number) == (
+        made.name,
+        made.description,
+        made.stateful,
+        made.revision_number,
+    )
+    rules = [
+        sorted(
+            (rule.direction, rule.ethertype, rule.protocol, rule.remote_group_id == group.id) for rule in group.rules
+        )
+        for group in (later, made)
+    ]
+    assert (
+        rules[0]
+        == rules[1]
+        == sorted(
+            (direction, version, None, direction == "ingress")
+            for direction in ("egress", "ingress")
+            for version in ("IPv4", "IPv6")
+        )
+    )
+
+
+def test_nothing_else_of_the_ports_changes(upgraded: Database) -> None:
+    with upgraded.read() as tx:
+        one = ports.get(tx, ADMIN, "one")
+        assert (one.key, one.revision_number, str(one.status)) == (1, 7, "ACTIVE")
+        assert one.binding is not None
+        assert tx.connection.execute(text("SELECT count(*) FROM port_states")).scalar() == 1
+        assert len(ports.find(tx, ADMIN, Query())) == 6
+
+
+def test_the_journal_names_what_the_upgrade_changed(upgraded: Database) -> None:
+    with upgraded.read() as tx:
+        named = {(entry.kind, entry.object_id, entry.network_id) for entry in journal_after(tx, 0)}
+        groups = {("security_group", group.id, None) for group in load_snapshot(tx).security_groups}
+    assert named == groups | {("port", name, "net") for name in ("one", "two", "red")}
+
+
+def test_numbers_go_on_after_those_the_upgrade_gave(upgraded: Database) -> None:
+    with upgraded.write() as tx:
+        given = {group.key for group in load_snapshot(tx).security_groups}
+        web, db = a_security_group(tx), a_security_group(tx)
+        port = a_port(tx, a_network(tx), security_group_ids=[web.id, db.id])
+    assert len(given | {web.key, db.key, port.ruleset}) == 5
