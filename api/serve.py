@@ -43,6 +43,16 @@ class KeepAliveTask(WSGITask):  # type: ignore[misc] # waitress has no types
     """
 
     has_body = True
+    wrote_header: bool
+
+    def write(self, data: bytes) -> None:
+        """Send head and body at once; waitress sends the head alone first, and a client would be woken twice."""
+        if self.complete and not self.wrote_header and self.content_length == len(data):
+            self.wrote_header = True
+            self.content_bytes_written = len(data)
+            self.channel.write_soon(self.build_response_header() + data)
+        else:
+            super().write(data)
 
 
 class KeepAliveChannel(HTTPChannel):  # type: ignore[misc] # waitress has no types

@@ -4,8 +4,10 @@ Addresses are integers with an IP version here; text appears only at ``parse_*``
 """
 
 import ipaddress
+import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from ipam.errors import CidrError, GatewayInPool, PoolInvalid, PoolOutOfBounds, PoolsOverlap
@@ -71,7 +73,9 @@ def text(version: int, address: int) -> str:
     >>> text(6, 0x20010db8 << 96)
     '2001:db8::'
     """
-    return str(ipaddress.IPv4Address(address) if version == IPV4 else ipaddress.IPv6Address(address))
+    if version == IPV4:
+        return f"{address >> 24}.{address >> 16 & 0xFF}.{address >> 8 & 0xFF}.{address & 0xFF}"
+    return str(ipaddress.IPv6Address(address))
 
 
 def parse_address(value: str) -> tuple[int, int]:
@@ -80,10 +84,15 @@ def parse_address(value: str) -> tuple[int, int]:
     Raises:
         ValueError: it is none.
     """
-    address = ipaddress.ip_address(value)
-    return address.version, int(address)
+    try:
+        # Several times as fast as ipaddress, which matters where a block of 256 stored addresses is read.
+        return IPV4, int.from_bytes(socket.inet_pton(socket.AF_INET, value))
+    except (OSError, ValueError):
+        address = ipaddress.ip_address(value)
+        return address.version, int(address)
 
 
+@lru_cache(maxsize=4096)  # every port asks for its subnet's
 def parse_cidr(value: str) -> Cidr:
     """Return the prefix with its host bits cleared, as Neutron does.
 

@@ -3,7 +3,8 @@
 The built-in driver. A free address is drawn at random, as Neutron does, so that an address just given back is seldom
 the next one given out. The cost of an allocation does not grow with the number of addresses taken:
 
-1. a few random candidates are looked up with one query; the first free one is taken;
+1. a few random candidates are looked up with one query; the first free one is taken (many requests at once share the
+   query, with fewer candidates each, and those without luck draw again);
 2. when all are taken, the subnet is nearly full: the store names a block of 256 with room (its free addresses are
    counted), and one of the block's free addresses is drawn;
 3. when no open block has room, more blocks are opened (``ipam.blocks``) until the pools end: exhausted.
@@ -12,8 +13,9 @@ The store's unique constraint is the arbiter; a candidate is only ever a proposa
 """
 
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
 from ipam.addresses import Cidr, Pool, eui64, text
@@ -23,6 +25,11 @@ from ipam.errors import AddressesExhausted, AddressTaken
 
 CANDIDATES = 8
 """Random candidates for one request: at half occupancy 1 draw in 256 goes on to the blocks."""
+CANDIDATES_AT_ONCE = 64
+"""Candidates that several requests share in one query."""
+
+Candidate = tuple[str, int, int]
+"""Subnet id, IP version, address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +50,13 @@ class Claim:
     version: int
     address: int
     block: int | None
+    owner: str
 
 
 class AllocationStore(Protocol):
     """What the allocator needs of a store; every call is part of one transaction."""
 
-    def taken(self, candidates: Collection[tuple[str, int, int]]) -> set[tuple[str, int]]:
+    def taken(self, candidates: Collection[Candidate]) -> set[tuple[str, int]]:
         """Return which (subnet id, address) of the (subnet id, version, address) candidates are held."""
 
     def blocks_with_room(self, subnet_id: str, at_most: int) -> list[int]:
@@ -60,7 +68,7 @@ class AllocationStore(Protocol):
     def open_blocks(self, subnet_id: str, sizes: Mapping[int, int]) -> None:
         """Start to count the free addresses of blocks (number -> number of addresses), which follow the open ones."""
 
-    def claim(self, claims: Sequence[Claim], owner: str) -> Collection[tuple[str, int]]:
+    def claim(self, claims: Sequence[Claim]) -> Collection[tuple[str, int]]:
         """Store the claims and return those that were free; the unique constraint decides."""
 
     def release(self, addresses: Sequence[Assigned]) -> None:
@@ -77,35 +85,31 @@ class BuiltInDriver:
 
     def reserve(self, requests: Sequence[AddressRequest]) -> Reservation:
         """Choose an address for each request; fixed ones first, so that no random one takes them."""
-        fixed = [self._fixed(request) for request in requests]
-        reserved: set[tuple[str, int]] = set()
-        for one in fixed:
-            if one is not None:
-                if (one.subnet_id, one.address) in reserved:
+        chosen = self._fixed(requests)
+        reserved = {(one.subnet_id, one.address) for one in chosen.values()}
+        waiting = {position: one for position, one in enumerate(requests) if isinstance(one, AnyAddress)}
+        looked_up = [(one.subnet_id, one.version, one.address) for one in chosen.values()]
+        for drawn in self._rounds(waiting):
+            looked_up += chain.from_iterable(drawn.values())
+            taken = self._store.taken(looked_up) if looked_up else set()
+            for one in chosen.values():
+                if (one.subnet_id, one.address) in taken:
                     raise AddressTaken(one.subnet_id, text(one.version, one.address))
-                reserved.add((one.subnet_id, one.address))
-        drawn = {
-            position: self._draw(request.subnet_ids)
-            for position, request in enumerate(requests)
-            if isinstance(request, AnyAddress)
-        }
-        looked_up = [(one.subnet_id, one.version, one.address) for one in fixed if one is not None]
-        looked_up += [candidate for candidates in drawn.values() for candidate in candidates]
-        taken = self._store.taken(looked_up) if looked_up else set()
-        chosen: list[Assigned] = []
-        for position, (request, given) in enumerate(zip(requests, fixed, strict=True)):
-            if given is not None:
-                if (given.subnet_id, given.address) in taken:
-                    raise AddressTaken(given.subnet_id, text(given.version, given.address))
-                chosen.append(given)
-            elif isinstance(request, AnyAddress):
-                free = self._first_free(drawn[position], taken | reserved) or self._search(request.subnet_ids, reserved)
-                reserved.add((free.subnet_id, free.address))
-                chosen.append(free)
-        return Reservation(addresses=tuple(chosen))
+            for position, candidates in drawn.items():
+                free = self._first_free(candidates, taken, reserved)
+                if free is not None:
+                    reserved.add((free.subnet_id, free.address))
+                    chosen[position] = free
+                    del waiting[position]
+            looked_up = []
+        for position, request in waiting.items():
+            free = self._search(request.subnet_ids, reserved)
+            reserved.add((free.subnet_id, free.address))
+            chosen[position] = free
+        return Reservation(addresses=tuple(chosen[position] for position in range(len(requests))))
 
-    def commit(self, reservation: Reservation, owner: str) -> None:
-        """Store the addresses as the owner's."""
+    def commit(self, reservation: Reservation, owners: Sequence[str]) -> None:
+        """Store each address as its owner's."""
         if not reservation.addresses:
             return
         claims = [
@@ -114,10 +118,11 @@ class BuiltInDriver:
                 version=one.version,
                 address=one.address,
                 block=block_of(self._spaces[one.subnet_id].pools, one.address),
+                owner=owner,
             )
-            for one in reservation.addresses
+            for one, owner in zip(reservation.addresses, owners, strict=True)
         ]
-        stored = self._store.claim(claims, owner)
+        stored = self._store.claim(claims)
         lost = [one for one in reservation.addresses if (one.subnet_id, one.address) not in stored]
         if lost:
             self.release([one for one in reservation.addresses if one not in lost])
@@ -128,27 +133,52 @@ class BuiltInDriver:
         if addresses:
             self._store.release(addresses)
 
-    def _fixed(self, request: AddressRequest) -> Assigned | None:
-        if isinstance(request, AnyAddress):
-            return None
-        cidr = self._spaces[request.subnet_id].cidr
-        address = request.address if isinstance(request, SpecificAddress) else eui64(cidr, request.mac_address)
-        return Assigned(subnet_id=request.subnet_id, version=cidr.version, address=address)
+    def _fixed(self, requests: Sequence[AddressRequest]) -> dict[int, Assigned]:
+        """Return the addresses that the requests themselves name, by position.
 
-    def _draw(self, subnet_ids: Sequence[str]) -> list[tuple[str, int, int]]:
+        Raises:
+            AddressTaken: two requests name one.
+        """
+        named: dict[int, Assigned] = {}
+        seen: set[Assigned] = set()
+        for position, request in enumerate(requests):
+            if isinstance(request, AnyAddress):
+                continue
+            cidr = self._spaces[request.subnet_id].cidr
+            address = request.address if isinstance(request, SpecificAddress) else eui64(cidr, request.mac_address)
+            one = Assigned(subnet_id=request.subnet_id, version=cidr.version, address=address)
+            if one in seen:
+                raise AddressTaken(one.subnet_id, text(one.version, one.address))
+            seen.add(one)
+            named[position] = one
+        return named
+
+    def _rounds(self, waiting: Mapping[int, AnyAddress]) -> Iterator[Mapping[int, Sequence[Candidate]]]:
+        """Draw candidates for the requests that still wait, until none does or each had its share; once at least."""
+        left = CANDIDATES
+        while left > 0:
+            each = min(CANDIDATES, max(1, CANDIDATES_AT_ONCE // max(1, len(waiting))))
+            left -= each
+            yield {position: self._draw(request.subnet_ids, each) for position, request in waiting.items()}
+            if not waiting:
+                return
+
+    def _draw(self, subnet_ids: Sequence[str], count: int) -> Sequence[Candidate]:
         """Draw candidates of the first subnet that has open blocks."""
         for subnet_id in subnet_ids:
             space = self._spaces[subnet_id]
             size = open_size(space.pools, space.open_blocks)
             if size:
-                positions = {self._rng.randrange(size): None for _ in range(CANDIDATES)}
+                positions = {self._rng.randrange(size): None for _ in range(count)}
                 return [(subnet_id, space.cidr.version, nth_address(space.pools, position)) for position in positions]
-        return []
+        return ()
 
     @staticmethod
-    def _first_free(candidates: Sequence[tuple[str, int, int]], taken: Collection[tuple[str, int]]) -> Assigned | None:
+    def _first_free(
+        candidates: Sequence[Candidate], taken: Collection[tuple[str, int]], reserved: Collection[tuple[str, int]]
+    ) -> Assigned | None:
         for subnet_id, version, address in candidates:
-            if (subnet_id, address) not in taken:
+            if (subnet_id, address) not in taken and (subnet_id, address) not in reserved:
                 return Assigned(subnet_id=subnet_id, version=version, address=address)
         return None
 

@@ -4,7 +4,7 @@ The seam has three calls, so that a driver that asks a remote server never does 
 for writing::
 
     before the transaction      reserve(requests) -> reservation      may be slow, may ask over the network
-    inside the transaction      commit(reservation, owner)            local and short
+    inside the transaction      commit(reservation, owners)           local and short
     after a failed transaction  release(addresses)                    gives back what was reserved
 
 ``release`` also gives back addresses that were committed, when their port goes or changes. The built-in driver
@@ -54,7 +54,7 @@ class Assigned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reservation:
-    """Addresses chosen for one owner, in the order of the requests."""
+    """Addresses chosen for one owner or several, in the order of the requests."""
 
     addresses: tuple[Assigned, ...]
 
@@ -70,8 +70,8 @@ class Driver(Protocol):
             AddressesExhausted: no subnet of a request has room.
         """
 
-    def commit(self, reservation: Reservation, owner: str) -> None:
-        """Make the reserved addresses the owner's (a port id).
+    def commit(self, reservation: Reservation, owners: Sequence[str]) -> None:
+        """Make each reserved address its owner's (a port id).
 
         Raises:
             AddressTaken: somebody was faster; nothing was stored, and ``reserve`` may be asked again.

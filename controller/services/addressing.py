@@ -6,6 +6,7 @@ Turns Neutron's ``fixed_ips`` into typed requests for the address driver. Driver
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import bindparam, or_, select
@@ -165,35 +166,44 @@ def automatic_requests(place: Place, *, mac_address: str, device_owner: str) -> 
     ]
 
 
-def assign(tx: Transaction, place: Place, port_id: str, requests: Sequence[AddressRequest]) -> tuple[FixedIp, ...]:
-    """Reserve and store addresses for a port, in the order of the requests.
+def assign(
+    tx: Transaction, place: Place, requests: Mapping[str, Sequence[AddressRequest]]
+) -> Mapping[str, tuple[FixedIp, ...]]:
+    """Reserve and store addresses for the ports of one network, by port id; each has them in the order of its requests.
 
     Raises:
         IpAddressAlreadyAllocated: a requested address is another port's.
         IpAddressGenerationFailure: no address is left.
     """
-    if not requests:
-        return ()
+    asked = [request for of_port in requests.values() for request in of_port]
+    owners = [port_id for port_id, of_port in requests.items() for _ in of_port]
+    if not asked:
+        return dict.fromkeys(requests, ())
     driver = driver_for(tx, place)
     drawn_again = 0
     while True:
         try:
-            reservation: Reservation = driver.reserve(requests)
+            reservation: Reservation = driver.reserve(asked)
         except AddressTaken as error:
             raise IpAddressAlreadyAllocated(error.address, error.subnet_id) from error
         except AddressesExhausted as error:
             raise IpAddressGenerationFailure(place.network_id) from error
         try:
-            driver.commit(reservation, port_id)
+            driver.commit(reservation, owners)
         except AddressTaken as error:
             drawn_again += 1
             if drawn_again == COMMIT_TRIES:
                 raise IpAddressGenerationFailure(place.network_id) from error
             continue
-        return tuple(
-            FixedIp(subnet_id=SubnetId(one.subnet_id), ip_address=text(one.version, one.address))
-            for one in reservation.addresses
-        )
+        given = iter(reservation.addresses)
+        return {
+            port_id: tuple(_fixed_ip(one) for one in islice(given, len(of_port)))
+            for port_id, of_port in requests.items()
+        }
+
+
+def _fixed_ip(one: Assigned) -> FixedIp:
+    return FixedIp(subnet_id=SubnetId(one.subnet_id), ip_address=text(one.version, one.address))
 
 
 def readdress(
@@ -223,8 +233,8 @@ def readdress(
         else:
             kept.append(held)
     give_back(tx, [one for one in port.fixed_ips if one not in kept])
-    added = assign(tx, place, port.id, requests)
-    return tuple(one for one in port.fixed_ips if one in kept) + added
+    added = assign(tx, place, {port.id: requests})
+    return tuple(one for one in port.fixed_ips if one in kept) + added[port.id]
 
 
 def _match(

@@ -7,7 +7,7 @@ journal. The first port of a project makes its default group, and the first port
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, select
@@ -17,24 +17,27 @@ from sqlalchemy.exc import IntegrityError
 
 from controller.caller import Caller
 from controller.errors import MacAddressGenerationFailure, MacAddressInUse, PortNotFound
-from controller.records import NetworkId, Port, PortId, PortKey, PortStatus
+from controller.records import Binding, FixedIp, NetworkId, Port, PortId, PortKey, PortStatus
 from controller.services import addressing, listing, port_groups
 from controller.services.query import Query
-from controller.services.rules import check_owner, check_revision, each
+from controller.services.rules import check_owner, check_revision
 from controller.services.sentinels import Sentinel
 from controller.store.allocations import Allocations
-from controller.store.bindings import bind, unbind
-from controller.store.dialects import insert_or_ignore
+from controller.store.bindings import Unbound, bind, bind_all, unbind
+from controller.store.dialects import insert_all, insert_or_ignore
 from controller.store.loading import SELECT_PORTS, in_display_order, ports_of
 from controller.store.rulesets import forget_unused, has_group
 from controller.store.schema import ALLOCATIONS, BINDINGS, PORTS
 from controller.store.transaction import Transaction
+from ipam.driver import AddressRequest
 
 BASE_MAC = "fa:16:3e"
 """Prefix of generated MAC addresses, Neutron's default ``base_mac``."""
 MAC_TRIES = 16
 
-_INSERT = insert_or_ignore(PORTS, conflict=(PORTS.c.network_id, PORTS.c.mac_address), returning=(PORTS.c.key,))
+_INSERT = insert_or_ignore(
+    PORTS, conflict=(PORTS.c.network_id, PORTS.c.mac_address), returning=(PORTS.c.id, PORTS.c.key)
+)
 _UPDATE = sql_update(PORTS).where(PORTS.c.id == bindparam("changed"))
 _DELETE = sql_delete(PORTS).where(PORTS.c.id == bindparam("gone")).returning(PORTS.c.ruleset)
 _PLAIN_CHANGES = (
@@ -99,33 +102,24 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Port:
         IpAddressAlreadyAllocated, IpAddressGenerationFailure, MacAddressGenerationFailure, OfPortExhausted,
         PolicyNotAuthorized, and what ``port_groups.of_new_port`` raises
     """
-    check_owner(caller, wanted["project_id"], "create_port:project_id")
-    host = wanted["host"] or None
-    place = addressing.load_place(tx, caller, wanted["network_id"], host)
-    asked = wanted["port_security_enabled"]
-    security = place.port_security_enabled if asked is None else asked
-    groups = port_groups.of_new_port(tx, caller, wanted, port_security_enabled=security)
-    port = _insert(tx, place, wanted, security, groups)
-    requests = addressing.manual_requests(tx, place, wanted["fixed_ips"], device_owner=port.device_owner)
-    requests += addressing.automatic_requests(place, mac_address=port.mac_address, device_owner=port.device_owner)
-    fixed_ips = addressing.assign(tx, place, port.id, requests)
-    binding = None
-    if host is not None:
-        binding = bind(
-            tx,
-            port.id,
-            host=host,
-            vnic_type=port.vnic_type,
-            profile=port.profile,
-            datapath_type=place.datapath_type,
-        )
-    tx.journal("port", port.id, port.network_id)
-    return replace(port, fixed_ips=in_display_order(fixed_ips), binding=binding)
+    return create_many(tx, caller, [wanted])[0]
 
 
 def create_many(tx: Transaction, caller: Caller, wanted: Sequence[Mapping[str, Any]]) -> list[Port]:
-    """Create all ports or none; ``create`` says what may be raised."""
-    return each(create, tx, caller, wanted)
+    """Create all ports or none; ``create`` says what may be raised.
+
+    The number of statements grows with the networks and hosts the ports are on, not with the ports.
+    """
+    drafts = _drafts(tx, caller, wanted)
+    keys = _insert(tx, drafts)
+    fixed_ips = _address(tx, drafts)
+    bindings = _bind(tx, drafts)
+    created = []
+    for draft in drafts:
+        port_id, network_id = draft.row["id"], draft.row["network_id"]
+        tx.journal("port", port_id, network_id)
+        created.append(_record(tx, draft, keys[port_id], fixed_ips[port_id], bindings.get(port_id)))
+    return created
 
 
 def get(tx: Transaction, caller: Caller, object_id: str) -> Port:
@@ -198,76 +192,148 @@ def remove(tx: Transaction, port_id: str, network_id: str) -> None:
     tx.journal("port", port_id, network_id)
 
 
-def _insert(
-    tx: Transaction, place: addressing.Place, wanted: Mapping[str, Any], security: bool, groups: port_groups.Groups
-) -> Port:
-    """Store the port itself; a generated MAC address that is taken is drawn again."""
-    asked = wanted["mac_address"]
-    row = {
+@dataclass(slots=True, kw_only=True)
+class _Draft:
+    """A port on its way into the store."""
+
+    wanted: Mapping[str, Any]
+    place: addressing.Place
+    groups: port_groups.Groups
+    row: Mapping[str, Any]
+
+
+def _drafts(tx: Transaction, caller: Caller, wanted: Sequence[Mapping[str, Any]]) -> list[_Draft]:
+    """Return what is to be stored; each network is read once."""
+    places: dict[tuple[str, str | None], addressing.Place] = {}
+    known: dict[str | tuple[str, ...], port_groups.Groups] = {}
+    drafts = []
+    for one in wanted:
+        check_owner(caller, one["project_id"], "create_port:project_id")
+        where = (one["network_id"], one["host"] or None)
+        if where not in places:
+            places[where] = addressing.load_place(tx, caller, *where)
+        place = places[where]
+        asked = one["port_security_enabled"]
+        security = place.port_security_enabled if asked is None else asked
+        groups = port_groups.of_new_port(tx, caller, one, port_security_enabled=security, known=known)
+        row = _row(tx, place, one, security=security, groups=groups)
+        drafts.append(_Draft(wanted=one, place=place, groups=groups, row=row))
+    return drafts
+
+
+def _row(
+    tx: Transaction,
+    place: addressing.Place,
+    wanted: Mapping[str, Any],
+    *,
+    security: bool,
+    groups: port_groups.Groups,
+) -> Mapping[str, Any]:
+    mac = _canonical_mac(wanted["mac_address"]) if wanted["mac_address"] else _generated_mac(tx)
+    return {
         "id": tx.new_id(),
         "project_id": wanted["project_id"],
         "network_id": place.network_id,
         "name": wanted["name"],
         "description": wanted["description"],
+        "mac_address": mac,
         "admin_state_up": wanted["admin_state_up"],
         "status": PortStatus.DOWN.value,
         "device_id": wanted["device_id"],
         "device_owner": wanted["device_owner"],
         "port_security_enabled": security,
+        "allowed_address_pairs": _as_json(_pairs(wanted["allowed_address_pairs"], mac)),
+        "extra_dhcp_opts": _as_json(wanted["extra_dhcp_opts"]),
         "vnic_type": wanted["vnic_type"],
         "ruleset": groups.ruleset,
+        "profile": json.dumps(wanted["profile"]) if wanted["profile"] else "{}",
         "created_at": tx.timestamp,
         "updated_at": tx.timestamp,
         "revision_number": 1,
     }
-    options = tuple(tuple(option) for option in wanted["extra_dhcp_opts"])
-    for _ in range(1 if asked else MAC_TRIES):
-        mac = _canonical_mac(asked) if asked else _generated_mac(tx)
-        pairs = _pairs(wanted["allowed_address_pairs"], mac)
-        stored = row | {
-            "mac_address": mac,
-            "allowed_address_pairs": _as_json(pairs),
-            "extra_dhcp_opts": _as_json(options),
-            "profile": json.dumps(dict(wanted["profile"] or {})),
-        }
-        key = tx.connection.execute(tx.variant(_INSERT), stored).scalar()
-        if key is not None:
-            port = _new_record(tx, row, key=key, mac=mac, pairs=pairs, options=options, profile=wanted["profile"] or {})
-            return replace(port, security_group_ids=groups.ids, ruleset=groups.ruleset)
-    if asked:
-        raise MacAddressInUse(place.network_id, _canonical_mac(asked))
-    raise MacAddressGenerationFailure(place.network_id)
 
 
-def _new_record(
-    tx: Transaction,
-    row: Mapping[str, Any],
-    *,
-    key: int,
-    mac: str,
-    pairs: tuple[tuple[str, str], ...],
-    options: tuple[Any, ...],
-    profile: Mapping[str, Any],
+def _insert(tx: Transaction, drafts: Sequence[_Draft]) -> Mapping[str, PortKey]:
+    """Store the ports themselves; a generated MAC address that is taken is drawn again."""
+    keys: dict[str, PortKey] = {}
+    waiting = drafts
+    for _ in range(MAC_TRIES):
+        stored = insert_all(tx.connection, tx.variant(_INSERT), [draft.row for draft in waiting])
+        keys |= {row.id: PortKey(row.key) for row in stored}
+        waiting = [draft for draft in waiting if draft.row["id"] not in keys]
+        if not waiting:
+            return keys
+        for draft in waiting:
+            if draft.wanted["mac_address"]:
+                raise MacAddressInUse(draft.place.network_id, draft.row["mac_address"])
+            security = draft.row["port_security_enabled"]
+            draft.row = _row(tx, draft.place, draft.wanted, security=security, groups=draft.groups)
+    raise MacAddressGenerationFailure(waiting[0].place.network_id)
+
+
+def _address(tx: Transaction, drafts: Sequence[_Draft]) -> Mapping[str, tuple[FixedIp, ...]]:
+    """Give the ports their addresses, those of one network at once."""
+    on_network: dict[str, list[_Draft]] = {}
+    for draft in drafts:
+        on_network.setdefault(draft.place.network_id, []).append(draft)
+    given: dict[str, tuple[FixedIp, ...]] = {}
+    for together in on_network.values():
+        requests = {draft.row["id"]: _requests(tx, draft) for draft in together}
+        given |= addressing.assign(tx, together[0].place, requests)
+    return given
+
+
+def _requests(tx: Transaction, draft: _Draft) -> list[AddressRequest]:
+    place, mac, owner = draft.place, draft.row["mac_address"], draft.row["device_owner"]
+    return [
+        *addressing.manual_requests(tx, place, draft.wanted["fixed_ips"], device_owner=owner),
+        *addressing.automatic_requests(place, mac_address=mac, device_owner=owner),
+    ]
+
+
+def _bind(tx: Transaction, drafts: Sequence[_Draft]) -> Mapping[str, Binding]:
+    """Bind the ports that name a host, those of one host at once."""
+    on_host: dict[str, list[_Draft]] = {}
+    for draft in drafts:
+        if draft.wanted["host"]:
+            on_host.setdefault(draft.wanted["host"], []).append(draft)
+    bindings: dict[str, Binding] = {}
+    for host, together in on_host.items():
+        unbound = [
+            Unbound(
+                port_id=draft.row["id"], vnic_type=draft.row["vnic_type"], profile=dict(draft.wanted["profile"] or {})
+            )
+            for draft in together
+        ]
+        bindings |= bind_all(tx, unbound, host=host, datapath_type=together[0].place.datapath_type)
+    return bindings
+
+
+def _record(
+    tx: Transaction, draft: _Draft, key: PortKey, fixed_ips: tuple[FixedIp, ...], binding: Binding | None
 ) -> Port:
+    row, wanted = draft.row, draft.wanted
     return Port(
         id=PortId(row["id"]),
-        key=PortKey(key),
+        key=key,
         project_id=row["project_id"],
         network_id=NetworkId(row["network_id"]),
         name=row["name"],
         description=row["description"],
-        mac_address=mac,
+        mac_address=row["mac_address"],
         admin_state_up=row["admin_state_up"],
         status=PortStatus.DOWN,
         device_id=row["device_id"],
         device_owner=row["device_owner"],
         port_security_enabled=row["port_security_enabled"],
-        fixed_ips=(),
-        allowed_address_pairs=pairs,
-        extra_dhcp_opts=options,
+        fixed_ips=in_display_order(fixed_ips),
+        allowed_address_pairs=_pairs(wanted["allowed_address_pairs"], row["mac_address"]),
+        extra_dhcp_opts=tuple(tuple(option) for option in wanted["extra_dhcp_opts"]),
+        security_group_ids=draft.groups.ids,
+        ruleset=draft.groups.ruleset,
         vnic_type=row["vnic_type"],
-        profile=dict(profile),
-        binding=None,
+        profile=dict(wanted["profile"] or {}),
+        binding=binding,
         created_at=tx.now,
         updated_at=tx.now,
         revision_number=1,

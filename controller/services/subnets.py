@@ -231,11 +231,12 @@ def _address_ports(tx: Transaction, subnet: Subnet, cidr: Cidr, pools: tuple[Poo
             PORTS.c.network_id == subnet.network_id, PORTS.c.device_owner.not_in(addressing.ROUTER_OWNERS)
         )
     ).all()
-    store = Allocations(tx)
-    for port in on_network:
-        address = eui64(cidr, port.mac_address)
-        claim = Claim(subnet_id=subnet.id, version=cidr.version, address=address, block=block_of(pools, address))
-        store.claim([claim], port.id)
+    addresses = {port.id: eui64(cidr, port.mac_address) for port in on_network}
+    claims = [
+        Claim(subnet_id=subnet.id, version=cidr.version, address=address, block=block_of(pools, address), owner=owner)
+        for owner, address in addresses.items()
+    ]
+    Allocations(tx).claim(claims)
     _note_readdressed(tx, [port.id for port in on_network], subnet.network_id)
 
 

@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
-from controller.store.dialects import insert_or_ignore
+from controller.store.dialects import insert_all, insert_or_ignore
+from controller.store.loading import in_chunks
 from controller.store.schema import ADDRESS_BLOCKS, ALLOCATIONS, HAS_ROOM, LIVE, SUBNETS
 from controller.store.transaction import Transaction
 from ipam.addresses import parse_address, text
@@ -79,15 +80,12 @@ class Allocations:
     def taken(self, candidates: Collection[tuple[str, int, int]]) -> set[tuple[str, int]]:
         """Return which of the (subnet id, version, address) candidates are held."""
         wanted = {(subnet_id, text(version, address)): address for subnet_id, version, address in candidates}
-        rows = self._connection.execute(
-            _TAKEN,
-            {
-                "subnet_ids": list({subnet_id for subnet_id, _ in wanted}),
-                "addresses": list({address for _, address in wanted}),
-            },
-        )
-        found = ((subnet_id, wanted.get((subnet_id, address))) for subnet_id, address in rows)
-        return {(subnet_id, address) for subnet_id, address in found if address is not None}
+        subnet_ids = list({subnet_id for subnet_id, _ in wanted})
+        found: set[tuple[str, str]] = set()
+        for addresses in in_chunks(list({address for _, address in wanted})):
+            rows = self._connection.execute(_TAKEN, {"subnet_ids": subnet_ids, "addresses": addresses})
+            found.update((row.subnet_id, row.address) for row in rows)
+        return {(place[0], wanted[place]) for place in found & wanted.keys()}
 
     def blocks_with_room(self, subnet_id: str, at_most: int) -> list[int]:
         """Return the numbers of some open blocks that have a free address."""
@@ -122,16 +120,15 @@ class Allocations:
         ]
         self._connection.execute(insert(ADDRESS_BLOCKS), rows)
 
-    def claim(self, claims: Sequence[Claim], owner: str) -> Collection[tuple[str, int]]:
+    def claim(self, claims: Sequence[Claim]) -> Collection[tuple[str, int]]:
         """Store the claims and return those that were free."""
         wanted = {(claim.subnet_id, text(claim.version, claim.address)): claim for claim in claims}
         rows = [
-            {"subnet_id": subnet_id, "address": address, "block": claim.block, "port_id": owner}
+            {"subnet_id": subnet_id, "address": address, "block": claim.block, "port_id": claim.owner}
             for (subnet_id, address), claim in wanted.items()
         ]
-        statement = self._tx.variant(_CLAIM)
-        result = self._connection.execute(statement, rows if len(rows) > 1 else rows[0])
-        stored = [wanted[subnet_id, address] for subnet_id, address in result]
+        result = insert_all(self._connection, self._tx.variant(_CLAIM), rows)
+        stored = [wanted[row.subnet_id, row.address] for row in result]
         self._count(((claim.subnet_id, claim.block) for claim in stored), sign=-1)
         return {(claim.subnet_id, claim.address) for claim in stored}
 

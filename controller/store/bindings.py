@@ -4,14 +4,15 @@ Each host has a cursor that goes round 32768..65199, so that a number just given
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import bindparam, case, delete, select
 
 from controller.errors import OfPortExhausted
 from controller.records import Binding, HostName, OfPort
-from controller.store.dialects import insert_or_ignore, insert_or_update
+from controller.store.dialects import insert_all, insert_or_ignore, insert_or_update
 from controller.store.schema import BINDINGS, OFPORT_CURSORS
 from controller.store.transaction import Transaction
 
@@ -19,16 +20,18 @@ FIRST_OFPORT = 32_768
 LAST_OFPORT = 65_199
 """Numbers Weft may request for ports; above are those of tunnels, and OVS assigns below by itself
 (ovs-vswitchd.conf.db(5) Interface:ofport_request)."""
+OFPORTS = LAST_OFPORT - FIRST_OFPORT + 1
 SCANNED_AT_ONCE = 512
 
+_NEXT = OFPORT_CURSORS.c.last + bindparam("count")
 _ADVANCE = insert_or_update(
     OFPORT_CURSORS,
     conflict=(OFPORT_CURSORS.c.host,),
-    update={"last": case((OFPORT_CURSORS.c.last >= LAST_OFPORT, FIRST_OFPORT), else_=OFPORT_CURSORS.c.last + 1)},
+    update={"last": case((_NEXT > LAST_OFPORT, _NEXT - OFPORTS), else_=_NEXT)},
     returning=(OFPORT_CURSORS.c.last,),
 )
 _SET_CURSOR = insert_or_update(OFPORT_CURSORS, conflict=(OFPORT_CURSORS.c.host,))
-_BIND = insert_or_ignore(BINDINGS, conflict=(BINDINGS.c.host, BINDINGS.c.ofport), returning=(BINDINGS.c.ofport,))
+_BIND = insert_or_ignore(BINDINGS, conflict=(BINDINGS.c.host, BINDINGS.c.ofport), returning=(BINDINGS.c.port_id,))
 _USED = (
     select(BINDINGS.c.ofport)
     .where(
@@ -36,6 +39,15 @@ _USED = (
     )
     .order_by(BINDINGS.c.ofport)
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unbound:
+    """What a port brings to its binding."""
+
+    port_id: str
+    vnic_type: str
+    profile: Mapping[str, Any]
 
 
 def bind(
@@ -50,28 +62,54 @@ def bind(
     """Bind a port to a host with a number of its own; ``datapath_type`` is the host's, None when not registered.
 
     Raises:
-        OfPortExhausted: 32,512 ports are bound to the host.
+        OfPortExhausted: 32,432 ports are bound to the host.
     """
-    row = {
-        "port_id": port_id,
-        "host": host,
-        "vnic_type": vnic_type,
-        "profile": json.dumps(profile),
-        "active": True,
+    port = Unbound(port_id=port_id, vnic_type=vnic_type, profile=profile)
+    return bind_all(tx, [port], host=host, datapath_type=datapath_type)[port_id]
+
+
+def bind_all(
+    tx: Transaction, ports: Sequence[Unbound], *, host: str, datapath_type: str | None
+) -> Mapping[str, Binding]:
+    """Bind ports to one host as ``bind`` does, with two statements; return the bindings by port id.
+
+    Raises:
+        OfPortExhausted: 32,432 ports are bound to the host.
+    """
+    count = len(ports)
+    if count > OFPORTS:
+        raise OfPortExhausted(host)
+    advanced = {"host": host, "last": FIRST_OFPORT + count - 1, "count": count}
+    last = tx.connection.execute(tx.variant(_ADVANCE), advanced).scalar_one()
+    rows: list[dict[str, Any]] = [
+        {
+            "port_id": port.port_id,
+            "host": host,
+            "vnic_type": port.vnic_type,
+            "profile": json.dumps(port.profile),
+            "active": True,
+            "ofport": number if number >= FIRST_OFPORT else number + OFPORTS,
+        }
+        for number, port in enumerate(ports, start=last - count + 1)
+    ]
+    bound = {row.port_id for row in insert_all(tx.connection, tx.variant(_BIND), rows)}
+    for row in rows:
+        while row["port_id"] not in bound:
+            row["ofport"] = last = _next_free(tx, host, last)
+            tx.connection.execute(tx.variant(_SET_CURSOR), {"host": host, "last": last})
+            bound.update(one.port_id for one in insert_all(tx.connection, tx.variant(_BIND), [row]))
+    return {
+        port.port_id: Binding(
+            host=HostName(host),
+            vnic_type=port.vnic_type,
+            profile=port.profile,
+            active=True,
+            ofport=OfPort(row["ofport"]),
+            host_registered=datapath_type is not None,
+            datapath_type=datapath_type,
+        )
+        for port, row in zip(ports, rows, strict=True)
     }
-    ofport = tx.connection.execute(tx.variant(_ADVANCE), {"host": host, "last": FIRST_OFPORT}).scalar_one()
-    while tx.connection.execute(tx.variant(_BIND), row | {"ofport": ofport}).first() is None:
-        ofport = _next_free(tx, host, ofport)
-        tx.connection.execute(tx.variant(_SET_CURSOR), {"host": host, "last": ofport})
-    return Binding(
-        host=HostName(host),
-        vnic_type=vnic_type,
-        profile=profile,
-        active=True,
-        ofport=OfPort(ofport),
-        host_registered=datapath_type is not None,
-        datapath_type=datapath_type,
-    )
 
 
 def unbind(tx: Transaction, port_id: str, host: str) -> None:

@@ -57,7 +57,7 @@ class Database:
             ConfigurationError: the URL names no database Weft can use.
         """
         self._now = now
-        self._rng = rng or random.SystemRandom()
+        self._rng = rng or random.Random()  # noqa: S311 - free addresses are drawn with it, no secrets
         self._new_id = new_id
         self._settings = settings or Settings()
         self._listeners: list[Callable[[], None]] = []

@@ -7,7 +7,7 @@ import, so that a use case pays for none of it.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Column, Insert, Table, TextClause
+from sqlalchemy import Column, Connection, Insert, Row, Table, TextClause
 from sqlalchemy.dialects import postgresql, sqlite
 
 
@@ -45,6 +45,14 @@ def insert_or_update(
         index_elements=conflict, set_=update or {name: other.excluded[name] for name in names}
     )
     return _both(in_sqlite, in_postgresql, returning)
+
+
+def insert_all(connection: Connection, statement: Insert, rows: Sequence[Mapping[str, Any]]) -> Sequence[Row[Any]]:
+    """Run an insert that returns something for any number of rows, and return what came back."""
+    if not rows:
+        return ()
+    # One row alone is half as dear when SQLAlchemy is not told that there could be more.
+    return connection.execute(statement, rows if len(rows) > 1 else rows[0]).all()
 
 
 def _both(in_sqlite: Insert, in_postgresql: Insert, returning: Sequence[Column[Any]]) -> Mapping[str, Insert]:

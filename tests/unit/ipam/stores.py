@@ -26,12 +26,12 @@ class MemoryStore:
         for number, size in sizes.items():
             self.free[subnet_id, number] = size - len(self.taken_in_block(subnet_id, number))
 
-    def claim(self, claims: Sequence[Claim], owner: str) -> Collection[tuple[str, int]]:
+    def claim(self, claims: Sequence[Claim]) -> Collection[tuple[str, int]]:
         stored = set()
         for claim in claims:
             place = (claim.subnet_id, claim.address)
             if place not in self.held:
-                self.held[place] = (owner, claim.block)
+                self.held[place] = (claim.owner, claim.block)
                 stored.add(place)
                 self._count(claim.subnet_id, claim.block, -1)
         return stored

@@ -68,7 +68,7 @@ def test_every_address_of_the_pools_is_given_out_once_and_then_none(ground: Grou
     given = []
     for _ in range(8):
         reservation = driver.reserve([ground.any])
-        driver.commit(reservation, ground.owner)
+        driver.commit(reservation, [ground.owner])
         given += [text(one.version, one.address) for one in reservation.addresses]
     assert {f"10.0.0.{last}" for last in (10, 11, 12, 20, 21, 22, 23, 24)} == set(given)
     assert len(given) == 8
@@ -79,7 +79,7 @@ def test_every_address_of_the_pools_is_given_out_once_and_then_none(ground: Grou
 def test_one_request_for_many_addresses_never_gets_one_twice(ground: Ground) -> None:
     """Nothing is counted before the commit: the driver must look past blocks that its own choices filled."""
     driver = ground.driver()
-    driver.commit(driver.reserve([ground.this("10.0.0.11")]), ground.owner)
+    driver.commit(driver.reserve([ground.this("10.0.0.11")]), [ground.owner])
     reservation = driver.reserve([ground.any, ground.this("10.0.0.24"), *[ground.any] * 5])
     assert len(set(reservation.addresses)) == 7
     with pytest.raises(AddressesExhausted):
@@ -90,14 +90,14 @@ def test_a_released_address_can_be_given_out_again(ground: Ground) -> None:
     driver = ground.driver()
     for _ in range(3):
         reservation = driver.reserve([ground.any] * 8)
-        driver.commit(reservation, ground.owner)
+        driver.commit(reservation, [ground.owner] * 8)
         driver.release(reservation.addresses)
     assert len(driver.reserve([ground.any] * 8).addresses) == 8
 
 
 def test_a_specific_address_may_lie_outside_the_pools_but_has_one_holder(ground: Ground) -> None:
     driver = ground.driver()
-    driver.commit(driver.reserve([ground.this("10.0.0.200")]), ground.owner)
+    driver.commit(driver.reserve([ground.this("10.0.0.200")]), [ground.owner])
     with pytest.raises(AddressTaken, match=r"10\.0\.0\.200"):
         driver.reserve([ground.this("10.0.0.200")])
     with pytest.raises(AddressTaken):
@@ -107,11 +107,11 @@ def test_a_specific_address_may_lie_outside_the_pools_but_has_one_holder(ground:
 def test_who_loses_the_race_keeps_nothing_and_may_ask_again(ground: Ground) -> None:
     loser, winner = ground.driver(1), ground.driver(2)
     wanted = loser.reserve([ground.this("10.0.0.10"), ground.this("10.0.0.11")])
-    winner.commit(winner.reserve([ground.this("10.0.0.11")]), ground.owner)
+    winner.commit(winner.reserve([ground.this("10.0.0.11")]), [ground.owner])
     with pytest.raises(AddressTaken, match=r"10\.0\.0\.11"):
-        loser.commit(wanted, ground.owner)
+        loser.commit(wanted, [ground.owner] * 2)
     again = loser.reserve([ground.any] * 7)
-    loser.commit(again, ground.owner)
+    loser.commit(again, [ground.owner] * 7)
     assert {10, 12, 20, 21, 22, 23, 24} == {one.address & 0xFF for one in again.addresses}
 
 
@@ -120,8 +120,11 @@ def test_blocks_report_room_and_holders(ground: Ground) -> None:
     first = POOLS[0].first
     assert store.blocks_with_room(subnet_id, 5) == [0, 1]
     assert store.blocks_with_room(subnet_id, 1) == [0]
-    claims = [Claim(subnet_id=subnet_id, version=4, address=first + offset, block=0) for offset in range(3)]
-    assert {(subnet_id, first + offset) for offset in range(3)} == set(store.claim(claims, ground.owner))
+    claims = [
+        Claim(subnet_id=subnet_id, version=4, address=first + offset, block=0, owner=ground.owner)
+        for offset in range(3)
+    ]
+    assert {(subnet_id, first + offset) for offset in range(3)} == set(store.claim(claims))
     assert store.blocks_with_room(subnet_id, 5) == [1]
     assert {first, first + 1, first + 2} == store.taken_in_block(subnet_id, 0)
     assert {(subnet_id, first)} == store.taken([(subnet_id, 4, first), (subnet_id, 4, first + 10)])
@@ -176,7 +179,7 @@ def test_no_two_live_allocations_are_ever_equal_and_none_is_missing(
         except AddressesExhausted:
             assert len(live) + batch > sum(sizes)
         else:
-            driver.commit(reservation, str(number))
+            driver.commit(reservation, [str(number)] * batch)
             live += reservation.addresses
         assert len(live) == len(set(live)) == len(store.held) <= sum(sizes)
         if number % 3 == 2 and live:

@@ -249,6 +249,78 @@ def test_one_failure_in_a_bulk_request_creates_none(database: Database) -> None:
         assert len(ports.find(tx, ADMIN, ports.Query())) == 1
 
 
+def test_a_bulk_request_costs_as_many_statements_for_fifty_ports_as_for_two(database: Database) -> None:
+    with database.write() as tx:
+        a_host(tx)
+        network = a_network(tx)
+        a_subnet(tx, network, cidr="10.20.0.0/16")
+        a_subnet(tx, network, **SLAAC)
+    wanted = PORT | {"project_id": "p", "network_id": network.id, "host": "h1"}
+    with database.write() as tx:
+        ports.create(tx, ADMIN, wanted)  # the project's first port makes its default security group
+    counts = []
+    for size in (2, 50):
+        with counted(database) as statements, database.write() as tx:
+            created = ports.create_many(tx, ADMIN, [wanted] * size)
+        counts.append(len(statements))
+        with database.read() as tx:
+            assert created == [ports.get(tx, ADMIN, port.id) for port in created]
+    assert counts[0] <= counts[1] <= counts[0] + 1, "one more when a drawn address was taken"
+
+
+def test_a_bulk_request_gives_each_port_what_it_alone_asked_for(database: Database) -> None:
+    """Ports of several networks and hosts; an address asked for is not given to a port that takes any."""
+    with database.write() as tx:
+        a_host(tx)
+        small, other = a_network(tx), a_network(tx, port_security_enabled=False)
+        a_subnet(tx, small, cidr="10.30.0.0/29")
+        a_subnet(tx, other)
+        any_of_small = PORT | {"project_id": "p", "network_id": small.id}
+        wanted = [
+            *[any_of_small] * 3,
+            any_of_small | {"fixed_ips": [{"ip_address": "10.30.0.4"}], "host": "h1", "profile": {"a": 1}},
+            any_of_small | {"fixed_ips": [], "mac_address": "02-00-00-00-00-0A"},
+            any_of_small | {"network_id": other.id, "host": "h1", "device_owner": "compute:x"},
+            any_of_small | {"network_id": other.id, "host": "elsewhere", "name": "last"},
+        ]
+        created = ports.create_many(tx, ADMIN, wanted)
+        assert created == [ports.get(tx, ADMIN, port.id) for port in created]
+    assert {"10.30.0.2", "10.30.0.3", "10.30.0.5", "10.30.0.6"} > {addresses(port)[0] for port in created[:3]}
+    assert addresses(created[3]) == ["10.30.0.4"]
+    assert (addresses(created[4]), created[4].mac_address) == ([], "02:00:00:00:00:0a")
+    assert [port.port_security_enabled for port in created] == [True] * 5 + [False] * 2
+    hosts = [
+        port.binding and (port.binding.host, port.binding.ofport, port.binding.host_registered) for port in created
+    ]
+    assert hosts == [*[None] * 3, ("h1", 32768, True), None, ("h1", 32769, True), ("elsewhere", 32768, False)]
+
+
+def test_a_bulk_request_that_names_one_thing_twice_is_refused(database: Database) -> None:
+    with database.write() as tx:
+        network = a_network(tx)
+        a_subnet(tx, network)
+    for twice, error in (
+        ({"mac_address": "02:00:00:00:00:0a"}, MacAddressInUse),
+        ({"fixed_ips": [{"ip_address": "10.20.0.9"}]}, IpAddressAlreadyAllocated),
+    ):
+        wanted = PORT | {"project_id": "p", "network_id": network.id} | twice
+        with pytest.raises(error), database.write() as tx:
+            ports.create_many(tx, ADMIN, [wanted, wanted])
+    with database.read() as tx:
+        assert ports.find(tx, ADMIN, ports.Query()) == []
+
+
+def test_a_bulk_request_can_use_up_a_subnet_to_its_last_address(database: Database) -> None:
+    with database.write() as tx:
+        network = a_network(tx)
+        a_subnet(tx, network)
+        wanted = PORT | {"project_id": "p", "network_id": network.id}
+        created = ports.create_many(tx, ADMIN, [wanted] * 253)
+        assert {f"10.20.0.{last}" for last in range(2, 255)} == {addresses(port)[0] for port in created}
+        with pytest.raises(IpAddressGenerationFailure):
+            ports.create_many(tx, ADMIN, [wanted])
+
+
 def test_a_generated_mac_address_that_is_taken_is_drawn_again(tmp_path: Path) -> None:
     class Stuck(random.Random):
         """Draws every MAC address twice."""

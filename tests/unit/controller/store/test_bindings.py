@@ -8,7 +8,7 @@ from controller.records import Port
 from controller.services import ports
 from controller.store.database import Database
 from controller.store.schema import OFPORT_CURSORS, PORTS
-from tests.unit.controller.store.builders import ADMIN, a_network, a_port
+from tests.unit.controller.store.builders import ADMIN, PORT, a_network, a_port
 
 
 def _ofport(port: Port) -> int:
@@ -36,6 +36,18 @@ def test_numbers_go_round_past_those_still_in_use(database: Database) -> None:
         again = [_ofport(a_port(tx, network, host="h1")) for _ in range(3)]
     assert kept == [32768, 32769, 32770]
     assert again == [65199, 32771, 32772]
+
+
+def test_many_numbers_taken_at_once_go_round_past_those_still_in_use(database: Database) -> None:
+    with database.write() as tx:
+        network = a_network(tx)
+        kept = [_ofport(a_port(tx, network, host="h1")) for _ in range(3)]
+        tx.connection.execute(OFPORT_CURSORS.update().values(last=65197))
+        wanted = PORT | {"project_id": "p", "network_id": network.id, "host": "h1"}
+        again = [_ofport(port) for port in ports.create_many(tx, ADMIN, [wanted] * 6)]
+        assert _ofport(a_port(tx, network, host="h1")) == 32775
+    assert kept == [32768, 32769, 32770]
+    assert sorted(again) == [32771, 32772, 32773, 32774, 65198, 65199]
 
 
 def test_the_last_free_number_is_found_and_then_the_host_is_full(database: Database) -> None:
