@@ -1,18 +1,23 @@
 """What is desired of one host's bridge, what was told to its switch, and what the switch has confirmed?"""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
+from controller.reconcile.index import discard
 from controller.reconcile.model import Model
 from controller.reconcile.plugs import UNPLUGGED, Plugs
+from controller.reconcile.rules import is_narrower
 from controller.reconcile.status import Progress, device_name
 from controller.reconcile.translate import BridgeView
 from controller.records import Host, PortKey, SegmentKey
 from flows.compiler import compile_unit
 from flows.contribution import Contribution
 from flows.delta import Delta
-from flows.intent import LocalPortIntent, Unit, UnitIntent, UnitKind
+from flows.intent import LocalPortIntent, RulesetIntent, Unit, UnitIntent, UnitKind
 from flows.state import BridgeState
+
+RULESETS_REMEMBERED = 1024
 
 
 @dataclass(slots=True)
@@ -37,6 +42,8 @@ class Bridge:
         self.loaded = False
         """The switch's worker has been given a complete state; nothing may be deleted before."""
         self._intents: dict[Unit, UnitIntent] = {}
+        self._zones: dict[int, set[int]] = {}
+        """The conntrack zones of the ports with each ruleset."""
         self._pending: dict[Unit, int] = {}
         self._refused: dict[Unit, str] = {}
 
@@ -53,21 +60,45 @@ class Bridge:
             does.
         """
         changes: dict[Unit, Contribution | None] = {}
+        outdated: set[int] = set()
+        narrowed: set[int] = set()
         for unit in units:
-            new = view.intent(unit)
-            if new == self._intents.get(unit):
+            new, old = view.intent(unit), self._intents.get(unit)
+            if new == old:
                 continue
+            if unit.kind == UnitKind.LOCAL_PORT:
+                outdated |= self._port_zoned(old, new)
+            elif isinstance(old, RulesetIntent) and isinstance(new, RulesetIntent) and _is_narrower(old, new):
+                narrowed.add(new.ruleset)
             if new is None:
                 del self._intents[unit]
                 changes[unit] = None
             else:
                 self._intents[unit] = new
-                changes[unit] = compile_unit(new)
+                changes[unit] = _compile_shared(new) if isinstance(new, RulesetIntent) else compile_unit(new)
             self._refused.pop(unit, None)
+        outdated.update(zone for ruleset in narrowed for zone in self._zones.get(ruleset, ()))
         delta = self.state.replace(changes)
+        if outdated:
+            delta = replace(delta, flushed_zones=tuple(sorted(outdated.union(delta.flushed_zones))))
         if delta:
             self._pending.update((unit, token) for unit in changes)
         return delta, frozenset(changes)
+
+    def _port_zoned(self, old: UnitIntent | None, new: UnitIntent | None) -> set[int]:
+        """Keep the zones of rulesets up to date; return those whose connections were let in by other rules.
+
+        The zone of a port that comes or goes is flushed with its flows.
+        """
+        was = (old.ruleset, old.number) if isinstance(old, LocalPortIntent) else None
+        now = (new.ruleset, new.number) if isinstance(new, LocalPortIntent) else None
+        if was == now:
+            return set()
+        if was is not None:
+            discard(self._zones, *was)
+        if now is not None:
+            self._zones.setdefault(now[0], set()).add(now[1])
+        return set() if was is None or now is None else {was[1], now[1]}
 
     def misnumbered(self, devices: Mapping[int, str], model: Model) -> list[str]:
         """Return what contradicts the flows: numbers they use that the switch has given to other devices.
@@ -114,9 +145,32 @@ class Bridge:
     def progress(self, port: PortKey, segment: SegmentKey) -> tuple[Progress, str]:
         """Return how far the flows of a port are, and what was refused."""
         units = (Unit(UnitKind.LOCAL_PORT, port), Unit(UnitKind.SEGMENT, segment))
-        for unit in units:
+        for unit in (*units, *self._rules_of(units[0])):
             if unit in self._refused:
                 return Progress.REFUSED, self._refused[unit]
         if not self.loaded or any(unit in self._pending for unit in units):
             return Progress.PENDING, ""
         return Progress.CONFIRMED, ""
+
+    def _rules_of(self, unit: Unit) -> tuple[Unit, ...]:
+        """Return the unit of a local port's rules. It is never waited for: new rules come before or with the port."""
+        port = self._intents.get(unit)
+        return (Unit(UnitKind.RULESET, port.ruleset),) if isinstance(port, LocalPortIntent) else ()
+
+
+@lru_cache(maxsize=RULESETS_REMEMBERED)
+def _compile_shared(rules: RulesetIntent) -> Contribution:
+    """Compile rules once for all hosts: a set of groups may have thousands of rules, on hundreds of hosts."""
+    return compile_unit(rules)
+
+
+def _is_narrower(old: RulesetIntent, new: RulesetIntent) -> bool:
+    """Whether connections that the old rules let in may be unwanted under the new ones.
+
+    Connections are remembered while rules are stateful only; what was remembered before is not to come back.
+    """
+    return (
+        old.stateful != new.stateful
+        or is_narrower(new.from_port, old.from_port)
+        or is_narrower(new.to_port, old.to_port)
+    )

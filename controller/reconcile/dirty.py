@@ -3,9 +3,25 @@
 Marks of what to look at again; marking too much costs time, marking too little is a bug.
 """
 
+from collections.abc import Collection, Iterable
+
+from controller.reconcile.addresses import claims_of, prefix_of
+from controller.reconcile.feed import Changes
 from controller.reconcile.model import Model
-from controller.reconcile.translate import ipv4_number, segment_of
-from controller.records import Host, HostName, Network, NetworkId, Port, PortId, Subnet
+from controller.reconcile.rulesets import references, use_of
+from controller.reconcile.translate import ipv4_number, is_provider, segment_of
+from controller.records import (
+    AddressGroup,
+    Host,
+    HostName,
+    Network,
+    NetworkId,
+    Port,
+    PortId,
+    RuleKey,
+    SecurityGroup,
+    Subnet,
+)
 from flows.intent import Unit, UnitKind
 
 
@@ -35,6 +51,35 @@ class Dirty:
         self.ports.update(port.id for port in model.ports_of_host(name))
 
 
+def take_in(dirty: Dirty, model: Model, changes: Changes) -> None:
+    """Bring changes of anything but hosts into the model and mark whom they concern.
+
+    What others refer to comes before them and goes after them: networks and groups around ports.
+    """
+    for network_id, network in changes.networks.items():
+        if network is not None:
+            network_changed(dirty, model, model.put_network(network_id, network), network)
+    for subnet_id, subnet in changes.subnets.items():
+        subnet_changed(dirty, model, model.put_subnet(subnet_id, subnet), subnet)
+    _groups_taken_in(dirty, model, changes, is_gone=False)
+    for port_id, port in changes.ports.items():
+        port_changed(dirty, model, model.put_port(port_id, port), port)
+    _groups_taken_in(dirty, model, changes, is_gone=True)
+    for network_id, network in changes.networks.items():
+        if network is None:
+            network_changed(dirty, model, model.put_network(network_id, None), None)
+
+
+def _groups_taken_in(dirty: Dirty, model: Model, changes: Changes, *, is_gone: bool) -> None:
+    """Take those security groups and address groups in that are still there, or those that are gone."""
+    for group_id, addresses in changes.address_groups.items():
+        if (addresses is None) is is_gone:
+            address_group_changed(dirty, model, model.rulesets.put_address_group(group_id, addresses), addresses)
+    for group_id, group in changes.security_groups.items():
+        if (group is None) is is_gone:
+            security_group_changed(dirty, model, model.rulesets.put_group(group_id, group), group)
+
+
 def port_changed(dirty: Dirty, model: Model, old: Port | None, new: Port | None) -> None:
     """Mark whom a created, changed or deleted port concerns; the model already holds the new one."""
     for port in (old, new):
@@ -57,6 +102,89 @@ def port_changed(dirty: Dirty, model: Model, old: Port | None, new: Port | None)
             for other in model.ports_of_network(network.id):
                 dirty.mark(bound, Unit(UnitKind.LOCAL_PORT, other.key))
                 dirty.mark(bound, Unit(UnitKind.REMOTE_PORT, other.key))
+    _rules_needed(dirty, model, old, new)
+    _claims_changed(dirty, model, old, new)
+
+
+def _rules_needed(dirty: Dirty, model: Model, old: Port | None, new: Port | None) -> None:
+    """Mark the rules that a host needs with its first port that has them, or no more after its last."""
+    was, now = use_of(old), use_of(new)
+    if was == now:
+        return
+    for port, use, first_or_last in ((old, was, 0), (new, now, 1)):
+        if port is None or use is None:
+            continue
+        host, ruleset = use
+        if model.rulesets.hosts(ruleset).get(host, 0) == first_or_last:
+            groups = model.rulesets.address_groups_referred(port.security_group_ids)
+            _mark_rules(dirty, (host,), ruleset, groups)
+
+
+def _mark_rules(dirty: Dirty, hosts: Iterable[HostName], ruleset: int, address_groups: Collection[RuleKey]) -> None:
+    for host in hosts:
+        dirty.mark(host, Unit(UnitKind.RULESET, ruleset))
+        for key in address_groups:
+            dirty.mark(host, Unit(UnitKind.ADDRESS_GROUP, key))
+
+
+def _claims_changed(dirty: Dirty, model: Model, old: Port | None, new: Port | None) -> None:
+    """Mark the ports whose addresses an allowed pair claims now, or claims no more: they are answered for or not."""
+    port = new or old
+    changed = claims_of(old) ^ claims_of(new)
+    if port is None:
+        return
+    for claim in changed:
+        for owner in model.addresses.owners_within(port.network_id, claim):
+            _mark_everywhere(dirty, model, model.ports[owner])
+
+
+def _mark_everywhere(dirty: Dirty, model: Model, port: Port) -> None:
+    if port.binding is not None:
+        for host in model.members(port.network_id):
+            kind = UnitKind.LOCAL_PORT if host == port.binding.host else UnitKind.REMOTE_PORT
+            dirty.mark(host, Unit(kind, port.key))
+
+
+def security_group_changed(dirty: Dirty, model: Model, old: SecurityGroup | None, new: SecurityGroup | None) -> None:
+    """Mark whom a changed security group concerns: the hosts with ports of it.
+
+    Its members are no matter of the group: they are flows of the ports. Rules that refer to a group are concerned only
+    when it comes or goes.
+    """
+    group = new or old
+    if group is None:
+        return
+    remotes = references(old) | references(new)
+    found = (model.rulesets.address_groups.get(remote) for remote in remotes)
+    addresses = {one.key for one in found if one is not None}
+    for ruleset in model.rulesets.with_group(group.id):
+        _mark_rules(dirty, model.rulesets.hosts(ruleset), ruleset, addresses)
+    if (old is None) != (new is None):
+        for ruleset in model.rulesets.rulesets_referring(group.id):
+            _mark_rules(dirty, model.rulesets.hosts(ruleset), ruleset, ())
+        _members_named(dirty, model, group)
+
+
+def _members_named(dirty: Dirty, model: Model, group: SecurityGroup) -> None:
+    """Mark the ports that were read before their group was, as happens where a long journal is read in parts."""
+    rulesets = model.rulesets.with_group(group.id)
+    for host in {host for ruleset in rulesets for host in model.rulesets.hosts(ruleset)}:
+        for port in model.ports_of_host(host):
+            if group.id in port.security_group_ids:
+                _mark_everywhere(dirty, model, port)
+
+
+def address_group_changed(dirty: Dirty, model: Model, old: AddressGroup | None, new: AddressGroup | None) -> None:
+    """Mark whom a changed address group concerns: the hosts whose rules refer to it."""
+    group = new or old
+    if group is None:
+        return
+    turned = (old is None) != (new is None)
+    for ruleset in model.rulesets.rulesets_referring(group.id):
+        for host in model.rulesets.hosts(ruleset):
+            dirty.mark(host, Unit(UnitKind.ADDRESS_GROUP, group.key))
+            if turned:
+                dirty.mark(host, Unit(UnitKind.RULESET, ruleset))
 
 
 def _membership_turned(model: Model, network_id: NetworkId, host: HostName, old: Port | None, new: Port | None) -> bool:
@@ -97,6 +225,9 @@ def subnet_changed(dirty: Dirty, model: Model, old: Subnet | None, new: Subnet |
             dirty.leases.add(port.id)
             if port.binding is not None:
                 dirty.mark(port.binding.host, Unit(UnitKind.LOCAL_PORT, port.key))
+        if subnet is not None and subnet.gateway_ip is not None and is_provider(network):
+            for owner in model.addresses.owners_within(network.id, prefix_of(subnet.gateway_ip)):
+                _mark_everywhere(dirty, model, model.ports[owner])
 
 
 def host_changed(dirty: Dirty, model: Model, old: Host | None, new: Host | None) -> None:

@@ -8,7 +8,18 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from controller.records import Host, Network, NetworkId, Port, PortId, PortState, Snapshot, Subnet
+from controller.records import (
+    AddressGroup,
+    Host,
+    Network,
+    NetworkId,
+    Port,
+    PortId,
+    PortState,
+    SecurityGroup,
+    Snapshot,
+    Subnet,
+)
 from controller.southbound.openflow.mark import IntentMark
 from controller.store import snapshot as store
 from controller.store.database import Database
@@ -16,6 +27,8 @@ from controller.store.states import load_port_statuses
 
 BATCH = 5_000
 """Journal entries read at once."""
+KINDS = ("network", "subnet", "port", "host", "security_group", "address_group")
+"""What journal entries speak of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +39,9 @@ class Changes:
     subnets: Mapping[str, Subnet | None] = field(default_factory=dict)
     ports: Mapping[PortId, Port | None] = field(default_factory=dict)
     hosts: Mapping[str, Host | None] = field(default_factory=dict)
+    security_groups: Mapping[str, SecurityGroup | None] = field(default_factory=dict)
+    """Each with its rules."""
+    address_groups: Mapping[str, AddressGroup | None] = field(default_factory=dict)
     more: bool = False
     """There was more than one poll reads: poll again."""
     lost: bool = False
@@ -66,18 +82,22 @@ class Feed:
             entries = store.journal_after(tx, self._seq, BATCH)
             if not entries:
                 return Changes()
-            ids: dict[str, set[str]] = {"network": set(), "subnet": set(), "port": set(), "host": set()}
+            ids: dict[str, set[str]] = {kind: set() for kind in KINDS}
             for entry in entries:
                 ids[entry.kind].add(entry.object_id)
             networks = store.load_networks(tx, ids["network"])
             subnets = store.load_subnets(tx, ids["subnet"])
             ports = store.load_ports(tx, ids["port"])
             hosts = store.load_hosts(tx, ids["host"])
+            security_groups = store.load_security_groups(tx, ids["security_group"])
+            address_groups = store.load_address_groups(tx, ids["address_group"])
         self._seq = entries[-1].seq
         return Changes(
             networks={NetworkId(i): networks.get(i) for i in ids["network"]},
             subnets={i: subnets.get(i) for i in ids["subnet"]},
             ports={PortId(i): ports.get(i) for i in ids["port"]},
             hosts={i: hosts.get(i) for i in ids["host"]},
+            security_groups={i: security_groups.get(i) for i in ids["security_group"]},
+            address_groups={i: address_groups.get(i) for i in ids["address_group"]},
             more=len(entries) == BATCH,
         )

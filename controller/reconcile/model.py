@@ -6,16 +6,15 @@ by one thread, the reconciler's.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
 
+from controller.reconcile.addresses import Addresses, prefix_of
+from controller.reconcile.index import decrement, discard
+from controller.reconcile.rulesets import Rulesets
 from controller.records import Host, HostName, Network, NetworkId, Port, PortId, PortKey, SegmentKey, Snapshot, Subnet
-
-_K = TypeVar("_K")
-_M = TypeVar("_M")
 
 
 class Model:
-    """Networks, subnets, ports and hosts, indexed by whom they concern."""
+    """Networks, subnets, ports, hosts and groups, indexed by whom they concern."""
 
     def __init__(self) -> None:
         self.networks: dict[NetworkId, Network] = {}
@@ -24,11 +23,12 @@ class Model:
         self.hosts: dict[HostName, Host] = {}
         self.port_by_key: dict[PortKey, Port] = {}
         self.network_by_segment: dict[SegmentKey, NetworkId] = {}
+        self.addresses = Addresses()
+        self.rulesets = Rulesets()
         self._ports_of_network: dict[NetworkId, set[PortId]] = {}
         self._ports_of_host: dict[HostName, set[PortId]] = {}
         self._subnets_of_network: dict[NetworkId, set[str]] = {}
         self._members: dict[NetworkId, Counter[HostName]] = {}
-        self._addresses: dict[NetworkId, Counter[str]] = {}
         self._host_names: dict[str, HostName] = {}
         self._endpoints: Counter[str] = Counter()
 
@@ -36,6 +36,10 @@ class Model:
     def of(cls, snapshot: Snapshot) -> "Model":
         """Return the model of a whole snapshot."""
         model = cls()
+        for group in snapshot.security_groups:
+            model.rulesets.put_group(group.id, group)
+        for address_group in snapshot.address_groups:
+            model.rulesets.put_address_group(address_group.id, address_group)
         for network in snapshot.networks:
             model.put_network(network.id, network)
         for subnet in snapshot.subnets:
@@ -60,7 +64,7 @@ class Model:
         """Store a subnet, or forget it when None; return what was there."""
         old = self.subnets.pop(subnet_id, None)
         if old is not None:
-            _discard(self._subnets_of_network, old.network_id, subnet_id)
+            discard(self._subnets_of_network, old.network_id, subnet_id)
         if subnet is not None:
             self.subnets[subnet_id] = subnet
             self._subnets_of_network.setdefault(subnet.network_id, set()).add(subnet_id)
@@ -71,17 +75,20 @@ class Model:
         old = self.ports.pop(port_id, None)
         if old is not None:
             self.port_by_key.pop(old.key, None)
-            _discard(self._ports_of_network, old.network_id, port_id)
-            for fixed in old.fixed_ips:
-                _decrement(self._addresses[old.network_id], fixed.ip_address)
+            discard(self._ports_of_network, old.network_id, port_id)
+            self.addresses.remove(old)
+            self.rulesets.remove_port(old)
             if old.binding is not None:
-                _discard(self._ports_of_host, old.binding.host, port_id)
-                _decrement(self._members[old.network_id], old.binding.host)
+                discard(self._ports_of_host, old.binding.host, port_id)
+                decrement(self._members[old.network_id], old.binding.host)
+                if not self._members[old.network_id]:
+                    del self._members[old.network_id]
         if port is not None:
             self.ports[port_id] = port
             self.port_by_key[port.key] = port
             self._ports_of_network.setdefault(port.network_id, set()).add(port_id)
-            self._addresses.setdefault(port.network_id, Counter()).update(f.ip_address for f in port.fixed_ips)
+            self.addresses.add(port)
+            self.rulesets.add_port(port)
             if port.binding is not None:
                 self._ports_of_host.setdefault(port.binding.host, set()).add(port_id)
                 self._members.setdefault(port.network_id, Counter())[port.binding.host] += 1
@@ -92,7 +99,7 @@ class Model:
         name = self._host_names.pop(host_id, None)
         old = None if name is None else self.hosts.pop(name, None)
         if old is not None and old.tunnel_ip:
-            _decrement(self._endpoints, old.tunnel_ip)
+            decrement(self._endpoints, old.tunnel_ip)
         if host is not None and host.tunnel_ip:
             self._endpoints[host.tunnel_ip] += 1
         if host is not None:
@@ -116,9 +123,10 @@ class Model:
         """Return how many ports of the network are bound to each host that has any."""
         return self._members.get(network_id, Counter())
 
-    def has_address(self, network_id: NetworkId, address: str) -> bool:
-        """Whether some port of the network owns the address."""
-        return self._addresses.get(network_id, Counter())[address] > 0
+    def is_taken(self, network_id: NetworkId, address: str) -> bool:
+        """Whether some port of the network owns the address, or may claim just this one (routers that share it)."""
+        prefix = prefix_of(address)
+        return self.addresses.is_owned(network_id, prefix) or self.addresses.is_pair(network_id, prefix)
 
     def has_endpoint(self, tunnel_ip: str) -> bool:
         """Whether some host has this tunnel endpoint."""
@@ -127,16 +135,3 @@ class Model:
     def networks_of_host(self, host: HostName) -> set[NetworkId]:
         """Return the networks with a port bound to a host."""
         return {port.network_id for port in self.ports_of_host(host)}
-
-
-def _decrement(counts: Counter[_K], key: _K) -> None:
-    counts[key] -= 1
-    if not counts[key]:
-        del counts[key]
-
-
-def _discard(index: dict[_K, set[_M]], key: _K, member: _M) -> None:
-    members = index[key]
-    members.discard(member)
-    if not members:
-        del index[key]

@@ -240,18 +240,7 @@ class Reconciler:
     # events -> dirty --------------------------------------------------------------------------------------------------
 
     def _intent_said(self, dirty: Dirty, changes: Changes) -> None:
-        """Take changes in: networks before the ports in them, and deleted networks after their ports."""
-        model = self._model
-        for network_id, network in changes.networks.items():
-            if network is not None:
-                marks.network_changed(dirty, model, model.put_network(network_id, network), network)
-        for subnet_id, subnet in changes.subnets.items():
-            marks.subnet_changed(dirty, model, model.put_subnet(subnet_id, subnet), subnet)
-        for port_id, port in changes.ports.items():
-            marks.port_changed(dirty, model, model.put_port(port_id, port), port)
-        for network_id, network in changes.networks.items():
-            if network is None:
-                marks.network_changed(dirty, model, model.put_network(network_id, None), None)
+        marks.take_in(dirty, self._model, changes)
         for host_id, host in changes.hosts.items():
             self._host_said(dirty, host_id, host)
 
@@ -311,7 +300,9 @@ class Reconciler:
             case Disconnected():
                 self._connection_changed(dirty, bridge, openflow=False)
             case Synced(token):
-                settled = bridge.accept_all() | bridge.confirm(_number(token))
+                accepted = bridge.accept_all()
+                settled = accepted | bridge.confirm(_number(token))
+                self._rules_judged(dirty, bridge, accepted)
             case Applied(token):
                 settled = bridge.confirm(_number(token))
             case Failed(token, refusals):
@@ -321,6 +312,7 @@ class Reconciler:
                     problems[_unit_of(owner.kind, owner.key) if owner else Unit(UnitKind.BASE, 0)] = str(refusal)
                 bridge.refuse(problems)
                 settled = bridge.confirm(_number(token)) | frozenset(problems)
+                self._rules_judged(dirty, bridge, problems)
         for unit in settled:
             self._unit_settled(dirty, bridge, unit)
         self._verdicts.host(bridge)
@@ -332,6 +324,11 @@ class Reconciler:
             network_id = self._model.network_by_segment.get(unit.key)  # type: ignore[call-overload]
             members = () if network_id is None else self._model.ports_of_network(network_id)
             dirty.ports.update(p.id for p in members if p.binding and p.binding.host == bridge.host.name)
+
+    def _rules_judged(self, dirty: Dirty, bridge: Bridge, units: Iterable[Unit]) -> None:
+        """Decide the states of a host's ports again when rules were refused, or accepted after all."""
+        if any(unit.kind in {UnitKind.RULESET, UnitKind.ADDRESS_GROUP} for unit in units):
+            dirty.ports.update(p.id for p in self._model.ports_of_host(bridge.host.name))
 
     def _connection_changed(
         self, dirty: Dirty, bridge: Bridge, *, ovsdb: bool | None = None, openflow: bool | None = None
@@ -442,6 +439,8 @@ def _unit_of(kind: ObjectKind, key: int) -> Unit:
             ObjectKind.PORT: UnitKind.LOCAL_PORT,
             ObjectKind.SEGMENT: UnitKind.SEGMENT,
             ObjectKind.PEER: UnitKind.PEER,
+            ObjectKind.RULESET: UnitKind.RULESET,
+            ObjectKind.ADDRESS_GROUP: UnitKind.ADDRESS_GROUP,
         }.get(kind, UnitKind.BASE),
         key,
     )

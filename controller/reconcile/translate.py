@@ -5,14 +5,22 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address
 
+from controller.reconcile.addresses import prefix_of
 from controller.reconcile.model import Model
 from controller.reconcile.plugs import Plugs
-from controller.records import Host, Network, NetworkId, OfPort, Port, PortKey, Segment, SegmentKey, Subnet
+from controller.reconcile.rules import is_guarded, ruleset_of
+from controller.records import Host, Network, NetworkId, OfPort, Port, PortKey, RuleKey, Segment, SegmentKey, Subnet
 from flows.intent import (
+    DENY_ALL,
+    AddressGroupIntent,
     BaseIntent,
+    Guard,
     LocalPortIntent,
+    Owned,
     PeerIntent,
+    Prefix,
     RemotePortIntent,
+    RulesetIntent,
     SegmentIntent,
     Unit,
     UnitIntent,
@@ -58,9 +66,56 @@ def dhcp_subnet(model: Model, port: Port) -> tuple[Subnet, str] | None:
     return None
 
 
+def is_provider(network: Network) -> bool:
+    """Whether the network goes on outside Weft, where somebody else may answer for its gateway."""
+    return segment_of(network).physical_network is not None
+
+
 def is_up(network: Network | None, port: Port) -> bool:
     """Whether the administrator lets the port's traffic pass at all."""
     return network is not None and network.admin_state_up and port.admin_state_up
+
+
+def guards_of(port: Port) -> tuple[Guard, ...]:
+    """Return the sources a guarded port may use: its addresses and its allowed pairs."""
+    if not is_guarded(port):
+        return ()
+    mac = mac_number(port.mac_address)
+    guards = {Guard(mac, prefix_of(fixed.ip_address)) for fixed in port.fixed_ips}
+    guards.update(Guard(mac_number(m) if m else mac, prefix_of(ip)) for m, ip in port.allowed_address_pairs)
+    return tuple(sorted(guards))
+
+
+def owned_by(model: Model, network: Network, port: Port) -> tuple[Owned, ...]:
+    """Return the addresses a port stands for, each once.
+
+    The network answers ARP and ND for a fixed address that nobody else may have, and that is not the gateway of a
+    provider network. On an external network a router answers for addresses it translates, so nothing is answered.
+    """
+    mac = mac_number(port.mac_address)
+    owned: dict[Prefix, Owned] = {}
+    shared: set[Prefix] = set()
+    for pair_mac, text in port.allowed_address_pairs:
+        prefix, pair = prefix_of(text), mac_number(pair_mac) if pair_mac else mac
+        known = owned.get(prefix)
+        owned[prefix] = Owned(prefix, pair if known is None else min(pair, known.mac), answered=False)
+        if pair != mac:
+            shared.add(prefix)
+    for fixed in port.fixed_ips:
+        address = prefix_of(fixed.ip_address)
+        is_answered = (
+            address not in shared
+            and not network.router_external
+            and not model.addresses.is_claimed(network.id, address, besides=port.id)
+            and not (is_provider(network) and _is_gateway(model, fixed.subnet_id, fixed.ip_address))
+        )
+        owned[address] = Owned(address, mac, answered=is_answered)
+    return tuple(sorted(owned.values()))
+
+
+def _is_gateway(model: Model, subnet_id: str, address: str) -> bool:
+    subnet = model.subnets.get(subnet_id)
+    return subnet is not None and subnet.gateway_ip is not None and prefix_of(subnet.gateway_ip) == prefix_of(address)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +134,7 @@ class BridgeView:
                 yield Unit(UnitKind.PEER, ipv4_number(peer.tunnel_ip))
         for network_id in self.model.networks_of_host(self.host.name):
             yield from self.network_units(network_id)
+        yield from self._rule_units()
 
     def network_units(self, network_id: NetworkId) -> Iterator[Unit]:
         """Yield the units a network may have on this bridge."""
@@ -88,6 +144,14 @@ class BridgeView:
         for port in self.model.ports_of_network(network_id):
             yield Unit(UnitKind.LOCAL_PORT, port.key)
             yield Unit(UnitKind.REMOTE_PORT, port.key)
+
+    def _rule_units(self) -> Iterator[Unit]:
+        rulesets = self.model.rulesets
+        here = rulesets.of_host(self.host.name)
+        for ruleset in here:
+            yield Unit(UnitKind.RULESET, ruleset)
+        for key in {key for ruleset in here for key in rulesets.address_groups_of(ruleset)}:
+            yield Unit(UnitKind.ADDRESS_GROUP, key)
 
     def intent(self, unit: Unit) -> UnitIntent | None:
         """Return what a unit must realise here, or None when it has nothing to do on this bridge."""
@@ -102,6 +166,10 @@ class BridgeView:
                 return self._local(PortKey(unit.key))
             case UnitKind.REMOTE_PORT:
                 return self._remote(PortKey(unit.key))
+            case UnitKind.RULESET:
+                return self._ruleset(unit.key)
+            case UnitKind.ADDRESS_GROUP:
+                return self._address_group(RuleKey(unit.key))
 
     def wired_ofport(self, port: Port) -> OfPort | None:
         """Return the OpenFlow number the port's flows are for on this host, or None when it may not be wired.
@@ -138,7 +206,7 @@ class BridgeView:
             for subnet in self.model.subnets_of_network(network.id)
             if subnet.ip_version == IPV4 and subnet.enable_dhcp
         }
-        free = (server for server in servers if not self.model.has_address(network.id, server))
+        free = (server for server in servers if not self.model.is_taken(network.id, server))
         return SegmentIntent(
             segment=key,
             service_mac=mac_number(SERVICE_MAC),
@@ -153,15 +221,18 @@ class BridgeView:
         ofport = self.wired_ofport(port)
         if ofport is None:
             return None
-        macs = {port.mac_address, *(mac for mac, _ in port.allowed_address_pairs if mac)}
         return LocalPortIntent(
             port=key,
             segment=segment_of(network).key,
             ofport=ofport,
             mac=mac_number(port.mac_address),
-            guarded_macs=tuple(sorted(mac_number(m) for m in macs)) if port.port_security_enabled else (),
+            number=port.binding.ofport,
+            guarded=is_guarded(port),
+            guards=guards_of(port),
+            owned=owned_by(self.model, network, port),
+            ruleset=ruleset_of(port),
+            groups=self._groups(port),
             dhcp=dhcp_subnet(self.model, port) is not None,
-            meter=port.binding.ofport,
         )
 
     def _remote(self, key: PortKey) -> RemotePortIntent | None:
@@ -182,4 +253,20 @@ class BridgeView:
             mac=mac_number(port.mac_address),
             endpoint=ipv4_number(peer.tunnel_ip),
             tunnel_ofport=tunnel,
+            owned=owned_by(self.model, network, port),
+            ruleset=ruleset_of(port),
+            groups=self._groups(port),
         )
+
+    def _groups(self, port: Port) -> tuple[int, ...]:
+        return self.model.rulesets.keys_of(port) if ruleset_of(port) > DENY_ALL else ()
+
+    def _ruleset(self, key: int) -> RulesetIntent | None:
+        rulesets = self.model.rulesets
+        return rulesets.intent(key) if self.host.name in rulesets.hosts(key) else None
+
+    def _address_group(self, key: RuleKey) -> AddressGroupIntent | None:
+        group = self.model.rulesets.address_group_by_key.get(key)
+        if group is None or not self.model.rulesets.has_address_group(self.host.name, group.id):
+            return None
+        return AddressGroupIntent(key=key, prefixes=tuple(sorted({prefix_of(one) for one in group.addresses})))

@@ -142,6 +142,7 @@ def test_the_isolation_of_os_vif_is_undone_for_known_ports_only(switch: Switch, 
             *("--", "set", "interface", device, f"external_ids:iface-id={iface_id}"),
         )
     watch.until(lambda view: (row := interface(view, "vnet7")) and row.tag is None, "the port is released")
+    assert watch.service.view("h1").last_drift == "vnet7 taken out of VLAN 4095"
     columns = [switch.vsctl("get", "port", "vnet7", column) for column in ("tag", "vlan_mode", "trunks")]
     assert columns == ["[]", "[]", "[]"]
     assert switch.vsctl("get", "port", "vnet8", "tag") == "4095"

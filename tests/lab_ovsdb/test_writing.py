@@ -100,8 +100,12 @@ def test_an_unchanged_restart_writes_nothing(switch: Switch, watch: Watch, caplo
         ),
         (("del-port", a_port().name), lambda view: interface(view, a_port().name) is not None),
         (("del-br", "br-int"), lambda view: view.bridge is not None and view.bridge.controllers == (TARGET,)),
+        (
+            ("set", "port", a_port().name, "tag=4095", "vlan_mode=trunk", "trunks=4095"),
+            lambda view: interface(view, a_port().name).tag is None,
+        ),
     ],
-    ids=["controller", "fail_mode", "tunnel", "options", "prewired", "bridge"],
+    ids=["controller", "fail_mode", "tunnel", "options", "prewired", "bridge", "isolation"],
 )
 def test_drift_is_repaired(
     switch: Switch,

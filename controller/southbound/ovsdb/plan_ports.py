@@ -195,9 +195,9 @@ def _mend_prewired(draft: Draft, port: PrewiredPort, interface: InterfaceRecord)
 
 
 def _release_isolated(draft: Draft, there: _Bridge, port: PrewiredPort) -> None:
-    """Undo os-vif's isolation of a port that is ours to wire."""
+    """Undo os-vif's isolation of a port that is ours to wire: drift like any other, so that whoever looks is told."""
     for row, _ in there.plugged_as(port.iface_id):
         if row.tag == DEAD_VLAN or row.trunks == {DEAD_VLAN}:
             none: list[object] = values.to_set([])
             draft.update("Port", row.uuid, {"tag": none, "vlan_mode": none, "trunks": none})
-            draft.change(port.name, f"{row.name} taken out of VLAN {DEAD_VLAN}", is_life=True)
+            draft.change(port.name, f"{row.name} taken out of VLAN {DEAD_VLAN}")

@@ -1,6 +1,7 @@
 """The reconciler over a real store: whatever happened in whatever order, switches hold what a full compile gives."""
 
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,14 @@ from hypothesis import strategies as st
 from controller.errors import WeftError
 from controller.reconcile.ovsdb_rows import port_row
 from controller.records import Port, PortStatus, Reason
-from controller.services import networks, ports, subnets
+from controller.services import address_groups, networks, ports, security_group_rules, security_groups, subnets
 from controller.services.sentinels import AUTO, DEFAULT_GATEWAY
+from controller.southbound.openflow.events import Failed, Refusal, Synced
 from controller.store.snapshot import load_snapshot
 from controller.store.transaction import Transaction
+from flows.cookie import ObjectKind, decode
 from flows.delta import same_in_switch
+from flows.pipeline import TABLE_BY_ID, broadcast_group
 from tests.unit.controller.reconcile.world import ADMIN, World
 
 HOSTS = ("h1", "h2", "h3")
@@ -89,6 +93,34 @@ def create_port(tx: Transaction, network_id: str, host: str | None = None, **att
     return ports.create(tx, ADMIN, values)
 
 
+def create_group(tx: Transaction, *, stateful: bool = True) -> Any:
+    values = {"project_id": "p", "name": "", "description": "", "stateful": stateful}
+    return security_groups.create(tx, ADMIN, values)
+
+
+def create_rule(tx: Transaction, group_id: str, **attributes: Any) -> Any:
+    values = {
+        "project_id": "p",
+        "security_group_id": group_id,
+        "direction": "ingress",
+        "ethertype": "IPv4",
+        "protocol": None,
+        "port_range_min": None,
+        "port_range_max": None,
+        "remote_ip_prefix": None,
+        "remote_group_id": None,
+        "remote_address_group_id": None,
+        "description": "",
+        **attributes,
+    }
+    return security_group_rules.create(tx, ADMIN, values)
+
+
+def create_address_group(tx: Transaction, *addresses: str) -> Any:
+    values = {"project_id": "p", "name": "", "description": "", "addresses": addresses}
+    return address_groups.create(tx, ADMIN, values)
+
+
 def write(world: World, call: Callable[[Transaction], Any]) -> Any:
     with world.database.write() as tx:
         return call(tx)
@@ -118,6 +150,9 @@ class Actor:
         self.world = world
         self.networks: list[str] = []
         self.ports: list[Port] = []
+        self.groups: list[str] = []
+        self.rules: list[str] = []
+        self.address_groups: list[str] = []
         self.plugs: dict[str, dict[str, tuple[str, str, int]]] = {h: {} for h in HOSTS}
 
     def do(self, what: str, a: int, b: int) -> None:
@@ -157,8 +192,76 @@ class Actor:
                 {"port_security_enabled": bool(b % 2)},
                 {"mac_address": f"02:00:00:00:00:{b % 16:02x}"},
                 {"fixed_ips": []},
-            )[b % 5]
+                {"allowed_address_pairs": [(None, ("10.0.0.3", "10.0.0.0/30", "192.0.2.0/24")[b % 3])]},
+                {"allowed_address_pairs": []},
+                {"security_group_ids": [], "allowed_address_pairs": []},
+            )[b % 8]
             write(self.world, lambda tx: ports.update(tx, ADMIN, port.id, changes))
+
+    def group(self, _a: int, b: int) -> None:
+        self.groups.append(write(self.world, lambda tx: create_group(tx, stateful=bool(b % 3))).id)
+
+    def join(self, a: int, b: int) -> None:
+        if self.ports and self.groups:
+            port, first = self.ports[a % len(self.ports)], b % len(self.groups)
+            chosen = self.groups[first : first + 1 + b % 2]
+            write(self.world, lambda tx: ports.update(tx, ADMIN, port.id, {"security_group_ids": chosen}))
+
+    def rule(self, a: int, b: int) -> None:
+        if not self.groups:
+            return
+        group, remote = self.groups[a % len(self.groups)], self.groups[b % len(self.groups)]
+        attributes: dict[str, Any] = (
+            {"protocol": "tcp", "port_range_min": 1 + a, "port_range_max": 1 + a + b},
+            {"remote_group_id": remote},
+            {"remote_group_id": remote, "protocol": "udp", "direction": "egress"},
+            {"remote_ip_prefix": f"10.{b % 3}.0.0/16"},
+            {"remote_address_group_id": self.address_groups[b % len(self.address_groups)]}
+            if self.address_groups
+            else {"ethertype": "IPv6", "protocol": "icmp"},
+        )[b % 5]
+        self.rules.append(write(self.world, lambda tx: create_rule(tx, group, **attributes)).id)
+
+    def delete_rule(self, a: int, _b: int) -> None:
+        if self.rules:
+            rule = self.rules.pop(a % len(self.rules))
+            write(self.world, lambda tx: security_group_rules.delete(tx, ADMIN, rule))
+
+    def delete_group(self, a: int, _b: int) -> None:
+        if self.groups:
+            group = self.groups[a % len(self.groups)]
+            write(self.world, lambda tx: security_groups.delete(tx, ADMIN, group))
+            self.groups.remove(group)
+
+    def address_group(self, _a: int, b: int) -> None:
+        made = write(self.world, lambda tx: create_address_group(tx, "10.0.0.0/8", f"fd00:{b % 3}::/32"))
+        self.address_groups.append(made.id)
+
+    def change_address_group(self, a: int, b: int) -> None:
+        if self.address_groups:
+            group = self.address_groups[a % len(self.address_groups)]
+            call = address_groups.add_addresses if b % 2 else address_groups.remove_addresses
+            write(self.world, lambda tx: call(tx, ADMIN, group, [f"192.0.{b % 4 // 2}.0/24"]))
+
+    def delete_address_group(self, a: int, _b: int) -> None:
+        if self.address_groups:
+            group = self.address_groups[a % len(self.address_groups)]
+            write(self.world, lambda tx: address_groups.delete(tx, ADMIN, group))
+            self.address_groups.remove(group)
+
+    def everything_goes(self) -> None:
+        for host in HOSTS:
+            self.plugs[host].clear()
+            self.world.see(host)
+        for _ in range(len(self.ports)):
+            self.delete(0, 0)
+        for group in list(self.groups):
+            self.delete_group(self.groups.index(group), 0)
+        for group in list(self.address_groups):
+            self.delete_address_group(self.address_groups.index(group), 0)
+        for network in list(self.networks):
+            self.delete_network(self.networks.index(network), 0)
+        self.world.settle()
 
     def delete(self, a: int, _b: int) -> None:
         if self.ports:
@@ -204,12 +307,22 @@ ACTS = [
     "delete",
     "change_network",
     "delete_network",
+    "group",
+    "join",
+    "join",
+    "rule",
+    "rule",
+    "delete_rule",
+    "delete_group",
+    "address_group",
+    "change_address_group",
+    "delete_address_group",
     "plug",
     "plug",
     "unplug",
     "settle",
 ]
-HISTORY = st.lists(st.tuples(st.sampled_from(ACTS), st.integers(0, 99), st.integers(0, 99)), max_size=30)
+HISTORY = st.lists(st.tuples(st.sampled_from(ACTS), st.integers(0, 99), st.integers(0, 99)), max_size=40)
 
 
 @settings(max_examples=40, deadline=None)
@@ -221,13 +334,17 @@ def test_any_order_of_calls_and_plugs_gives_the_flows_of_one_full_compile(histor
         try:
             for number, host in enumerate(HOSTS, start=1):
                 world.register(host, number)
+            static = world.told()
             actor = Actor(world)
-            actor.do("network", 1, 1)
+            for what in ("network", "group", "group", "address_group"):
+                actor.do(what, 1, 1)
             for what, a, b in history:
                 actor.do(what, a, b)
             world.settle()
             assert_told_is_compiled(world)
             assert_stated_is_intent(world)
+            actor.everything_goes()
+            assert world.told() == static, "after everything is deleted only static state is left"
             assert [s.loads for s in world.switches.values()] == [1, 1, 1], "a host was loaded more than once"
         finally:
             world.close()
@@ -272,8 +389,11 @@ def test_one_port_more_recompiles_only_itself_and_its_segment(world: World) -> N
     write(world, lambda tx: create_port(tx, network.id, "h1"))
     world.settle()
     [delta] = switch.deltas[before:]
-    assert len(delta.flows) == 3, "admission, guard, delivery; no DHCP without a subnet"
-    assert [g.id for g in delta.groups] == [network.segments[0].key]
+    names = Counter(TABLE_BY_ID[flow.table].name for flow in delta.flows)
+    own = {"classify": 1, "port_security": 2, "from_state": 1, "l2_lookup": 1}
+    assert names == own, "neither DHCP nor an address without a subnet; the rules are there"
+    assert [g.id for g in delta.groups] == [broadcast_group(network.segments[0].key)]
+    assert not delta.deleted_flows
 
 
 def test_an_unbound_port_is_bound_by_its_first_plug(world: World) -> None:
@@ -341,3 +461,40 @@ def test_a_restart_with_the_same_intent_loads_the_same_state(world: World, tmp_p
     again.settle()
     assert again.told()["h1"] == told
     again.close()
+
+
+def test_a_deleted_rule_is_taken_from_the_switch_with_what_it_let_in(world: World) -> None:
+    """DECISIONS C6: the flow goes and the zone is flushed, in one change of the switch."""
+    world.register("h1", 1)
+    network, group = write(world, create_network), write(world, create_group)
+    port = write(world, lambda tx: create_port(tx, network.id, "h1", security_group_ids=[group.id]))
+    rule = write(world, lambda tx: create_rule(tx, group.id, protocol="tcp", port_range_min=22, port_range_max=22))
+    world.settle()
+    switch = next(iter(world.switches.values()))
+    before = len(switch.deltas)
+    write(world, lambda tx: security_group_rules.delete(tx, ADMIN, rule.id))
+    world.settle()
+    [delta] = switch.deltas[before:]
+    assert [flow.why for flow in delta.deleted_flows] == [f"security group rule {rule.id}"]
+    assert delta.flushed_zones == (port.binding.ofport,)
+
+
+def test_rules_the_switch_refuses_are_told_at_the_ports_that_have_them(world: World) -> None:
+    world.register("h1", 1)
+    network, group = write(world, create_network), write(world, create_group)
+    port = write(world, lambda tx: create_port(tx, network.id, "h1", security_group_ids=[group.id]))
+    world.settle()
+    world.see("h1", ("vnet0", port.id, 7))
+    dpid, switch = next(iter(world.switches.items()))
+    owners = {flow.cookie: decode(flow.cookie) for flow in switch.tables.flows.values()}
+    refused = next(c for c, o in owners.items() if o and (o.kind, o.key) == (ObjectKind.RULESET, group.key))
+    token = len(switch.deltas) + 99
+    refusal = Refusal(cookie=refused, error="no room", what="flow")
+    world.reconciler.switch_event(dpid, Failed(token, (refusal,)))
+    world.settle()
+    state = world.port_states[port.id]
+    assert (state.status, state.reason) == (PortStatus.ERROR, Reason.PROGRAMMING_FAILED)
+    assert "no room" in state.detail
+    world.reconciler.switch_event(dpid, Synced(token))
+    world.settle()
+    assert world.port_states[port.id].status is PortStatus.ACTIVE

@@ -1,0 +1,287 @@
+"""Records for tests of what is in memory, with every default filled in."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from controller.reconcile.bridge import Bridge
+from controller.reconcile.dirty import Dirty, host_changed, take_in
+from controller.reconcile.feed import Changes
+from controller.reconcile.model import Model
+from controller.reconcile.ovsdb_rows import TUNNEL_NAME, TUNNEL_OFPORT
+from controller.reconcile.plugs import Plugs
+from controller.reconcile.translate import BridgeView
+from controller.records import (
+    AddressGroup,
+    Binding,
+    FixedIp,
+    Host,
+    HostName,
+    Network,
+    NetworkId,
+    OfPort,
+    Port,
+    PortId,
+    PortKey,
+    PortStatus,
+    RuleKey,
+    SecurityGroup,
+    SecurityGroupRule,
+    Segment,
+    SegmentId,
+    SegmentKey,
+    Subnet,
+    SubnetId,
+)
+from controller.southbound.ovsdb.model import HostView, RowChanges
+from flows.delta import Delta
+from flows.intent import LocalPortIntent, RemotePortIntent, RulesetIntent, Unit, UnitKind
+from tests.unit.controller.reconcile.world import a_row
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+_STAMPS: dict[str, Any] = {"created_at": NOW, "updated_at": NOW, "revision_number": 1}
+
+
+def a_network(number: int = 1, *, physical_network: str | None = None, **more: Any) -> Network:
+    """Network ``n1``, ``n2``, ..., with the number as its segment key."""
+    segment = Segment(
+        id=SegmentId(f"s{number}"),
+        key=SegmentKey(number),
+        network_id=NetworkId(f"n{number}"),
+        network_type="vxlan" if physical_network is None else "flat",
+        physical_network=physical_network,
+        segmentation_id=100 + number if physical_network is None else None,
+    )
+    values: dict[str, Any] = {
+        "id": NetworkId(f"n{number}"),
+        "project_id": "p",
+        "name": "",
+        "description": "",
+        "admin_state_up": True,
+        "mtu": 1450,
+        "shared": False,
+        "router_external": False,
+        "port_security_enabled": True,
+        "plugin": "openflow",
+        "segments": (segment,),
+        "subnet_ids": (),
+        **_STAMPS,
+        **more,
+    }
+    return Network(**values)
+
+
+def a_subnet(network: int = 1, cidr: str = "10.0.0.0/24", **more: Any) -> Subnet:
+    """The subnet ``n1-4`` or ``n1-6`` of network ``n1``."""
+    version = 6 if ":" in cidr else 4
+    values: dict[str, Any] = {
+        "id": SubnetId(f"n{network}-{version}"),
+        "project_id": "p",
+        "network_id": NetworkId(f"n{network}"),
+        "name": "",
+        "description": "",
+        "ip_version": version,
+        "cidr": cidr,
+        "gateway_ip": None,
+        "enable_dhcp": version == 4,
+        "ipv6_ra_mode": None,
+        "ipv6_address_mode": None,
+        "allocation_pools": (),
+        "dns_nameservers": (),
+        "host_routes": (),
+        **_STAMPS,
+        **more,
+    }
+    return Subnet(**values)
+
+
+def a_port(
+    number: int = 1,
+    *addresses: str,
+    network: int = 1,
+    host: str | None = "h1",
+    groups: Iterable[str] = (),
+    ruleset: int | None = None,
+    pairs: Iterable[tuple[str, str]] = (),
+    **more: Any,
+) -> Port:
+    """Port ``p1``, ``p2``, ...; a single group's key is the number in its name, as ``g16``."""
+    ids = tuple(sorted(groups))
+    binding = None
+    if host is not None:
+        ofport = OfPort(32768 + number)
+        binding = Binding(host=HostName(host), vnic_type="normal", profile={}, active=True, ofport=ofport)
+    fixed = (FixedIp(subnet_id=SubnetId(f"n{network}-{6 if ':' in a else 4}"), ip_address=a) for a in addresses)
+    values: dict[str, Any] = {
+        "id": PortId(f"p{number}"),
+        "key": PortKey(number),
+        "project_id": "p",
+        "network_id": NetworkId(f"n{network}"),
+        "name": "",
+        "description": "",
+        "mac_address": f"fa:16:3e:00:00:{number:02x}",
+        "admin_state_up": True,
+        "status": PortStatus.DOWN,
+        "device_id": "",
+        "device_owner": "",
+        "port_security_enabled": True,
+        "fixed_ips": tuple(fixed),
+        "allowed_address_pairs": tuple(pairs),
+        "security_group_ids": ids,
+        "ruleset": RuleKey(ruleset or (int(ids[0][1:]) if ids else 1)),
+        "extra_dhcp_opts": (),
+        "vnic_type": "normal",
+        "profile": {},
+        "binding": binding,
+        **_STAMPS,
+        **more,
+    }
+    return Port(**values)
+
+
+def a_rule(rule_id: str = "r1", *, group: str = "g16", direction: str = "ingress", **more: Any) -> SecurityGroupRule:
+    values: dict[str, Any] = {
+        "id": rule_id,
+        "project_id": "p",
+        "security_group_id": group,
+        "direction": direction,
+        "ethertype": "IPv4",
+        "protocol": None,
+        "port_range_min": None,
+        "port_range_max": None,
+        "remote_ip_prefix": None,
+        "remote_group_id": None,
+        "remote_address_group_id": None,
+        "description": "",
+        **_STAMPS,
+        **more,
+    }
+    return SecurityGroupRule(**values)
+
+
+def a_group(key: int = 16, *rules: SecurityGroupRule, stateful: bool = True) -> SecurityGroup:
+    """Security group ``g16``, ``g17``, ..."""
+    return SecurityGroup(
+        id=f"g{key}",
+        key=RuleKey(key),
+        project_id="p",
+        name="",
+        description="",
+        stateful=stateful,
+        rules=rules,
+        **_STAMPS,
+    )
+
+
+def an_address_group(key: int, *addresses: str) -> AddressGroup:
+    """Address group ``a50``, ``a51``, ..."""
+    return AddressGroup(
+        id=f"a{key}",
+        key=RuleKey(key),
+        project_id="p",
+        name="",
+        description="",
+        addresses=addresses,
+        **_STAMPS,
+    )
+
+
+def a_host(number: int = 1) -> Host:
+    """Host ``h1``, ``h2``, ..."""
+    return Host(
+        id=f"host{number}",
+        name=HostName(f"h{number}"),
+        ovsdb=f"tcp:192.0.2.{number}:6640",
+        tunnel_ip=f"10.0.0.{number}",
+        datapath_type="netdev",
+        datapath_id=number,
+        physnets=(),
+        **_STAMPS,
+    )
+
+
+class Cloud:
+    """A model with the bridges of its hosts, brought up to date as the reconciler does, without anything around."""
+
+    def __init__(self, hosts: int = 2) -> None:
+        self.model = Model()
+        self.hosts = [a_host(number) for number in range(1, hosts + 1)]
+        self.bridges = {host.name: Bridge(host, 0.0) for host in self.hosts}
+        self.deltas: dict[str, Delta] = {}
+        """What the last change said to each host's switch."""
+        self.marked: dict[str, set[Unit]] = {}
+        """What the last change made each host look at again."""
+        self._token = 0
+        dirty = Dirty()
+        for host in self.hosts:
+            self.bridges[host.name].plugs = plugged_tunnel()
+            host_changed(dirty, self.model, self.model.put_host(host.id, host), host)
+        self._settle(dirty)
+
+    def put(self, *records: Network | Subnet | Port | SecurityGroup | AddressGroup) -> None:
+        """Let records be new or changed, all in one batch."""
+        self.take({record.id: record for record in records})
+
+    def remove(self, *records: Network | Subnet | Port | SecurityGroup | AddressGroup) -> None:
+        """Let records be gone, all in one batch."""
+        self.take({}, records)
+
+    def take(self, present: dict[str, Any], gone: Iterable[Any] = ()) -> None:
+        """Take in one batch of changes."""
+        kinds: dict[type, dict[Any, Any]] = {kind: {} for kind in (Network, Subnet, Port, SecurityGroup, AddressGroup)}
+        for record in gone:
+            kinds[type(record)][record.id] = None
+        for record in present.values():
+            kinds[type(record)][record.id] = record
+        changes = Changes(
+            networks=kinds[Network],
+            subnets=kinds[Subnet],
+            ports=kinds[Port],
+            security_groups=kinds[SecurityGroup],
+            address_groups=kinds[AddressGroup],
+        )
+        dirty = Dirty()
+        take_in(dirty, self.model, changes)
+        self._settle(dirty)
+
+    def view(self, host: str) -> BridgeView:
+        bridge = self.bridges[HostName(host)]
+        return BridgeView(model=self.model, host=bridge.host, plugs=bridge.plugs)
+
+    def local(self, port: Port) -> LocalPortIntent:
+        """Return what a port's own host is asked for it."""
+        assert port.binding is not None
+        intent = self.view(port.binding.host).intent(Unit(UnitKind.LOCAL_PORT, port.key))
+        assert isinstance(intent, LocalPortIntent)
+        return intent
+
+    def remote(self, port: Port, host: str = "h2") -> RemotePortIntent:
+        """Return what another host is asked for a port."""
+        intent = self.view(host).intent(Unit(UnitKind.REMOTE_PORT, port.key))
+        assert isinstance(intent, RemotePortIntent)
+        return intent
+
+    def rules(self, ruleset: int, host: str = "h1") -> RulesetIntent | None:
+        """Return the rules a host is asked for."""
+        intent = self.view(host).intent(Unit(UnitKind.RULESET, ruleset))
+        assert intent is None or isinstance(intent, RulesetIntent)
+        return intent
+
+    def _settle(self, dirty: Dirty) -> None:
+        self._token += 1
+        self.deltas, self.marked = {}, {}
+        for name, bridge in self.bridges.items():
+            units = dirty.units.get(name, set())
+            view = self.view(name)
+            if name in dirty.whole_hosts:
+                units = units | set(view.units()) | bridge.known_units()
+            self.marked[name] = units
+            self.deltas[name], _ = bridge.refresh(view, units, self._token)
+
+
+def plugged_tunnel() -> Plugs:
+    """Return the plugs of a host with nothing but its tunnel."""
+    plugs = Plugs((TUNNEL_NAME,))
+    row = a_row(TUNNEL_NAME, "vxlan", None, TUNNEL_OFPORT)
+    plugs.update(RowChanges(view=HostView(connected=True, synced=True), whole=True, rows={row.uuid: row}))
+    return plugs
