@@ -20,8 +20,8 @@ SegmentKey = NewType("SegmentKey", int)
 PortKey = NewType("PortKey", int)
 """32 bits, 1..4294967295: names a port in cookies."""
 RuleKey = NewType("RuleKey", int)
-"""31 bits, from 16 on: names a security group, a set of them, or an address group in registers, conjunctions and cookies;
-one number is never given twice. 0 and 1 have a fixed meaning (`flows.intent`)."""
+"""31 bits, from 16 on: names a security group, a set of them, or an address group in registers, conjunctions and
+cookies; one number is never given twice. 0 and 1 have a fixed meaning (`flows.intent`)."""
 OfPort = NewType("OfPort", int)
 """OpenFlow port number; Weft requests 32768..65199, OVS assigns below (ovs-vswitchd.conf.db(5) Interface)."""
 

@@ -27,7 +27,10 @@ class Delta:
     deleted_groups: tuple[int, ...] = ()
     deleted_meters: tuple[int, ...] = ()
     flushed_zones: tuple[int, ...] = ()
-    """Conntrack zones to be emptied once all that is done: their port came, or went, or lost a rule. Sorted."""
+    """Conntrack zones to be emptied once all that is done: their port came or went. Sorted."""
+    revoked_zones: tuple[int, ...] = ()
+    """Conntrack zones whose port lost a rule: what may go on without the port's own packets being asked again, that is
+    all but TCP, whose every answer is acknowledged, is to be forgotten. Sorted."""
 
     def __bool__(self) -> bool:
         """Whether anything changes."""
@@ -39,6 +42,7 @@ class Delta:
             or self.deleted_groups
             or self.deleted_meters
             or self.flushed_zones
+            or self.revoked_zones
         )
 
 

@@ -10,27 +10,13 @@ from typing import Generic, TypeVar
 
 from flows.contribution import NOTHING, BucketKey, Contribution
 from flows.delta import Delta, Tables, flushed_zones, ordered_groups, same_in_switch
-from flows.flow import Bucket, Flow, FlowKey, Group, Meter, ToGroup
+from flows.flow import Bucket, Flow, FlowKey, Group, Meter
+from flows.groups import Roster
 from flows.intent import Unit
 from flows.merging import merge_flows
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
-
-BUCKETS_PER_GROUP = 400
-"""A group message holds at most 65,535 octets (OpenFlow 1.4 section 7.1); larger groups are chained."""
-CHUNK_SHIFT = 24
-"""Chunk n of group g has the id g | n << 24; segment keys have 24 bits."""
-
-
-def chained_groups(group_id: int, buckets: tuple[Bucket, ...]) -> tuple[Group, ...]:
-    """Return the groups that together are one group of `buckets`, the root last."""
-    if len(buckets) <= BUCKETS_PER_GROUP:
-        return (Group(id=group_id, buckets=buckets),)
-    chunks = [buckets[at : at + BUCKETS_PER_GROUP] for at in range(0, len(buckets), BUCKETS_PER_GROUP)]
-    groups = [Group(id=group_id | n << CHUNK_SHIFT, buckets=chunk) for n, chunk in enumerate(chunks, start=1)]
-    root = Group(id=group_id, buckets=tuple(Bucket(actions=(ToGroup(g.id),)) for g in groups))
-    return ordered_groups([root, *groups])
 
 
 class _Claims(Generic[_K, _V]):
@@ -112,17 +98,21 @@ class BridgeState:
         self._groups: _Claims[int, int] = _Claims(_lowest)
         self._whole_groups: _Claims[int, Group] = _Claims(_lowest)
         self._members: dict[int, _Claims[BucketKey, Bucket]] = {}
-        self._chained: dict[int, tuple[Group, ...]] = {}
+        self._rosters: dict[int, Roster] = {}
+        """The members of each group that is declared or has any."""
+        self._shown: set[int] = set()
+        """Groups that are part of the desired state: those declared."""
 
     def replace(self, changes: Mapping[Unit, Contribution | None]) -> Delta:
         """Replace the contributions of some units (None takes a unit away) and return what that changes.
 
-        Costs as much as the changed units have flows and the touched groups have buckets, however many other units
-        there are.
+        Costs as much as the changed units have flows and members of groups, however many other units and members there
+        are.
         """
         flows: dict[FlowKey, Flow | None] = {}
         meters: dict[int, Meter | None] = {}
-        groups: set[int] = set()
+        groups: dict[int, set[BucketKey]] = {}
+        wholes: dict[int, Group | None] = {}
         for unit in sorted(changes):
             old = self._units.get(unit, NOTHING)
             new = changes[unit] or NOTHING
@@ -130,16 +120,23 @@ class BridgeState:
                 flows.setdefault(flow.key, self._flows.get(flow.key))
             for meter in (*old.meters, *new.meters):
                 meters.setdefault(meter.id, self._meters.get(meter.id))
-            groups.update(old.groups, new.groups, (m.group_id for m in (*old.members, *new.members)))
-            groups.update(g.id for g in (*old.whole_groups, *new.whole_groups))
+            for group in (*old.whole_groups, *new.whole_groups):
+                wholes.setdefault(group.id, self._whole_groups.get(group.id))
+            for group_id in (*old.groups, *new.groups):
+                groups.setdefault(group_id, set())
+            for member in (*old.members, *new.members):
+                groups.setdefault(member.group_id, set()).add(member.key)
             self._swap(unit, old, new)
-        return self._delta(flows, meters, sorted(groups))
+        return self._delta(flows, meters, groups, wholes)
 
     def tables(self) -> Tables:
         """Return the whole desired state."""
         return Tables(
             flows=dict(self._flows.items()),
-            groups={g.id: g for chain in self._chained.values() for g in chain},
+            groups={
+                **dict(self._whole_groups.items()),
+                **{i: g for group_id in self._shown for i, g in self._rosters[group_id].groups.items()},
+            },
             meters=dict(self._meters.items()),
         )
 
@@ -192,15 +189,19 @@ class BridgeState:
             self._members.setdefault(member.group_id, _Claims(_lowest)).add(member.key, unit, member.bucket)
 
     def _delta(
-        self, flows: Mapping[FlowKey, Flow | None], meters: Mapping[int, Meter | None], groups: Iterable[int]
+        self,
+        flows: Mapping[FlowKey, Flow | None],
+        meters: Mapping[int, Meter | None],
+        groups: Mapping[int, set[BucketKey]],
+        wholes: Mapping[int, Group | None],
     ) -> Delta:
-        set_groups: list[Group] = []
-        deleted_groups: list[int] = []
-        for group_id in groups:
-            before = {g.id: g for g in self._chained.get(group_id, ())}
-            after = self._rebuild_group(group_id)
-            set_groups.extend(g for g in after if before.get(g.id) != g)
-            deleted_groups.extend(before.keys() - {g.id for g in after})
+        standing = {number: self._whole_groups.get(number) for number in wholes}
+        set_groups = [group for number, group in standing.items() if group is not None and group != wholes[number]]
+        deleted_groups = [number for number, group in standing.items() if group is None and wholes[number] is not None]
+        for group_id, members in groups.items():
+            changed, gone = self._rebuild_group(group_id, members)
+            set_groups += changed
+            deleted_groups += gone
         set_flows: list[Flow] = []
         deleted_flows: list[Flow] = []
         for key, old in flows.items():
@@ -221,15 +222,18 @@ class BridgeState:
             flushed_zones=flushed_zones((old, self._flows.get(key)) for key, old in flows.items()),
         )
 
-    def _rebuild_group(self, group_id: int) -> tuple[Group, ...]:
-        whole = self._whole_groups.get(group_id)
-        if whole is not None:
-            self._chained[group_id] = (whole,)
-            return self._chained[group_id]
-        if self._groups.get(group_id) is None:
-            self._chained.pop(group_id, None)
-            return ()
-        claims = self._members.get(group_id)
-        buckets = () if claims is None else tuple(bucket for _, bucket in sorted(claims.items(), key=lambda i: i[0]))
-        self._chained[group_id] = chained_groups(group_id, buckets)
-        return self._chained[group_id]
+    def _rebuild_group(self, group_id: int, members: Iterable[BucketKey]) -> tuple[Iterable[Group], Iterable[int]]:
+        """Bring a group up to date of which these members may have changed; return what is set and what is deleted."""
+        claims, roster = self._members.get(group_id), self._rosters.setdefault(group_id, Roster(group_id))
+        before = list(roster.groups)
+        for key in members:
+            roster.put(key, None if claims is None else claims.get(key))
+        changed, gone = roster.rebuild()
+        was_shown = group_id in self._shown
+        if self._groups.get(group_id) is not None:
+            self._shown.add(group_id)
+            return (changed, gone) if was_shown else (roster.groups.values(), ())
+        self._shown.discard(group_id)
+        if not roster:
+            del self._rosters[group_id]
+        return (), before if was_shown else ()

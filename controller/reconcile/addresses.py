@@ -87,16 +87,19 @@ class Addresses:
         return network is not None and prefix in network.claims
 
     def is_claimed(self, network_id: NetworkId, address: Prefix, *, besides: PortId | None = None) -> bool:
-        """Whether an allowed pair of some port, `besides` one, is the address or contains it."""
+        """Whether an allowed pair of some port, `besides` one, is the address or contains it.
+
+        A pair with all addresses says that the port forwards for others, not that it is one of them.
+        """
         network = self._networks.get(network_id)
         return network is not None and any(
             claimants - {besides} for claimants in _claimants(network, address) if claimants
         )
 
     def owners_within(self, network_id: NetworkId, prefix: Prefix) -> Collection[PortId]:
-        """Return the ports with a fixed address in a prefix."""
+        """Return the ports with a fixed address in a prefix that claims addresses, which the whole of them does not."""
         network = self._networks.get(network_id)
-        if network is None:
+        if network is None or not prefix.length:
             return ()
         if prefix.length == WIDTH[prefix.version]:
             return network.owners.get(prefix, ())
@@ -119,6 +122,6 @@ def contains(outer: Prefix, inner: Prefix) -> bool:
 
 def _claimants(network: _Network, address: Prefix) -> Iterator[set[PortId]]:
     for version, length in network.lengths:
-        if version == address.version:
+        if version == address.version and length:  # every address: the port routes, it does not claim one
             host_bits = WIDTH[version] - length
             yield network.claims.get(Prefix(version, address.address >> host_bits << host_bits, length), set())

@@ -1,6 +1,6 @@
 """What is desired of one host's bridge, what was told to its switch, and what the switch has confirmed?"""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -14,10 +14,23 @@ from controller.records import Host, PortKey, SegmentKey
 from flows.compiler import compile_unit
 from flows.contribution import Contribution
 from flows.delta import Delta
-from flows.intent import LocalPortIntent, RulesetIntent, Unit, UnitIntent, UnitKind
+from flows.intent import (
+    AddressGroupIntent,
+    LocalPortIntent,
+    RulesetIntent,
+    Unit,
+    UnitIntent,
+    UnitKind,
+    address_group_id,
+)
 from flows.state import BridgeState
 
 RULESETS_REMEMBERED = 1024
+
+
+def _lost(old: AddressGroupIntent, new: AddressGroupIntent) -> bool:
+    """Whether an address group has prefixes no longer."""
+    return not set(old.prefixes) <= set(new.prefixes)
 
 
 @dataclass(slots=True)
@@ -70,6 +83,8 @@ class Bridge:
                 outdated |= self._port_zoned(old, new)
             elif isinstance(old, RulesetIntent) and isinstance(new, RulesetIntent) and _is_narrower(old, new):
                 narrowed.add(new.ruleset)
+            elif isinstance(old, AddressGroupIntent) and isinstance(new, AddressGroupIntent) and _lost(old, new):
+                narrowed.update(self._referring(address_group_id(new.key)))
             if new is None:
                 del self._intents[unit]
                 changes[unit] = None
@@ -80,10 +95,19 @@ class Bridge:
         outdated.update(zone for ruleset in narrowed for zone in self._zones.get(ruleset, ()))
         delta = self.state.replace(changes)
         if outdated:
-            delta = replace(delta, flushed_zones=tuple(sorted(outdated.union(delta.flushed_zones))))
+            delta = replace(delta, revoked_zones=tuple(sorted(outdated.difference(delta.flushed_zones))))
         if delta:
             self._pending.update((unit, token) for unit in changes)
         return delta, frozenset(changes)
+
+    def _referring(self, group: int) -> Iterator[int]:
+        """Yield the rulesets of this bridge with a rule for members of a group, by its conjunction id."""
+        for ruleset in self._zones:
+            intent = self._intents.get(Unit(UnitKind.RULESET, ruleset))
+            if isinstance(intent, RulesetIntent):
+                rules = (*intent.from_port, *intent.to_port)
+                if any(rule.group == group for rule in rules):
+                    yield ruleset
 
     def _port_zoned(self, old: UnitIntent | None, new: UnitIntent | None) -> set[int]:
         """Keep the zones of rulesets up to date; return those whose connections were let in by other rules.

@@ -37,6 +37,13 @@ def test_one_connection_serves_many_requests_deletions_included(server: Server) 
     connection.close()
 
 
+def test_head_and_body_of_an_answer_arrive_together(server: Server) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+        for _ in range(20):
+            client.sendall(b"GET /v2.0/networks HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert client.recv(4096).endswith(b'\r\n\r\n{"networks": []}')
+
+
 def test_an_old_client_s_connection_is_closed(server: Server) -> None:
     """HTTP/1.0 without keep-alive ends with the answer (RFC 9112 section 9.3)."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:

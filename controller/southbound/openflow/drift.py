@@ -11,7 +11,7 @@ from controller.southbound.openflow.encode import FlowId, cookie_of
 from controller.southbound.openflow.events import Subject
 from controller.southbound.openflow.mirror import Change, Holdings
 from controller.southbound.openflow.monitor import Event, Update
-from flows.cookie import is_ours
+from flows.cookie import OWNER_MARK
 
 EXAMPLES = 10
 """Names that a report of drift bears at most."""
@@ -68,6 +68,10 @@ class Foreign:
         """How many there are."""
         return len(self._flows)
 
+    def __contains__(self, flow: FlowId) -> bool:
+        """Whether the flow there is not Weft's."""
+        return flow in self._flows
+
     @property
     def bypassing(self) -> int:
         """How many stand in table 0, where Weft's pipeline begins, or forward by NORMAL, past it."""
@@ -86,14 +90,14 @@ class Foreign:
 
     def replace(self, installed: Mapping[FlowId, bytes]) -> list[FlowId]:
         """Take what was read from the switch; return the foreign flows in it."""
-        self._flows = {flow: _bypasses(flow, entry) for flow, entry in installed.items() if not _is_ours(entry)}
+        self._flows = {flow: _bypasses(flow, entry) for flow, entry in installed.items() if not entry_is_ours(entry)}
         self._bypassing = sum(self._flows.values())
         return list(self._flows)
 
     def update(self, update: Update) -> None:
         """Take a change of one flow."""
         self.remove(update.flow)
-        if update.event is not Event.REMOVED and not _is_ours(update.entry):
+        if update.event is not Event.REMOVED and not entry_is_ours(update.entry):
             self._flows[update.flow] = bypasses = _bypasses(update.flow, update.entry)
             self._bypassing += bypasses
 
@@ -102,8 +106,9 @@ class Foreign:
         self._bypassing -= self._flows.pop(flow, False)
 
 
-def _is_ours(entry: bytes) -> bool:
-    return is_ours(cookie_of(entry))
+def entry_is_ours(entry: bytes) -> bool:
+    """Whether a flow with these bytes is Weft's; asked of every flow of a switch, so it looks at one octet alone."""
+    return entry[0] == OWNER_MARK  # the cookie comes first, and its owner mark first of all (flows.cookie)
 
 
 def _bypasses(flow: FlowId, entry: bytes) -> bool:

@@ -125,6 +125,8 @@ def judge(
     flows = frozenset(k for k, v in change.flows.items() if v is None and k not in removed.flows)
     groups = frozenset(k for k, v in change.groups.items() if v is None and k not in removed.groups)
     meters = frozenset(k for k, v in change.meters.items() if v is None and k not in removed.meters)
+    if not (flows or groups):
+        return Ruling()
     ours = sum(is_ours(cookie_of(entry)) for entry in installed.flows.values())
     if len(flows) + len(groups) <= max(FUSE_LEAST, FUSE_SHARE * ours):
         # What was withheld once stays so, however little of it is left.

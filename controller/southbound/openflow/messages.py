@@ -33,6 +33,10 @@ _FORWARD_ROLES = (ofp.OFPACPT_REQUESTFORWARD_SLAVE, ofp.OFPACPT_REQUESTFORWARD_M
 _CT_FLUSH_ZONE = 29
 """Subtype of Nicira's message NXT_CT_FLUSH_ZONE, which os-ken does not know (nicira-ext.h, struct nx_zone_id)."""
 _ZONE_ID = Struct("!6xH")
+_CT_FLUSH, _CT_ZONE = 32, 2
+"""Subtype of NXT_CT_FLUSH, and the kind of its property that names the zone (nicira-ext.h, struct nx_ct_flush)."""
+_CT_MATCH = Struct("!B7xHHH2x")
+"""IP protocol, then the property: kind, length, zone."""
 _PADDING = tuple(bytes(n) for n in range(8))
 
 _FRAG_NX_MATCH = 3
@@ -106,7 +110,9 @@ class Messages:
         )
         self.dump_groups = _Message(lambda dp, _: parser.OFPGroupDescStatsRequest(dp, 0), ())
         self.dump_meters = _Message(lambda dp, _: parser.OFPMeterConfigStatsRequest(dp, 0, ofp.OFPM_ALL), ())
-        self.see_fragments = _Message(lambda dp, _: parser.OFPSetConfig(dp, flags=_FRAG_NX_MATCH, miss_send_len=ofp.OFP_DEFAULT_MISS_SEND_LEN), ())
+        self.see_fragments = _Message(
+            lambda dp, _: parser.OFPSetConfig(dp, flags=_FRAG_NX_MATCH, miss_send_len=ofp.OFP_DEFAULT_MISS_SEND_LEN), ()
+        )
         """Let flows match the ports of first fragments; has no answer (nicira-ext.h, OFPC_NX_FRAG_NX_MATCH)."""
         self.describe = _Message(lambda dp, _: parser.OFPDescStatsRequest(dp, 0), ())
         self.describe_ports = _Message(lambda dp, _: parser.OFPPortDescStatsRequest(dp, 0, ofp.OFPP_ANY), ())
@@ -135,6 +141,7 @@ class Messages:
         )
         self._packet_out = _Message(_packet_out, (32,))
         self._flush_zone = _Message(_flush_zone, (16,))
+        self._flush_protocol = _Message(_flush_protocol, (16, 8))
 
     def add_flow(self, xid: int, flow: FlowId, entry: bytes) -> bytes:
         """Add a flow or replace the one with the same id, keeping its counters (OpenFlow 1.4 section 6.4)."""
@@ -179,6 +186,10 @@ class Messages:
     def flush_zone(self, xid: int, zone: int) -> bytes:
         """Forget all connections of a conntrack zone; cannot be bundled (nicira-ext.h, NXT_CT_FLUSH_ZONE)."""
         return self._flush_zone(xid, zone)
+
+    def flush_protocol(self, xid: int, zone: int, protocol: int) -> bytes:
+        """Forget a zone's connections of one IP protocol; cannot be bundled (nicira-ext.h, NXT_CT_FLUSH, OVS 3.1)."""
+        return self._flush_protocol(xid, zone, protocol)
 
     def open_bundle(self, xid: int, bundle: int) -> bytes:
         """Open an atomic, ordered bundle (OpenFlow 1.4 section 6.8)."""
@@ -233,6 +244,13 @@ def _packet_out(datapath: Any, values: Sequence[int]) -> Any:
 def _flush_zone(datapath: Any, values: Sequence[int]) -> Any:
     return parser.OFPExperimenter(
         datapath, experimenter=NX_EXPERIMENTER_ID, exp_type=_CT_FLUSH_ZONE, data=_ZONE_ID.pack(values[0])
+    )
+
+
+def _flush_protocol(datapath: Any, values: Sequence[int]) -> Any:
+    zone, protocol = values
+    return parser.OFPExperimenter(
+        datapath, experimenter=NX_EXPERIMENTER_ID, exp_type=_CT_FLUSH, data=_CT_MATCH.pack(protocol, _CT_ZONE, 8, zone)
     )
 
 

@@ -1,9 +1,10 @@
 """What should a switch hold, as bytes, and what does a change of the desired state change in them?
 
-The mirror is kept while the switch is away, too. It knows no connection and sends nothing.
+The mirror is kept while the switch is away, too. It knows no connection and sends nothing. A complete state becomes
+bytes some flows at a time (`Mirror.slices`), so that the first can be in the switch before the last are made.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -11,7 +12,13 @@ from controller.southbound.openflow.encode import Encoder, FlowId
 from controller.southbound.openflow.errors import EncodeError
 from controller.southbound.openflow.events import Refusal
 from flows.delta import Delta, Tables
+from flows.flow import Flow
 
+SLICE = 500
+"""Flows that become bytes together: some milliseconds of work."""
+SHARED = 16_384
+"""Different lists of actions remembered while a state becomes bytes."""
+_COOKIE_SIZE = 8
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 _W = TypeVar("_W")
@@ -72,33 +79,76 @@ class Mirror:
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
-        self.desired = Holdings()
+        self._holdings = Holdings()
+        self._raw: Sequence[Flow] = ()
+        """Desired flows, of which those from `_raw_at` on are not bytes yet; from the last table to the first."""
+        self._raw_at = 0
+        self._shared: dict[tuple[int, int | None, int | None], tuple[object, bytes]] = {}
+        """Instructions of the flows that are bytes by now: most flows of a large state do one of a few things."""
+        self.unencodable: list[Refusal] = []
+        """What has no OpenFlow form and is left out, since the last `load` or whoever took it."""
         self.removed = Removed()
         """What deltas removed since `forget_removed`: deletes that need no other reason."""
         self._before_flows: dict[FlowId, bytes | None] = {}
         self._before_groups: dict[int, bytes | None] = {}
         self._before_meters: dict[int, bytes | None] = {}
 
-    def load(self, tables: Tables) -> list[Refusal]:
-        """Replace everything; return what has no OpenFlow form and is left out."""
-        encoder = self._encoder
-        refusals: list[Refusal] = []
-        self.desired = Holdings(
-            flows=dict(_encoded(encoder.flow, tables.flows.values(), refusals)),
-            groups=dict(_encoded(encoder.numbered_group, tables.groups.values(), refusals)),
-            meters=dict(_encoded(encoder.numbered_meter, tables.meters.values(), refusals)),
+    @property
+    def desired(self) -> Holdings:
+        """Everything that is desired; what is not bytes yet becomes so."""
+        for _ in self.slices():
+            pass
+        return self._holdings
+
+    @property
+    def desired_parts(self) -> Holdings:
+        """The groups and meters alone."""
+        return Holdings(groups=self._holdings.groups, meters=self._holdings.meters)
+
+    def load(self, tables: Tables) -> None:
+        """Replace everything; the flows become bytes when they are asked for."""
+        encoder, self.unencodable = self._encoder, []
+        self._holdings = Holdings(
+            groups=dict(_encoded(encoder.numbered_group, tables.groups.values(), self.unencodable)),
+            meters=dict(_encoded(encoder.numbered_meter, tables.meters.values(), self.unencodable)),
         )
+        self._raw, self._raw_at, self._shared = sorted(tables.flows.values(), key=_table, reverse=True), 0, {}
         self.forget_changes()
-        return refusals
 
-    def apply(self, delta: Delta) -> list[Refusal]:
-        """Take a delta in; `changes` tells what it and others before it changed.
+    def slices(self) -> Iterator[dict[FlowId, bytes]]:
+        """Yield all desired flows in parts, from the last table to the first, but for what deltas added.
 
-        Returns:
-            What has no OpenFlow form and is left out; the rest of the delta is taken.
+        First come those that are bytes already. A part must not be changed, and is of use only until the next.
         """
+        if self._holdings.flows:
+            yield self._holdings.flows
+        while self._raw:
+            refusals: list[Refusal] = []
+            batch = self._raw[self._raw_at : self._raw_at + SLICE]
+            part = dict(_encoded(self._flow, batch, refusals))
+            self._holdings.flows.update(part)
+            self.unencodable += refusals
+            self._raw_at += len(batch)
+            if self._raw_at >= len(self._raw):
+                self._raw, self._raw_at, self._shared = (), 0, {}
+            yield part
+
+    def _flow(self, flow: Flow) -> tuple[FlowId, bytes]:
+        """Return a flow's bytes; raises EncodeError."""
+        # An id is as good as the actions themselves, which are kept, and looking for it costs a tenth of hashing them.
+        shape = id(flow.actions), flow.goto, flow.meter
+        known = self._shared.get(shape)
+        if known is not None:
+            return self._encoder.flow_id(flow), flow.cookie.to_bytes(_COOKIE_SIZE, "big") + known[1]
+        wire = self._encoder.flow(flow)
+        if len(self._shared) < SHARED:
+            self._shared[shape] = flow.actions, wire.entry[_COOKIE_SIZE:]
+        return wire
+
+    def apply(self, delta: Delta) -> None:
+        """Take a delta in; `changes` tells what it and others before it changed."""
         encoder, desired = self._encoder, self.desired
-        refusals: list[Refusal] = []
+        refusals = self.unencodable
         for flow_id in _encoded(encoder.flow_id, delta.deleted_flows, refusals):
             _put(desired.flows, self._before_flows, flow_id, None)
             self.removed.flows.add(flow_id)
@@ -115,14 +165,14 @@ class Mirror:
             _put(desired.groups, self._before_groups, group_id, buckets)
         for meter_id, band in _encoded(encoder.numbered_meter, delta.meters, refusals):
             _put(desired.meters, self._before_meters, meter_id, band)
-        return refusals
 
     def changes(self) -> Change:
         """Return what differs from the time of the last call, however many deltas came between, and start anew."""
+        desired = self.desired
         change = Change(
-            flows=_changed(self.desired.flows, self._before_flows),
-            groups=_changed(self.desired.groups, self._before_groups),
-            meters=_changed(self.desired.meters, self._before_meters),
+            flows=_changed(desired.flows, self._before_flows),
+            groups=_changed(desired.groups, self._before_groups),
+            meters=_changed(desired.meters, self._before_meters),
             had_groups=frozenset(i for i, old in self._before_groups.items() if old is not None),
             had_meters=frozenset(i for i, old in self._before_meters.items() if old is not None),
         )
@@ -147,6 +197,10 @@ def _encoded(encode: Callable[[_V], _W], values: Iterable[_V], refusals: list[Re
             refusals.append(Refusal(str(value), getattr(value, "cookie", None), str(error)))
 
 
+def _table(flow: Flow) -> int:
+    return flow.table
+
+
 def _put(now: dict[_K, bytes], before: dict[_K, bytes | None], key: _K, value: bytes | None) -> None:
     before.setdefault(key, now.get(key))
     if value is None:
@@ -165,16 +219,26 @@ def difference(desired: Holdings, installed: Holdings, *, is_ours: Callable[[byt
     A flow that is not ours is left alone, unless its id is one of ours; groups and meters are all ours, they bear no
     cookie.
     """
-    have = installed.flows
-    flows: dict[FlowId, bytes | None] = {k: v for k, v in desired.flows.items() if have.get(k) != v}
-    flows.update((k, None) for k, entry in have.items() if k not in desired.flows and is_ours(entry))
     return Change(
-        flows=flows,
+        flows={**missing(desired.flows, installed.flows), **superfluous(desired.flows, installed.flows, is_ours)},
         groups=_difference(desired.groups, installed.groups),
         meters=_difference(desired.meters, installed.meters),
         had_groups=frozenset(installed.groups),
         had_meters=frozenset(installed.meters),
     )
+
+
+def missing(desired: dict[FlowId, bytes], installed: dict[FlowId, bytes]) -> dict[FlowId, bytes]:
+    """Return the flows that are not installed as they are desired."""
+    have = installed.get
+    return {flow: entry for flow, entry in desired.items() if have(flow) != entry}
+
+
+def superfluous(
+    desired: dict[FlowId, bytes], installed: dict[FlowId, bytes], is_ours: Callable[[bytes], bool]
+) -> dict[FlowId, None]:
+    """Return the flows that are installed and ours and not desired."""
+    return {flow: None for flow, entry in installed.items() if flow not in desired and is_ours(entry)}
 
 
 def _difference(desired: dict[int, bytes], installed: dict[int, bytes]) -> dict[int, bytes | None]:

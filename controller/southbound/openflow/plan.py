@@ -110,8 +110,25 @@ def marked(steps: tuple[Step, ...], mark: Mod, *, always: bool = False) -> tuple
     return *steps[:last], Step(mods=(*steps[last].mods, mark), bundled=True), *steps[last + 1 :]
 
 
+def meters_set(change: Change) -> tuple[Step, ...]:
+    """Return the step, if any, that adds and modifies meters; it comes before all others."""
+    return _plain(
+        PartMod(Verb.MODIFY_METER if meter_id in change.had_meters else Verb.ADD_METER, meter_id, band)
+        for meter_id, band in sorted(change.meters.items())
+        if band is not None
+    )
+
+
+def groups_set(change: Change) -> Iterator[Mod]:
+    """Yield what adds and modifies groups; it comes before all flows."""
+    # A group's chunks have greater ids than the group that refers to them (flows.delta.ordered_groups): chunks first.
+    for group_id, buckets in sorted(change.groups.items(), reverse=True):
+        if buckets is not None:
+            yield PartMod(Verb.MODIFY_GROUP if group_id in change.had_groups else Verb.ADD_GROUP, group_id, buckets)
+
+
 def _steps(change: Change, size: int, *, deletes_first: bool) -> tuple[Step, ...]:
-    groups, sets, deletes = list(_groups_set(change)), list(_flows_set(change)), list(_flows_deleted(change))
+    groups, sets, deletes = list(groups_set(change)), list(_flows_set(change)), list(_flows_deleted(change))
     if len(groups) + len(sets) + len(deletes) <= size:
         # Groups come first, flows refer to them; deletes before sets: a deleted flow may be the reason a new one fits.
         bundles = _bundles([*groups, *deletes, *sets], size)
@@ -120,37 +137,24 @@ def _steps(change: Change, size: int, *, deletes_first: bool) -> tuple[Step, ...
     else:
         bundles = [*_bundles([*groups, *sets], size), *_bundles(deletes, size)]
     return (
-        *_plain(_meters_set(change)),
+        *meters_set(change),
         *bundles,
         *_bundles(list(_groups_deleted(change)), size),
         *_plain(_meters_deleted(change)),
     )
 
 
-def _plain(mods: Iterable[Mod]) -> list[Step]:
+def _plain(mods: Iterable[Mod]) -> tuple[Step, ...]:
     together = tuple(mods)
-    return [Step(mods=together, bundled=False)] if together else []
+    return (Step(mods=together, bundled=False),) if together else ()
 
 
 def _bundles(mods: list[Mod], size: int) -> list[Step]:
     return [Step(mods=tuple(mods[at : at + size]), bundled=True) for at in range(0, len(mods), size)]
 
 
-def _meters_set(change: Change) -> Iterator[Mod]:
-    for meter_id, band in sorted(change.meters.items()):
-        if band is not None:
-            yield PartMod(Verb.MODIFY_METER if meter_id in change.had_meters else Verb.ADD_METER, meter_id, band)
-
-
 def _meters_deleted(change: Change) -> Iterator[Mod]:
     return (PartMod(Verb.DELETE_METER, i) for i, band in sorted(change.meters.items()) if band is None)
-
-
-def _groups_set(change: Change) -> Iterator[Mod]:
-    # A group's chunks have greater ids than the group that refers to them (flows.delta.ordered_groups): chunks first.
-    for group_id, buckets in sorted(change.groups.items(), reverse=True):
-        if buckets is not None:
-            yield PartMod(Verb.MODIFY_GROUP if group_id in change.had_groups else Verb.ADD_GROUP, group_id, buckets)
 
 
 def _groups_deleted(change: Change) -> Iterator[Mod]:

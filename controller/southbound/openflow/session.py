@@ -20,15 +20,21 @@ from controller.southbound.openflow.mirror import Holdings
 from controller.southbound.openflow.plan import METER_VERBS, FlowMod, Mod, Step
 from controller.southbound.openflow.replies import Waiting, Watch
 
-PIPELINED = 2
-"""Bundles that are on their way together: the switch works on one while the next is made."""
+FILLED_AHEAD = 1
+"""Bundles that are filled while the one before them is committed, so that the switch never waits for the next."""
 COMMIT_TRIES = 3
 """Failed commits of one bundle after which its messages go without one, each on its own."""
+UNACKNOWLEDGED = (1, 17, 47, 50, 58, 132)
+"""IP protocols whose streams may go on in one direction alone: ICMP, UDP, GRE, ESP, ICMPv6 and SCTP.
+
+TCP is not among them, on purpose: its acknowledgements are asked again and mark the connection, whereas conntrack would
+pick up a forgotten one in the middle, perhaps with the wrong end as the one that began it.
+"""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Staged:
-    """A bundle that is filled and not committed."""
+    """A bundle that is filled; `committed` is set when its commit was sent."""
 
     bundle: int
     mods: tuple[Mod, ...]
@@ -36,6 +42,9 @@ class _Staged:
     opened: Waiting
     filled: Waiting
     tries: int
+    committed: Waiting | None = None
+    refused_early: int = 0
+    """How many of its messages were refused before the commit."""
 
 
 class Session:
@@ -131,8 +140,11 @@ class Session:
 
     # telling ----------------------------------------------------------------------------------------------------------
 
-    def push(self, steps: Sequence[Step]) -> list[Refusal]:
+    def push(self, steps: Iterable[Step]) -> list[Refusal]:
         """Send the steps and wait until all of them are confirmed.
+
+        Bundles overlap: while one is made and sent, the switch fills the one before and commits the one before that.
+        A bundle is committed only when the one before it is known to be in. The steps are taken as they are needed.
 
         Returns:
             What the switch refused; everything else is in.
@@ -142,22 +154,44 @@ class Session:
         """
         refusals: list[Refusal] = []
         staged: deque[_Staged] = deque()
-        for step in steps:
-            if step.bundled:
-                staged.append(self._stage(step.mods))
-            while len(staged) >= (PIPELINED if step.bundled else 1):
-                refusals += self._finish(staged.popleft())
-            if not step.bundled:
-                refusals += self._send_plain(step.mods)
-        while staged:
-            refusals += self._finish(staged.popleft())
+        try:
+            for step in steps:
+                if step.bundled:
+                    staged.append(self._stage(step.mods))
+                    refusals += self._advance(staged, FILLED_AHEAD)
+                while len(staged) > (1 + FILLED_AHEAD if step.bundled else 0):
+                    refusals += self._advance(staged)
+                if not step.bundled:
+                    refusals += self._send_plain(step.mods)
+            while staged:
+                refusals += self._advance(staged)
+        finally:
+            for left in staged:
+                self._replies.unwatch(left.watch)
         return refusals
 
-    def flush(self, zones: Iterable[int]) -> list[Refusal]:
-        """Empty conntrack zones and wait until that is done; return what the switch refused. Raises as `push`."""
-        numbers = sorted(zones)
-        errors = self._confirmed([partial(self._messages.flush_zone, zone=zone) for zone in numbers])
-        return [Refusal(f"flush conntrack zone {numbers[at]}", None, error) for at, error in errors.items()]
+    def _advance(self, staged: deque[_Staged], ahead: int = 0) -> list[Refusal]:
+        """Wait for the commit that is under way, and send the next one's if more than `ahead` bundles are filled."""
+        refusals = self._finish(staged) if staged[0].committed is not None else []
+        if len(staged) > ahead:
+            self._commit(staged[0])
+        return refusals
+
+    def flush(self, zones: Iterable[int], revoked: Iterable[int]) -> list[Refusal]:
+        """Empty conntrack zones, those of `revoked` but for TCP, and wait until that is done; raises as `push`.
+
+        Returns:
+            What the switch refused.
+        """
+        told = [(zone, "", partial(self._messages.flush_zone, zone=zone)) for zone in sorted(zones)]
+        for zone in sorted(revoked):
+            for protocol in UNACKNOWLEDGED:
+                message = partial(self._messages.flush_protocol, zone=zone, protocol=protocol)
+                told.append((zone, f" protocol {protocol}", message))
+        errors = self._confirmed([message for *_, message in told])
+        return [
+            Refusal(f"flush conntrack zone {told[at][0]}{told[at][1]}", None, error) for at, error in errors.items()
+        ]
 
     def _stage(self, mods: tuple[Mod, ...], tries: int = 0) -> _Staged:
         """Open a bundle and fill it."""
@@ -177,29 +211,34 @@ class Session:
         self.sent += len(mods)
         return _Staged(self._bundle, mods, watch, opened, filled, tries)
 
-    def _finish(self, staged: _Staged) -> list[Refusal]:
-        """Commit a bundle without what was refused; when that fails, try again without what failed."""
-        try:
-            self._wait(staged.opened, "bundle to be opened")
-            self._wait(staged.filled, "barrier")
-            refused_early = dict(staged.watch.errors)
-            committed = self._commit(staged)
-        finally:
-            self._replies.unwatch(staged.watch)
+    def _commit(self, staged: _Staged) -> None:
+        """Send the commit of a bundle when the switch has taken or refused all its messages."""
+        self._wait(staged.opened, "bundle to be opened")
+        self._wait(staged.filled, "barrier")
+        staged.refused_early = len(staged.watch.errors)
+        staged.committed = self._ask(lambda xid: self._messages.commit_bundle(xid, staged.bundle))
+
+    def _finish(self, queue: deque[_Staged]) -> list[Refusal]:
+        """Take the first bundle, whose commit was sent, from the queue; when it failed, put the rest of it there."""
+        staged = queue[0]
+        committed = staged.committed is not None and self._is_in(staged.committed)
+        queue.popleft()
+        self._replies.unwatch(staged.watch)
         refusals = [_refusal(staged.mods[xid - staged.watch.first], e) for xid, e in staged.watch.errors.items()]
         if committed:
             return refusals
         rest = tuple(m for xid, m in enumerate(staged.mods, staged.watch.first) if xid not in staged.watch.errors)
         if not rest:
             return refusals
-        if staged.tries + 1 >= COMMIT_TRIES or len(staged.watch.errors) == len(refused_early):
+        if staged.tries + 1 >= COMMIT_TRIES or len(staged.watch.errors) == staged.refused_early:
             return refusals + self._send_plain(rest)
-        return refusals + self._finish(self._stage(rest, staged.tries + 1))
+        queue.appendleft(self._stage(rest, staged.tries + 1))
+        return refusals
 
-    def _commit(self, staged: _Staged) -> bool:
-        """Commit; whether that succeeded. A failed commit changes nothing (OpenFlow 1.4 section 6.8)."""
+    def _is_in(self, committed: Waiting) -> bool:
+        """Whether a commit succeeded. One that fails changes nothing (OpenFlow 1.4 section 6.8)."""
         try:
-            self._wait(self._ask(lambda xid: self._messages.commit_bundle(xid, staged.bundle)), "bundle commit")
+            self._wait(committed, "bundle commit")
         except RequestRefusedError:
             return False
         return True

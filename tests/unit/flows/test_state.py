@@ -1,14 +1,14 @@
 """`BridgeState` and `delta`: incremental equals full, and a delta is exactly the difference."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.compiler import compile_bridge, compile_unit
 from flows.delta import Tables, apply, diff, same_in_switch
-from flows.flow import Bucket, Output
+from flows.groups import MEMBERS_PER_CHUNK
 from flows.intent import BaseIntent, Unit, UnitIntent
 from flows.pipeline import broadcast_group
-from flows.state import BUCKETS_PER_GROUP, BridgeState, chained_groups
+from flows.state import BridgeState
 from tests.unit.flows.builders import INTENTS, a_local_port, a_peer, a_remote_port, a_segment
 
 EMPTY = Tables(flows={}, groups={}, meters={})
@@ -91,16 +91,29 @@ def test_two_claims_on_one_key_are_settled_by_the_unit_not_by_time() -> None:
     assert other.tables() == compile_bridge([second]).tables()
 
 
-def test_a_group_too_large_for_one_message_is_chained() -> None:
-    buckets = tuple(Bucket(actions=(Output(n),)) for n in range(BUCKETS_PER_GROUP * 2 + 1))
-    groups = chained_groups(5, buckets)
-    assert [len(g.buckets) for g in groups] == [1, BUCKETS_PER_GROUP, BUCKETS_PER_GROUP, 3]
-    assert groups[-1].id == 5
-    assert len({g.id for g in groups}) == 4
+@given(st.lists(st.sets(st.integers(1, 6 * MEMBERS_PER_CHUNK), max_size=2 * MEMBERS_PER_CHUNK), max_size=8))
+@settings(max_examples=25)
+def test_any_history_of_a_large_group_gives_what_a_full_compile_gives(batches: list[set[int]]) -> None:
+    """Each batch plugs those ports that are not there and unplugs the others; the segment itself comes and goes."""
+    state, there = BridgeState(), set[int]()
+    installed = EMPTY
+    for number, batch in enumerate(batches):
+        changes = {i.unit: None if i.port in there else compile_unit(i) for i in map(a_local_port, batch)}
+        declares = number % 4 != 3
+        changes[a_segment().unit] = compile_unit(a_segment()) if declares else None
+        delta = state.replace(changes)
+        assert [g.id for g in delta.groups] == sorted((g.id for g in delta.groups), reverse=True)
+        installed = apply(delta, installed)
+        there ^= batch
+        intents: list[UnitIntent] = [*map(a_local_port, there)]
+        intents += [a_segment()] if declares else []
+        full = compile_bridge(intents).tables()
+        assert same(full, state.tables())
+        assert same(full, installed)
 
 
 def test_nothing_is_left_when_every_unit_is_gone() -> None:
-    intents = [BaseIntent(), a_peer(), a_segment(servers=(1,)), a_local_port(), a_remote_port()]
+    intents: list[UnitIntent] = [BaseIntent(), a_peer(), a_segment(servers=(1,)), a_local_port(), a_remote_port()]
     state = compile_bridge(intents)
     state.replace({intent.unit: None for intent in intents})
     assert state.tables() == EMPTY

@@ -191,7 +191,7 @@ def kinds(cloud: Cloud, host: str) -> dict[UnitKind, int]:
 
 
 def test_one_member_more_touches_no_rule(cloud: Cloud) -> None:
-    """DECISIONS B: whatever the group's size, and however many rules refer to it."""
+    """Whatever the group's size, and however many rules refer to it."""
     cloud.put(a_port(99, "10.0.0.99", groups=["g16"]))
     assert (
         cloud.marked["h1"]

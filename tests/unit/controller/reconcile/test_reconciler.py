@@ -464,7 +464,7 @@ def test_a_restart_with_the_same_intent_loads_the_same_state(world: World, tmp_p
 
 
 def test_a_deleted_rule_is_taken_from_the_switch_with_what_it_let_in(world: World) -> None:
-    """DECISIONS C6: the flow goes and the zone is flushed, in one change of the switch."""
+    """The flow goes and the zone is flushed, in one change of the switch."""
     world.register("h1", 1)
     network, group = write(world, create_network), write(world, create_group)
     port = write(world, lambda tx: create_port(tx, network.id, "h1", security_group_ids=[group.id]))
@@ -476,7 +476,7 @@ def test_a_deleted_rule_is_taken_from_the_switch_with_what_it_let_in(world: Worl
     world.settle()
     [delta] = switch.deltas[before:]
     assert [flow.why for flow in delta.deleted_flows] == [f"security group rule {rule.id}"]
-    assert delta.flushed_zones == (port.binding.ofport,)
+    assert delta.revoked_zones == (port.binding.ofport,)
 
 
 def test_rules_the_switch_refuses_are_told_at_the_ports_that_have_them(world: World) -> None:

@@ -90,14 +90,14 @@ def test_a_port_knows_its_set_of_groups_on_every_host() -> None:
     [
         ("10.0.0.5", {"10.0.0.5": False, "fd00::5": True}),
         ("10.0.0.0/29", {"10.0.0.5": False, "fd00::5": True}),
-        ("0.0.0.0/0", {"10.0.0.5": False, "fd00::5": True}),
+        ("0.0.0.0/0", {"10.0.0.5": True, "fd00::5": True}),  # a router: it forwards for all, it is not all
         ("fd00::/126", {"10.0.0.5": True, "fd00::5": True}),
         ("fd00::/64", {"10.0.0.5": True, "fd00::5": False}),
         ("10.0.0.6", {"10.0.0.5": True, "fd00::5": True}),
     ],
 )
 def test_an_address_another_port_may_claim_is_not_answered_for(pair: str, expected: dict[str, bool]) -> None:
-    """DECISIONS C8: a VRRP backup would never get the traffic."""
+    """A VRRP backup would never get the traffic."""
     port = a_port(1, "10.0.0.5", "fd00::5")
     rival = a_port(2, "10.0.0.6", host="h2", pairs=[("fa:16:3e:00:00:02", pair)])
     cloud = a_cloud(port, rival)
@@ -135,7 +135,7 @@ def test_an_own_pair_of_an_own_address_is_one_address(mac: str, *, expected: boo
     ],
 )
 def test_the_gateway_of_a_provider_network_is_not_answered_for(network: dict[str, Any], *, expected: bool) -> None:
-    """DECISIONS C8."""
+    """Neither the addresses of pairs, nor those that pairs of others claim."""
     port = a_port(1, "10.0.0.5")
     assert answered(a_cloud(port, **network), port) == {"10.0.0.5": expected}
 

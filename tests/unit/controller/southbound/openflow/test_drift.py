@@ -11,7 +11,7 @@ from controller.southbound.openflow.drift import AUDIT_S, BELT_S, LOOK_REST, LOO
 from controller.southbound.openflow.encode import Encoder, cookie_of
 from controller.southbound.openflow.mirror import Holdings, difference
 from controller.southbound.openflow.monitor import Event, Update
-from flows.cookie import is_ours
+from flows.cookie import OWNER_MARK, is_ours
 from flows.flow import Output
 from tests.contract.harness import a_flow
 
@@ -99,3 +99,17 @@ def test_an_audit_is_due_now_and_then_and_at_once_after_a_write_where_it_is_all_
     assert pace.next_at == 2 * audit_s
     pace.wrote(audit_s + 1)
     assert pace.is_audit_due(audit_s + 1) == (audit_s == AUDIT_S)
+
+
+@given(st.integers(0, (1 << 64) - 1) | st.integers(OWNER_MARK << 56, (OWNER_MARK + 1) << 56), st.binary(max_size=9))
+def test_whose_an_entry_is_is_said_by_its_cookie_alone(cookie: int, instructions: bytes) -> None:
+    assert drift.entry_is_ours(cookie.to_bytes(8, "big") + instructions) == is_ours(cookie)
+
+
+def test_only_flows_that_are_there_and_not_ours_are_foreign() -> None:
+    foreign = Foreign()
+    foreign.replace({(10, 1, b"a"): bytes(8), (10, 1, b"b"): (OWNER_MARK << 56).to_bytes(8, "big")})
+    assert (10, 1, b"a") in foreign
+    assert (10, 1, b"b") not in foreign
+    foreign.remove((10, 1, b"a"))
+    assert (10, 1, b"a") not in foreign

@@ -1,38 +1,13 @@
 """Does a worker report exactly what is in its switch, whatever comes while it is busy?"""
 
-from collections.abc import Iterator
-
-import pytest
-
-from controller.southbound.openflow.events import Applied, Drifted, Failed, Synced
-from controller.southbound.openflow.watchdog import Limits
+from controller.southbound.openflow.events import Applied, Failed, Synced
+from controller.southbound.openflow.plan import BUNDLE_SIZE
 from flows.delta import Delta
 from flows.flow import Load
 from flows.pipeline import OUT_PORT
-from tests.contract.harness import Harness, a_flow, a_group, a_meter, eventually, tables
-from tests.fakes.switch import FakeSwitch, HeldFlow
-from tests.fakes.switch import Tables as FakeTables
-
-DPID = 0xF00D
-
-
-@pytest.fixture
-def harness() -> Iterator[Harness]:
-    """Give a service that knows one datapath."""
-    running = Harness([DPID], limits=Limits(idle_s=10, silent_s=20))
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def fake(harness: Harness) -> Iterator[FakeSwitch]:
-    """Give a switch that is connected and holds flow 1."""
-    switch = FakeSwitch(DPID)
-    harness.switch(DPID).load(tables(flows=[a_flow(1)]), 0)
-    switch.connect("127.0.0.1", harness.port)
-    harness.wait(DPID, Synced)
-    yield switch
-    switch.close()
+from tests.contract.harness import Harness, a_flow, eventually, tables
+from tests.fakes.switch import FakeSwitch
+from tests.unit.controller.southbound.openflow.conftest import DPID
 
 
 def _make_busy(harness: Harness, fake: FakeSwitch) -> None:
@@ -104,6 +79,30 @@ def test_a_flow_without_an_openflow_form_is_reported_and_the_rest_goes_in(harnes
     assert len(fake.tables.flows) == 2
 
 
+def test_messages_refused_in_several_bundles_under_way_keep_none_of_the_others_out(
+    harness: Harness, fake: FakeSwitch
+) -> None:
+    """Bundles overlap: one that fails is tried again while the next is filled already."""
+    flows = [a_flow(n) for n in range(1, 5 * BUNDLE_SIZE)]
+    early, late = flows[5::700], flows[10::600]
+    fake.faults.refused_early.update(flow.cookie for flow in early)
+    fake.faults.refused_late.update(flow.cookie for flow in late)
+    harness.switch(DPID).load(tables(flows=flows), 1)
+    refusals = harness.wait(DPID, Failed).refusals
+    assert sorted(r.cookie or 0 for r in refusals) == sorted(flow.cookie for flow in (*early, *late))
+    assert len(fake.tables.flows) == len(flows) - len(refusals)
+    connection = harness.switch(DPID)._connection
+    assert connection is not None
+    assert connection.replies._watches == []
+
+
+def test_a_whole_state_is_bytes_before_the_switch_comes(harness: Harness) -> None:
+    """What makes a restarted ovs-vswitchd full at once."""
+    switch = harness.switch(DPID)
+    switch.load(tables(flows=[a_flow(n) for n in range(1, 3000)]), 1)
+    eventually(lambda: len(switch._keeper._mirror._holdings.flows) == 2999)
+
+
 def test_a_refused_message_is_tried_again_at_the_next_resync(harness: Harness, fake: FakeSwitch) -> None:
     bad = a_flow(3)
     fake.faults.refused_late.add(bad.cookie)
@@ -115,52 +114,6 @@ def test_a_refused_message_is_tried_again_at_the_next_resync(harness: Harness, f
     fake.cut()
     assert harness.wait(DPID, Synced, 2) == Synced(1)
     assert len(fake.tables.flows) == 2
-
-
-def _log_of_drift(harness: Harness) -> list[str]:
-    return [text for event in harness.seen(DPID, Drifted) for text in event.examples]
-
-
-def test_a_paused_flow_monitor_makes_weft_look(harness: Harness, fake: FakeSwitch) -> None:
-    fake.tables.flows.clear()  # untold
-    fake.pause_and_resume()
-    assert harness.wait(DPID, Drifted, wait_s=2).count == 1
-    harness.wait(DPID, Synced, 2)
-    assert len(fake.tables.flows) == 1
-
-
-def test_more_updates_than_are_kept_make_weft_look(harness: Harness, fake: FakeSwitch) -> None:
-    flow_id, held = next(iter(fake.tables.flows.items()))
-
-    def fill(tables: FakeTables) -> None:
-        tables.flows.update({(200, n, flow_id[2]): HeldFlow(1, held.instructions) for n in range(30_000)})
-        del tables.flows[flow_id]
-
-    fake.change(fill)
-    assert harness.wait(DPID, Drifted).count == 1
-    eventually(lambda: harness.switch(DPID).state.foreign_flows == 30_000)
-
-
-def test_a_switch_that_tells_nothing_is_audited(harness: Harness) -> None:
-    """Flows by their number, groups and meters as bytes."""
-    fake = FakeSwitch(DPID)
-    fake.faults.tells_nothing = True
-    harness.switch(DPID).load(tables(flows=[a_flow(1), a_flow(2)], groups=[a_group(1, 1)], meters=[a_meter(1)]), 0)
-    fake.connect("127.0.0.1", harness.port)
-    try:
-        harness.wait(DPID, Synced)
-        assert harness.switch(DPID).features["tells_changes"] is False
-        eventually(lambda: harness.switch(DPID)._count == 2)
-        del fake.tables.flows[next(iter(fake.tables.flows))]
-        harness.wait(DPID, Synced, 2)
-        fake.tables.groups[1] = b"\0"
-        harness.wait(DPID, Synced, 3)
-        fake.tables.meters.clear()
-        harness.wait(DPID, Synced, 4)
-        assert [text.split()[-1] for text in _log_of_drift(harness)] == ["deleted", "changed", "deleted"]
-        assert harness.switch(DPID).drift == 3
-    finally:
-        fake.close()
 
 
 def test_an_update_nobody_can_read_ends_the_connection_and_the_next_one_reads_the_switch(
