@@ -18,6 +18,7 @@ from controller.southbound.openflow.service import OpenFlowService
 from controller.southbound.ovsdb.model import HostView
 from controller.southbound.ovsdb.service import OvsdbService
 from controller.store.database import Database
+from controller.trace.tracer import Tracer
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +70,13 @@ class Controller:
         )
         inspector = Inspector(self._reconciler, self._openflow, self._openflow.encoder)
         metrics = Metrics(self._reconciler, self._openflow, self._directory)
-        operations = {"flows": inspector.flows, "metrics": metrics.samples, "reconcile": inspector.reconcile}
+        tracer = Tracer(self._reconciler, self._openflow, self._openflow.encoder)
+        operations = {
+            "flows": inspector.flows,
+            "metrics": metrics.samples,
+            "reconcile": inspector.reconcile,
+            "trace": tracer.trace,
+        }
         self._control = ControlServer(control, operations, wake=self._reconciler.intent_changed)
 
     def start(self) -> None:

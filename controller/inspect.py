@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from typing import Any, Protocol
 
 from controller.errors import HostNotFound, InvalidInput, NetworkNotFound, PortNotFound, SwitchUnavailable
+from controller.names import owner_name
 from controller.reconcile.reconciler import Reconciler
 from controller.reconcile.translate import segment_of
-from controller.records import HostName, NetworkId, PortId, PortKey, SegmentKey
+from controller.records import HostName, NetworkId, PortId
 from controller.southbound.openflow.decode import instructions_text, match_text
 from controller.southbound.openflow.dump import DumpedFlow
 from controller.southbound.openflow.encode import Encoder
@@ -83,7 +83,7 @@ class Inspector:
             raise SwitchUnavailable(str(args["host"]), str(error)) from error
         shown = [f for f in dumped if _is_wanted(f, asked.wanted, table)]
         owners = {owner for f in shown if (owner := decode(f.cookie)) is not None}
-        names = self._reconciler.ask(lambda: {(o.kind, o.key): self._name(o) for o in owners}, ASK_S)
+        names = self._reconciler.ask(lambda: self._names(owners), ASK_S)
         desired = {self._encoder.flow_id(flow): flow for flow in asked.desired}
         shown.sort(key=lambda f: (f.table, -f.priority, f.match_bytes))
         return [self._describe(f, desired.get(f.id), names) for f in shown]
@@ -124,23 +124,8 @@ class Inspector:
             ports = ((ObjectKind.PORT, int(p.key)) for p in model.ports_of_network(network.id))
             yield frozenset({(ObjectKind.SEGMENT, int(segment_of(network).key)), *ports})
 
-    def _name(self, owner: Owner) -> str:
-        model = self._reconciler.model
-        match owner.kind:
-            case ObjectKind.PORT:
-                port = model.port_by_key.get(PortKey(owner.key))
-                return f"port key {owner.key}, deleted" if port is None else f"port {_label(port.name, port.id)}"
-            case ObjectKind.SEGMENT:
-                network = model.networks.get(model.network_by_segment.get(SegmentKey(owner.key), NetworkId("")))
-                if network is None:
-                    return f"segment key {owner.key}, deleted"
-                return f"network {_label(network.name, network.id)}"
-            case ObjectKind.PEER:
-                address = str(IPv4Address(owner.key))
-                hosts = [str(h.name) for h in model.hosts.values() if h.tunnel_ip == address]
-                return f"host {', '.join(hosts) or 'unknown'} ({address})"
-            case ObjectKind.NONE:
-                return "weft"
+    def _names(self, owners: Iterable[Owner]) -> dict[_Object, str]:
+        return {(owner.kind, owner.key): owner_name(self._reconciler.model, owner) for owner in owners}
 
     def _describe(self, live: DumpedFlow, flow: Flow | None, names: Mapping[_Object, str]) -> dict[str, object]:
         owner = decode(live.cookie)
@@ -174,7 +159,3 @@ def _is_wanted(flow: DumpedFlow, wanted: frozenset[_Object] | None, table: str |
         return True
     owner = decode(flow.cookie)
     return owner is not None and (owner.kind, owner.key) in wanted
-
-
-def _label(name: str, object_id: str) -> str:
-    return f"{name} ({object_id[:8]})" if name else object_id

@@ -8,7 +8,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from controller.cli import flows, host, port, reconcile
+from controller.cli import flows, host, port, reconcile, trace
 from controller.cli.client import CommandFailed
 
 FAILED = 1
@@ -25,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     port.add_commands(commands)
     flows.add_commands(commands)
     reconcile.add_commands(commands)
+    trace.add_commands(commands)
     args = parser.parse_args(given)
     try:
         status: int = args.run(args)

@@ -15,7 +15,10 @@ from typing import Any
 
 from benchmarks.report import Figure, table
 
-NAMES = ("latency", "batch", "restart", "push", "switches", "scale", "api", "dhcp")
+NAMES = (
+    *("latency", "batch", "restart", "push", "switches", "scale", "api", "dhcp"),
+    *("walk", "groups", "throughput", "floods"),
+)
 QUICK_REPEAT, REPEAT = 5, 10
 
 

@@ -2,10 +2,12 @@
 
 import re
 import time
+from ipaddress import IPv4Address
 from typing import Literal
 
 import pytest
 
+from flows.pipeline import ADDRESSES
 from tests.lab_product.conftest import Cloud, address
 
 OPTIONS = {
@@ -45,7 +47,8 @@ def test_a_lease_is_renewed_by_unicast_to_the_server_address(cloud: Cloud) -> No
     vm = cloud.boot(cloud.h1, port)
     vm.dhcp(stay=True)
     assert vm.renew().address == address(port)
-    [answers] = cloud.h1.ofctl("dump-flows", "br-int", "arp,arp_tpa=10.10.0.1").splitlines()[1:]
+    wanted = f"table={ADDRESSES.id},reg7=0x0a0a0001"
+    [answers] = cloud.h1.ofctl("dump-flows", "br-int", wanted).splitlines()[1:]
     assert "n_packets=0" not in answers, "the client asked for the server's MAC and was answered"
     assert vm.ping("10.10.0.1", count=1).received == 0, "a layer-2 network routes nothing"
     assert vm.neighbour("10.10.0.1") == "02:57:45:46:54:01"
@@ -73,10 +76,10 @@ def test_no_answer_where_dhcp_is_off_until_it_is_switched_on(cloud: Cloud) -> No
 
 def test_a_dhcp_server_run_by_a_guest_is_not_heard(cloud: Cloud) -> None:
     red = cloud.network(subnet={"enable_dhcp": False})
-    rogue, _ = cloud.vm(red, cloud.h1)
+    rogue, port = cloud.vm(red, cloud.h1)
     victim, _ = cloud.vm(red, cloud.h1)
-    offer = _udp_frame(src=rogue.mac, sport=67, dport=68)
-    harmless = _udp_frame(src=rogue.mac, sport=5353, dport=5353)
+    offer = _udp_frame(src=rogue.mac, sport=67, dport=68, source=address(port))
+    harmless = _udp_frame(src=rogue.mac, sport=5353, dport=5353, source=address(port))
     with victim.capture() as capture:
         rogue.send_frame(offer, harmless)
         capture.wait_for(lambda frame: frame == harmless)
@@ -120,12 +123,16 @@ def _metered(cloud: Cloud) -> tuple[int, int]:
     return sum(map(int, came)), sum(map(int, dropped))
 
 
-def _udp_frame(*, src: str, sport: int, dport: int, payload: bytes = b"x" * 300) -> bytes:
+def _udp_frame(*, src: str, sport: int, dport: int, payload: bytes = b"x" * 300, source: str = "0.0.0.0") -> bytes:
     udp = (
         sport.to_bytes(2, "big") + dport.to_bytes(2, "big") + (8 + len(payload)).to_bytes(2, "big") + b"\0\0" + payload
     )
     header = bytearray(
-        b"\x45\0" + (20 + len(udp)).to_bytes(2, "big") + b"\0\0\0\0\x40\x11\0\0" + bytes(4) + b"\xff" * 4
+        b"\x45\0"
+        + (20 + len(udp)).to_bytes(2, "big")
+        + b"\0\0\0\0\x40\x11\0\0"
+        + IPv4Address(source).packed
+        + b"\xff" * 4
     )
     total = sum(int.from_bytes(header[i : i + 2], "big") for i in range(0, 20, 2))
     while total >> 16:

@@ -4,6 +4,7 @@ import shutil
 import threading
 import time
 
+from flows.pipeline import L2_LOOKUP
 from tests.lab.process import eventually
 from tests.lab_product.conftest import Cloud, address
 
@@ -140,7 +141,7 @@ def test_foreign_flows_are_left_alone_and_ours_are_put_back_on_reconnect(cloud: 
     _, port = cloud.vm(red, cloud.h1)
     foreign = "table=99,priority=7,ip,nw_dst=192.0.2.1 actions=drop"
     cloud.h1.ofctl("add-flow", "br-int", f"cookie=0x1234,{foreign}")
-    cloud.h1.ofctl("del-flows", "br-int", f"table=40,dl_dst={port['mac_address']}")
+    cloud.h1.ofctl("del-flows", "br-int", f"table={L2_LOOKUP.id},dl_dst={port['mac_address']}")
     cloud.weft.restart()
     eventually(lambda: [f for f in cloud.h1.flows() if f"dl_dst={port['mac_address']}" in f], 10, "our flow is back")
     assert [f for f in cloud.h1.flows() if "0x1234" in f]
@@ -152,7 +153,7 @@ def test_a_flow_deleted_behind_our_back_is_put_back_and_counted(cloud: Cloud) ->
     one, _ = cloud.vm(red, cloud.h1)
     _, port = cloud.vm(red, cloud.h1)
     before = cloud.weft.api.show("host", "h1")["features"]["drift"]["openflow"]
-    cloud.h1.ofctl("del-flows", "br-int", f"table=40,dl_dst={port['mac_address']}")
+    cloud.h1.ofctl("del-flows", "br-int", f"table={L2_LOOKUP.id},dl_dst={port['mac_address']}")
     eventually(lambda: [f for f in cloud.h1.flows() if f"dl_dst={port['mac_address']}" in f], 2, "the flow is back")
     one.ping_until_answered(address(port))
     eventually(lambda: cloud.weft.api.show("host", "h1")["features"]["drift"]["openflow"] > before, 3, "it is told")

@@ -10,7 +10,9 @@ def test_flows_are_shown_live_with_table_owner_and_reason(cloud: Cloud) -> None:
     red = cloud.network(name="red")
     one, port = cloud.vm(red, cloud.h1, name="web-1")
     flows = json.loads(cloud.weft.command("flows", "h1", "--port", port["id"], "--format", "json"))
-    assert {f["table"] for f in flows} == {"classify", "port_security", "services", "l2_lookup"}
+    assert {f["table"] for f in flows} == {
+        *("classify", "port_security", "answer", "from_state", "l2_lookup", "addresses"),
+    }
     assert all("web-1" in f["owner"] and f["why"] for f in flows)
     before = next(f["packets"] for f in flows if f["table"] == "classify")
     one.ping("10.10.0.254", count=2, timeout_s=0.2)

@@ -127,6 +127,20 @@ def test_a_foreign_address_is_sent_to_the_gateway_where_a_port_is_one(desk: Desk
     assert found["notes"] == ["192.0.2.1 is no port's: sent to the gateway 10.0.0.1"]
 
 
+def test_an_address_that_several_ports_may_use_reaches_them_all(desk: Desk) -> None:
+    """VRRP: one virtual address and MAC on a pair of routers (RFC 9568 section 7.3)."""
+    virtual = (("00:00:5e:00:01:01", "10.0.0.200"),)
+    for port_id in ("p2", "p3"):
+        desk.cloud.put(replace(desk.model.ports[PortId(port_id)], allowed_address_pairs=virtual))
+    found = desk.trace("web-1", "10.0.0.200")
+    assert found["notes"] == ["10.0.0.200 is an address that 2 ports may use"]
+    assert found["sentence"] == (
+        "delivered: it reaches port web-2 (p2) on host h1; port web-3 (p3) on host h2, through the tunnel from host h1"
+    )
+    desk.cloud.put(replace(desk.model.ports[PortId("p3")], allowed_address_pairs=()))
+    assert desk.trace("web-1", "10.0.0.200")["to"]["port_id"] == "p2"
+
+
 @pytest.mark.parametrize(("target", "version"), [("web-3", 4), ("fd00::12", 6)])
 def test_the_network_answers_who_has_an_address(desk: Desk, target: str, version: int) -> None:
     found = desk.trace("web-1", target, protocol="arp")

@@ -1,0 +1,1 @@
+"""What becomes of a packet that a port sends, host by host, and why?"""

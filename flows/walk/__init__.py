@@ -1,0 +1,1 @@
+"""What would a switch do with this packet? A walk through compiled tables, without a switch."""
