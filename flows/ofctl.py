@@ -154,6 +154,10 @@ def action_text(action: Action) -> str:  # noqa: C901 - one case an action
             return f"resubmit(,{table_name(table)})"
         case Ct():
             return _ct_text(action)
+        case PushVlan():
+            return "push_vlan:0x8100"
+        case PopVlan():
+            return "pop_vlan"
         case CtClear():
             return "ct_clear"
         case Conjunction(number, clause, clauses):
