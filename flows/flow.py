@@ -126,6 +126,8 @@ Action = (
     Ct
     | CtClear
     | Conjunction
+    | PushVlan
+    | PopVlan
     | SetField
     | Load
     | Move

@@ -1,8 +1,8 @@
 """May two ports of one network talk? Private VLANs: promiscuous, isolated and community ports (RFC 5517 section 3).
 
-The receiver's host decides, for every frame it delivers, unicast or not. It knows the role of a sender on another host by
-the source MAC address, which that host has guarded: no tunnel header says it. So the ports of a private VLAN other than
-promiscuous ones need port security, on every host.
+The receiver's host decides, for every frame it delivers, unicast or not. It knows the role of a sender on another host
+by the source MAC address, which that host has guarded: no tunnel header says it. So the ports of a private VLAN other
+than promiscuous ones need port security, on every host.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """How does a segment reach its physical network? VLANs (IEEE 802.1Q) and untagged frames through a provider bridge.
 
-The provider bridge is the operator's: Weft tags on its own bridge and hands frames through a patch. Who is nowhere known is
-on the physical network, so frames for unknown addresses go there.
+The provider bridge is the operator's: Weft tags on its own bridge and hands frames through a patch. Who is nowhere
+known is on the physical network, so frames for unknown addresses go there.
 """
 
 from collections.abc import Iterator
@@ -23,6 +23,7 @@ def flows(segment: SegmentIntent) -> Iterator[Flow]:
     wire = segment.wire
     if wire is None:
         return
+    untagged: tuple[Action, ...] = () if wire.vlan is None else (PopVlan(),)
     yield CLASSIFY.flow(
         priority=Priority.DEFAULT,
         feature=Feature.PROVIDER,
@@ -35,7 +36,7 @@ def flows(segment: SegmentIntent) -> Iterator[Flow]:
         feature=Feature.PROVIDER,
         key=segment.segment,
         match=[fields.IN_PORT.eq(wire.ofport), _tag(wire)],
-        actions=[*([PopVlan()] if wire.vlan is not None else []), Load(SEGMENT, segment.segment)],
+        actions=[*untagged, Load(SEGMENT, segment.segment)],
         goto=SENDER,
         why="this VLAN of the physical network is a segment with ports here",
     )

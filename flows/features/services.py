@@ -28,7 +28,6 @@ from flows.pipeline import (
     Priority,
 )
 
-
 ROUTER_SOLICITED = (*ICMP6, fields.ICMP6_TYPE.eq(ROUTER_SOLICITATION), fields.ICMP6_CODE.eq(0))
 DHCPV6_REQUEST = (*UDP6, fields.UDP_DST.eq(DHCPV6_SERVER_PORT))
 
