@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from flows.contribution import Contribution
-from flows.features import admission, base, l2, meters, neighbours, rules, services, tunnel
+from flows.features import admission, base, isolation, l2, meters, neighbours, provider, rules, services, tunnel
 from flows.intent import (
     AddressGroupIntent,
     BaseIntent,
@@ -14,7 +14,7 @@ from flows.intent import (
     SegmentIntent,
     UnitIntent,
 )
-from flows.pipeline import broadcast_group
+from flows.pipeline import broadcast_group, unknown_group
 from flows.state import BridgeState
 
 
@@ -26,10 +26,13 @@ def compile_unit(intent: UnitIntent) -> Contribution:
                 flows=(
                     *admission.flows(intent),
                     *services.dhcp_flows(intent),
+                    *services.ipv6_flows(intent),
+                    *services.arrival_flows(intent),
                     *neighbours.own_flows(intent),
                     *neighbours.address_flows(intent),
                     *rules.port_flows(intent),
                     *rules.peer_flows(intent.ruleset, intent.groups),
+                    *isolation.local_flows(intent),
                     *l2.local_flows(intent),
                 ),
                 members=tuple(l2.local_members(intent)),
@@ -41,6 +44,7 @@ def compile_unit(intent: UnitIntent) -> Contribution:
                     *tunnel.remote_flows(intent),
                     *neighbours.address_flows(intent),
                     *rules.peer_flows(intent.ruleset, intent.groups),
+                    *isolation.remote_flows(intent),
                     *l2.remote_flows(intent),
                 ),
                 members=tuple(l2.remote_members(intent)),
@@ -49,9 +53,11 @@ def compile_unit(intent: UnitIntent) -> Contribution:
             return Contribution(
                 flows=(
                     *services.service_address_flows(intent),
+                    *provider.flows(intent),
                     *l2.segment_flows(intent),
                 ),
-                groups=(broadcast_group(intent.segment),),
+                groups=(broadcast_group(intent.segment), unknown_group(intent.segment)),
+                members=tuple(provider.members(intent)),
             )
         case PeerIntent():
             return Contribution(flows=tuple(tunnel.peer_flows(intent)))

@@ -40,6 +40,12 @@ class Feature(IntEnum):
     RULES = 14
     RULE_PEERS = 15
     SHARED_DELIVERY = 16
+    ISOLATION = 17
+    PROVIDER = 18
+    UNKNOWN_DELIVERY = 19
+    ROUTER_SOLICITATION = 20
+    DHCPV6 = 21
+    MIGRATION = 22
 
 
 class ObjectKind(IntEnum):
@@ -72,6 +78,12 @@ OBJECT_KIND: dict[Feature, ObjectKind] = {
     Feature.RULES: ObjectKind.RULESET,
     Feature.RULE_PEERS: ObjectKind.RULESET,
     Feature.SHARED_DELIVERY: ObjectKind.SEGMENT,
+    Feature.ISOLATION: ObjectKind.PORT,
+    Feature.PROVIDER: ObjectKind.SEGMENT,
+    Feature.UNKNOWN_DELIVERY: ObjectKind.SEGMENT,
+    Feature.ROUTER_SOLICITATION: ObjectKind.PORT,
+    Feature.DHCPV6: ObjectKind.PORT,
+    Feature.MIGRATION: ObjectKind.PORT,
 }
 
 

@@ -95,6 +95,16 @@ class Ct:
 
 
 @dataclass(frozen=True, slots=True)
+class PushVlan:
+    """Put an 802.1Q tag in front of the frame (TPID 0x8100); `SetField` of `VLAN_VID` gives it its number."""
+
+
+@dataclass(frozen=True, slots=True)
+class PopVlan:
+    """Take the outermost 802.1Q tag off the frame."""
+
+
+@dataclass(frozen=True, slots=True)
 class CtClear:
     """Forget what conntrack said of the packet (ovs-actions(7), ct_clear)."""
 
@@ -116,6 +126,8 @@ Action = (
     Ct
     | CtClear
     | Conjunction
+    | PushVlan
+    | PopVlan
     | SetField
     | Load
     | Move

@@ -58,6 +58,19 @@ class Owned(NamedTuple):
     """Whether the network answers ARP and ND for it: a fixed address that no other port may claim."""
 
 
+PROMISCUOUS, ISOLATED = 0, 1
+"""Roles in a private VLAN (RFC 5517 section 3); any other number is a community, the same on all hosts."""
+
+
+class Moving(IntEnum):
+    """Which end of a live migration a port is; while it lasts, frames for the port go to both."""
+
+    NOT = 0
+    SOURCE = 1
+    TARGET = 2
+    """The guest is not running here yet: its first RARP is punted, for the controller to switch over."""
+
+
 NO_RULES = 0
 """Ruleset of a port whose traffic no rule filters: port security is off."""
 DENY_ALL = 1
@@ -148,6 +161,16 @@ class PeerIntent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wire:
+    """How a segment leaves this bridge for a physical network."""
+
+    ofport: int
+    """OpenFlow port of the patch to the provider bridge."""
+    vlan: int | None
+    """802.1Q VLAN id, 1..4094; None for a flat network, whose frames bear no tag."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentIntent:
     """A segment with at least one port on this bridge."""
 
@@ -156,6 +179,8 @@ class SegmentIntent:
     service_mac: int
     service_addresses: tuple[int, ...]
     """IPv4 addresses the network itself answers ARP for: DHCP server identifiers that no port owns. Sorted."""
+    wire: Wire | None = None
+    """For a provider network; None for an overlay, or where this host has no way to the physical network."""
 
     @property
     def unit(self) -> Unit:
@@ -187,6 +212,13 @@ class LocalPortIntent:
     """Keys of its security groups, sorted; determined by `ruleset`."""
     dhcp: bool
     """Whether a request to UDP port 67 is punted to the controller."""
+    dhcp6: bool = False
+    """Whether a request to UDP port 547 is."""
+    router: bool = False
+    """Whether the network answers router solicitations."""
+    role: int = PROMISCUOUS
+    """In a private VLAN."""
+    moving: Moving = Moving.NOT
 
     @property
     def unit(self) -> Unit:
@@ -206,11 +238,22 @@ class RemotePortIntent:
     endpoint: int
     """IPv4 address of the other host's tunnel endpoint."""
     tunnel_ofport: int
+    """0 when the port is reached through the physical network."""
     owned: tuple[Owned, ...]
     """Addresses it stands for, sorted."""
     ruleset: int
     groups: tuple[int, ...]
     """As a local port's."""
+    role: int = PROMISCUOUS
+    """In a private VLAN."""
+    takes_unknown: bool = False
+    """Whether frames for unknown unicast addresses go to its host: port security is off."""
+    wire: Wire | None = None
+    """The way to it through the physical network, for a provider network."""
+    moving: bool = False
+    """Whether the port is being moved between that host and this one: both get its frames."""
+    also: int | None = None
+    """Endpoint of a third host, when the port is being moved between two others: both get its frames."""
 
     @property
     def unit(self) -> Unit:

@@ -16,6 +16,7 @@ from flows.fields import (
     FRAG_LATER,
     IP_FRAG,
     IP_PROTO,
+    VLAN_VID,
     Field,
     RegField,
     Term,
@@ -35,6 +36,8 @@ from flows.flow import (
     Output,
     OutputInPort,
     OutputReg,
+    PopVlan,
+    PushVlan,
     Resubmit,
     SetField,
     ToController,
@@ -121,6 +124,16 @@ def _bits(place: Field | RegField) -> str:
     return f"{place.field.name}[{place.lo}..{place.hi}]"
 
 
+_PLAIN: dict[type[Action], str] = {
+    OutputInPort: "IN_PORT",
+    ToController: "CONTROLLER:65535",
+    PushVlan: "push_vlan:0x8100",
+    PopVlan: "pop_vlan",
+    CtClear: "ct_clear",
+}
+"""Actions that are always the same."""
+
+
 def _ct_text(action: Ct) -> str:
     parts = ["commit"] if action.commit else []
     if action.table is not None:
@@ -134,6 +147,8 @@ def _ct_text(action: Ct) -> str:
 def action_text(action: Action) -> str:  # noqa: C901 - one case an action
     """Return one action as ovs-actions(7) spells it."""
     match action:
+        case SetField(field, value) if field is VLAN_VID:
+            return f"set_field:{value}->vlan_vid"  # a match reads it as part of vlan_tci, an action does not
         case SetField(field, value):
             return f"set_field:{value_text(field, value)}->{field.name}"
         case Load(dst, value):
@@ -144,20 +159,16 @@ def action_text(action: Action) -> str:  # noqa: C901 - one case an action
             return f"output:{ofport}"
         case OutputReg(src):
             return f"output:{_bits(src)}"
-        case OutputInPort():
-            return "IN_PORT"
-        case ToController():
-            return "CONTROLLER:65535"
         case ToGroup(group_id):
             return f"group:{group_id}"
         case Resubmit(table):
             return f"resubmit(,{table_name(table)})"
         case Ct():
             return _ct_text(action)
-        case CtClear():
-            return "ct_clear"
         case Conjunction(number, clause, clauses):
             return f"conjunction({number},{clause}/{clauses})"
+        case _:
+            return _PLAIN[type(action)]
 
 
 def table_name(table: int) -> str:

@@ -5,8 +5,8 @@ declaration; so a wrong flow is an exception here, not a lost packet later.
 
     classify 0 ─from a port─▶ port_security 10 (nd 11..13) ─▶ services 20 ─▶ from_track 30 .. from_commit 33
         │                                      └ neighbours 21 ─▶ answer 22 ─▶ (back to the sender)    │
-        └─from a tunnel─▶ tunnel 5 ─────────────────────▶ l2_lookup 40 ◀──────────────────────────────┘
-                                                              └─▶ to_track 60 .. to_commit 63 ─▶ output 70
+        ├─from a tunnel─▶ tunnel 5 ─────┬▶ sender 7 ─▶ l2_lookup 40 ◀───────────────────────────────────┘
+        └─from a network card─▶ provider 6 ┘             └▶ isolation 50 ─▶ to_track 60 .. to_commit 63 ─▶ output 70
 
 `addresses` 75 is looked up on the way (resubmit): who in this segment has this address? Layouts alternate between two
 ranges of tables and groups; only table 0 is common, and its flows are replaced last. The ids above are those of an odd
@@ -44,6 +44,10 @@ ADDRESS_IPV4 = RegField(name="address_ipv4", reg=7, lo=0, hi=31, doc="Last 32 bi
 FROM_RULES = RegField(name="from_rules", reg=8, lo=0, hi=31, doc="Ruleset of the local sender; 0 filters nothing.")
 TO_RULES = RegField(name="to_rules", reg=9, lo=0, hi=31, doc="Ruleset of the local receiver; 0 filters nothing.")
 PEER_RULES = RegField(name="peer_rules", reg=10, lo=0, hi=31, doc="Ruleset of the port at the far end, or 0.")
+FROM_ROLE = RegField(
+    name="from_role", reg=11, lo=0, hi=31, doc="Role of the sender in a private VLAN; 0 is promiscuous (RFC 5517)."
+)
+TO_ROLE = RegField(name="to_role", reg=12, lo=0, hi=31, doc="Role of the local receiver in a private VLAN.")
 REGISTER_FIELDS: tuple[RegField, ...] = (
     SEGMENT,
     OUT_PORT,
@@ -54,6 +58,8 @@ REGISTER_FIELDS: tuple[RegField, ...] = (
     FROM_RULES,
     TO_RULES,
     PEER_RULES,
+    FROM_ROLE,
+    TO_ROLE,
 )
 """All meanings of register bits; `ADDRESS_HIGH`, `ADDRESS_MAPPED` and `ADDRESS_IPV4` are parts of `ADDRESS`."""
 MAPPED = 0xFFFF << 32
@@ -67,8 +73,13 @@ GROUP_RANGE = 0 if LAYOUT % 2 else 1 << 31
 
 
 def broadcast_group(segment: int) -> int:
-    """Return the id of a segment's broadcast group; chunks of a large group use bits 24..30 (`flows.state`)."""
+    """Return the id of a segment's broadcast group; chunks of a large group use bits 24..29 (`flows.groups`)."""
     return segment | GROUP_RANGE
+
+
+def unknown_group(segment: int) -> int:
+    """Return the id of the group of a segment's members that take unicast frames for addresses nobody knows."""
+    return segment | GROUP_RANGE | 1 << 30
 
 
 RECIRCULATE = GROUP_RANGE | 1 << 24
@@ -182,16 +193,32 @@ CLASSIFY = Table(
     name="classify",
     doc="Where does the frame come from? An unknown interface or tunnel peer gets nothing.",
     match=(fields.IN_PORT, fields.TUN_SRC),
-    exits=("tunnel", "port_security"),
-    writes=(SEGMENT, FROM_ZONE, FROM_RULES),
+    exits=("tunnel", "provider", "port_security"),
+    writes=(SEGMENT, FROM_ZONE, FROM_RULES, FROM_ROLE),
 )
 TUNNEL = Table(
     id=TABLE_RANGE + 5,
     name="tunnel",
     doc="Which segment does the tunnel key name, and has its sender ports in it?",
-    match=(fields.TUN_ID, fields.TUN_SRC),
-    exits=("l2_lookup",),
+    match=(fields.IN_PORT, fields.TUN_ID, fields.TUN_SRC),
+    exits=("sender",),
     writes=(SEGMENT,),
+)
+PROVIDER = Table(
+    id=TABLE_RANGE + 6,
+    name="provider",
+    doc="Which segment is this VLAN of the physical network, and has this host ports in it?",
+    match=(fields.IN_PORT, fields.VLAN_VID),
+    exits=("sender",),
+    writes=(SEGMENT,),
+)
+SENDER = Table(
+    id=TABLE_RANGE + 7,
+    name="sender",
+    doc="Is a sender on another host an isolated port, or one of a community? No tunnel says so; its MAC address does.",
+    match=(SEGMENT, fields.ETH_SRC),
+    exits=("l2_lookup",),
+    writes=(FROM_ROLE,),
 )
 PORT_SECURITY = Table(
     id=TABLE_RANGE + 10,
@@ -295,8 +322,15 @@ L2_LOOKUP = Table(
     name="l2_lookup",
     doc="Who is the receiver? An unknown unicast address is nobody's.",
     match=(SEGMENT, fields.ETH_DST),
+    exits=("isolation",),
+    writes=(OUT_PORT, TO_ZONE, TO_RULES, TO_ROLE),
+)
+ISOLATION = Table(
+    id=TABLE_RANGE + 50,
+    name="isolation",
+    doc="May these two talk inside their network (RFC 5517)?",
+    match=(FROM_ROLE, TO_ROLE),
     exits=("to_track",),
-    writes=(OUT_PORT, TO_ZONE, TO_RULES),
 )
 TO_TRACK = Table(
     id=TABLE_RANGE + 60,
@@ -345,6 +379,8 @@ ADDRESSES = Table(
 PIPELINE: tuple[Table, ...] = (
     CLASSIFY,
     TUNNEL,
+    PROVIDER,
+    SENDER,
     PORT_SECURITY,
     ND,
     ND_TARGET,
@@ -358,6 +394,7 @@ PIPELINE: tuple[Table, ...] = (
     FROM_RULE_TABLE,
     FROM_COMMIT,
     L2_LOOKUP,
+    ISOLATION,
     TO_TRACK,
     TO_STATE,
     TO_RULE_TABLE,

@@ -5,9 +5,13 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.lab import Lab, Weft
 from tests.lab.process import tail
+
+settings.register_profile("weft", deadline=None)  # how long an example takes depends on who else works here
+settings.load_profile("weft")
 
 LAB_DIRECTORY_PREFIX = "lab_"
 LOG_LINES = 80

@@ -16,6 +16,7 @@ from flows.flow import Flow, Load
 from flows.intent import Guard, LocalPortIntent, Prefix
 from flows.pipeline import (
     CLASSIFY,
+    FROM_ROLE,
     FROM_RULES,
     FROM_ZONE,
     ND,
@@ -133,7 +134,12 @@ def flows(port: LocalPortIntent) -> Iterator[Flow]:
         feature=Feature.PORT_ADMISSION,
         key=port.port,
         match=[fields.IN_PORT.eq(port.ofport)],
-        actions=[Load(SEGMENT, port.segment), Load(FROM_ZONE, port.number), Load(FROM_RULES, port.ruleset)],
+        actions=[
+            Load(SEGMENT, port.segment),
+            Load(FROM_ZONE, port.number),
+            Load(FROM_RULES, port.ruleset),
+            Load(FROM_ROLE, port.role),
+        ],
         goto=PORT_SECURITY,
         why="frames of this port belong to its network's segment",
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from flows.cookie import Feature
-from flows.features import admission, neighbours, rules
+from flows.features import admission, isolation, neighbours, rules
 from flows.flow import Flow, Group, OutputReg
 from flows.pipeline import OUT_PORT, OUTPUT, Priority
 
@@ -12,6 +12,7 @@ def flows() -> Iterator[Flow]:
     """Yield the flows that depend on no object."""
     yield from admission.base_flows()
     yield from neighbours.base_flows()
+    yield from isolation.base_flows()
     yield from rules.base_flows()
     yield OUTPUT.flow(
         priority=Priority.MISS,

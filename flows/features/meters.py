@@ -34,7 +34,7 @@ def connections(number: int) -> int:
 
 def of_port(port: LocalPortIntent) -> Iterator[Meter]:
     """Yield the meters a port's flows use."""
-    if port.dhcp:
+    if port.dhcp or port.dhcp6 or port.router or port.moving:
         yield Meter(id=punts(port.number), rate_pps=PUNT_RATE_PPS, burst=PUNT_BURST)
     yield Meter(id=neighbours(port.number), rate_pps=NEIGHBOUR_RATE_PPS, burst=NEIGHBOUR_BURST)
     if port.ruleset:

@@ -12,7 +12,7 @@ from flows import fields
 from flows.cookie import Feature
 from flows.flow import Flow, Load
 from flows.intent import PeerIntent, RemotePortIntent
-from flows.pipeline import CLASSIFY, L2_LOOKUP, SEGMENT, TUNNEL, Priority
+from flows.pipeline import CLASSIFY, SEGMENT, SENDER, TUNNEL, Priority
 
 
 def peer_flows(peer: PeerIntent) -> Iterator[Flow]:
@@ -29,17 +29,19 @@ def peer_flows(peer: PeerIntent) -> Iterator[Flow]:
 
 def remote_flows(port: RemotePortIntent) -> Iterator[Flow]:
     """Yield the flow that admits a segment's frames from the host of one of its ports; ports of one host share it."""
-    yield _admission(port.segment, port.vni, port.endpoint)
+    if port.tunnel_ofport:
+        for endpoint in (port.endpoint,) if port.also is None else (port.endpoint, port.also):
+            yield _admission(port.segment, port.vni, endpoint, port.tunnel_ofport)
 
 
 @lru_cache(maxsize=16_384)
-def _admission(segment: int, vni: int, endpoint: int) -> Flow:
+def _admission(segment: int, vni: int, endpoint: int, tunnel_ofport: int) -> Flow:
     return TUNNEL.flow(
         priority=Priority.DEFAULT,
         feature=Feature.TUNNEL_SEGMENT,
         key=segment,
-        match=[fields.TUN_ID.eq(vni), fields.TUN_SRC.eq(endpoint)],
+        match=[fields.IN_PORT.eq(tunnel_ofport), fields.TUN_ID.eq(vni), fields.TUN_SRC.eq(endpoint)],
         actions=[Load(SEGMENT, segment)],
-        goto=L2_LOOKUP,
+        goto=SENDER,
         why="this VNI from this host is a segment in which it has ports",
     )

@@ -20,6 +20,8 @@ from flows.flow import (
     Output,
     OutputInPort,
     OutputReg,
+    PopVlan,
+    PushVlan,
     Resubmit,
     SetField,
     ToController,
@@ -35,6 +37,8 @@ _NXM_SUFFIX = "_nxm"
 _ND_PREFIX = "ipv6_nd_"
 _RESUBMIT_IN_PORT = 0xFFF8
 """OFPP_IN_PORT in the 16 bits of a Nicira action: keep the input port (ovs-actions(7), resubmit)."""
+_DOT1Q = 0x8100
+"""TPID of IEEE 802.1Q."""
 _CT_COMMIT = 1
 """NX_CT_F_COMMIT (nicira-ext.h, nx_action_conntrack)."""
 _CT_NO_TABLE = 0xFF
@@ -133,6 +137,10 @@ def osken_action(action: Action, values: Iterator[int]) -> Any:  # noqa: C901, P
             return _osken_ct(action, values)
         case CtClear():
             return parser.NXActionCTClear()
+        case PushVlan():
+            return parser.OFPActionPushVlan(_DOT1Q)
+        case PopVlan():
+            return parser.OFPActionPopVlan()
         case Conjunction(clause=clause, clauses=clauses):
             if not 1 <= clause <= clauses:
                 raise EncodeError(f"conjunction: there is no clause {clause} of {clauses}")

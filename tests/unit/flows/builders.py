@@ -3,11 +3,14 @@
 from hypothesis import strategies as st
 
 from flows.intent import (
+    ISOLATED,
     NO_RULES,
+    PROMISCUOUS,
     AddressGroupIntent,
     BaseIntent,
     Guard,
     LocalPortIntent,
+    Moving,
     Owned,
     PeerIntent,
     Prefix,
@@ -16,14 +19,15 @@ from flows.intent import (
     RulesetIntent,
     SegmentIntent,
     UnitIntent,
+    Wire,
 )
 
 TUNNEL_OFPORT = 65279
 SERVICE_MAC = 0x025745465401
 
 
-def a_segment(segment: int = 5, servers: tuple[int, ...] = ()) -> SegmentIntent:
-    return SegmentIntent(segment=segment, service_mac=SERVICE_MAC, service_addresses=servers)
+def a_segment(segment: int = 5, servers: tuple[int, ...] = (), wire: Wire | None = None) -> SegmentIntent:
+    return SegmentIntent(segment=segment, service_mac=SERVICE_MAC, service_addresses=servers, wire=wire)
 
 
 def prefix4(address: int, length: int = 32) -> Prefix:
@@ -46,6 +50,10 @@ def a_local_port(
     answered: bool = True,
     groups: tuple[int, ...] = (),
     ruleset: int | None = None,
+    dhcp6: bool = False,
+    router: bool = False,
+    role: int = PROMISCUOUS,
+    moving: Moving = Moving.NOT,
 ) -> LocalPortIntent:
     own = 0xFA163E000000 + port if mac is None else mac
     return LocalPortIntent(
@@ -60,6 +68,10 @@ def a_local_port(
         ruleset=ruleset_of(groups) if ruleset is None else ruleset,
         groups=groups,
         dhcp=dhcp,
+        dhcp6=dhcp6,
+        router=router,
+        role=role,
+        moving=moving,
     )
 
 
@@ -71,6 +83,11 @@ def a_remote_port(
     addresses: tuple[Prefix, ...] = (),
     pairs: tuple[Guard, ...] = (),
     groups: tuple[int, ...] = (),
+    role: int = PROMISCUOUS,
+    takes_unknown: bool = False,
+    wire: Wire | None = None,
+    moving: bool = False,
+    also: int | None = None,
 ) -> RemotePortIntent:
     own = 0xFA163E000000 + port
     return RemotePortIntent(
@@ -79,10 +96,15 @@ def a_remote_port(
         vni=77,
         mac=own,
         endpoint=endpoint,
-        tunnel_ofport=TUNNEL_OFPORT,
+        tunnel_ofport=0 if wire else TUNNEL_OFPORT,
         owned=_owned(own, addresses, pairs),
         ruleset=ruleset_of(groups),
         groups=groups,
+        role=role,
+        takes_unknown=takes_unknown,
+        wire=wire,
+        moving=moving,
+        also=also,
     )
 
 
@@ -133,6 +155,7 @@ PORTS = st.integers(1, 6)
 SEGMENTS = st.integers(1, 3)
 ENDPOINTS = st.integers(0x0A000002, 0x0A000004)
 
+ROLES = st.sampled_from([PROMISCUOUS, ISOLATED, 30, 31])
 GROUPS = st.sampled_from([(), (16,), (17,), (16, 17)])
 ADDRESSES = st.lists(
     st.sampled_from([prefix4(0x0A000005), prefix4(0x0A000006), prefix6(0x20010DB8 << 96 | 5)]), max_size=2, unique=True
@@ -170,7 +193,12 @@ RULES = st.lists(
 INTENTS: st.SearchStrategy[UnitIntent] = st.one_of(
     st.just(BaseIntent()),
     st.builds(a_peer, ENDPOINTS),
-    st.builds(a_segment, SEGMENTS, st.sampled_from([(), (0x0A000001,)])),
+    st.builds(
+        a_segment,
+        SEGMENTS,
+        st.sampled_from([(), (0x0A000001,)]),
+        st.sampled_from([None, Wire(ofport=65200, vlan=100), Wire(ofport=65200, vlan=None)]),
+    ),
     # MACs and addresses are few on purpose: several units must claim one flow key
     st.builds(
         a_local_port,
@@ -182,8 +210,25 @@ INTENTS: st.SearchStrategy[UnitIntent] = st.one_of(
         addresses=ADDRESSES,
         pairs=PAIRS,
         groups=GROUPS,
+        dhcp6=st.booleans(),
+        router=st.booleans(),
+        role=ROLES,
+        moving=st.sampled_from(Moving),
     ),
-    st.builds(a_remote_port, PORTS, SEGMENTS, ENDPOINTS, addresses=ADDRESSES, pairs=PAIRS, groups=GROUPS),
+    st.builds(
+        a_remote_port,
+        PORTS,
+        SEGMENTS,
+        ENDPOINTS,
+        addresses=ADDRESSES,
+        pairs=PAIRS,
+        groups=GROUPS,
+        role=ROLES,
+        takes_unknown=st.booleans(),
+        wire=st.sampled_from([None, Wire(ofport=65200, vlan=100)]),
+        moving=st.booleans(),
+        also=st.sampled_from([None, 0x0A000009]),
+    ),
     st.builds(a_ruleset, st.integers(16, 18), from_port=RULES, to_port=RULES, stateful=st.booleans()),
     st.builds(an_address_group, st.integers(40, 41), st.sampled_from([prefix4(0x0A000000, 8), prefix6(1)])),
 )

@@ -4,12 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flows import fields
 from flows.compiler import compile_bridge, compile_unit
 from flows.cookie import Feature, ObjectKind, decode, encode, is_ours
 from flows.features.rules import port_masks
-from flows.intent import BaseIntent, Guard, Prefix
+from flows.flow import Load, SetField
+from flows.intent import ISOLATED, BaseIntent, Guard, Moving, Prefix, Wire
 from flows.ofctl import flow_text, group_text, meter_text
-from flows.pipeline import TABLE_BY_ID, broadcast_group
+from flows.pipeline import OUT_PORT, TABLE_BY_ID, broadcast_group, unknown_group
 from flows.state import BridgeState
 from tests.unit.flows.builders import (
     a_local_port,
@@ -35,7 +37,7 @@ FIVE, FIVE6 = prefix4(0x0A000005), prefix6(DOCUMENTATION | 5)
 def test_a_guarded_ipv4_port_reads_like_this() -> None:
     assert lines(a_local_port(9, addresses=(FIVE,), groups=(16,), ruleset=77)) == [
         "table=classify,priority=100,in_port=32777 actions=load:0x5->reg0[0..23],load:0x8009->reg2[16..31],"
-        "load:0x4d->reg8[0..31],goto_table:port_security",
+        "load:0x4d->reg8[0..31],load:0x0->reg11[0..31],goto_table:port_security",
         "table=port_security,priority=100,dl_src=fa:16:3e:00:00:09,in_port=32777 actions=goto_table:services",
         "table=port_security,priority=300,ip,dl_src=fa:16:3e:00:00:09,in_port=32777,nw_src=10.0.0.5 "
         "actions=goto_table:services",
@@ -53,12 +55,12 @@ def test_a_guarded_ipv4_port_reads_like_this() -> None:
         "table=from_rules,priority=350,reg10=0x4d actions=conjunction(16,2/2)",
         "table=to_rules,priority=350,reg10=0x4d actions=conjunction(16,2/2)",
         "table=l2_lookup,priority=300,dl_dst=fa:16:3e:00:00:09,reg0=0x5/0xffffff actions=load:0x8009->reg1[0..15],"
-        "load:0x8009->reg1[16..31],load:0x4d->reg9[0..31],goto_table:to_track",
+        "load:0x8009->reg1[16..31],load:0x4d->reg9[0..31],load:0x0->reg12[0..31],goto_table:isolation",
     ]
     tables = compile_bridge([a_local_port(9, groups=(16,)), a_segment(5)]).tables()
     assert group_text(tables.groups[broadcast_group(5)]) == (
         f"group_id={broadcast_group(5)},type=all,bucket=actions=load:0x8009->reg1[0..15],load:0x8009->reg1[16..31],"
-        "load:0x10->reg9[0..31],resubmit(,to_track)"
+        "load:0x10->reg9[0..31],load:0x0->reg12[0..31],resubmit(,isolation)"
     )
     assert meter_text(tables.meters[32777]) == "meter=32777,pktps,burst,bands=type=drop,rate=50,burst_size=50"
 
@@ -91,7 +93,7 @@ def test_ports_that_may_bear_one_mac_address_each_get_a_copy() -> None:
     pair = (Guard(0x00005E000101, prefix4(0x0A000009)),)
     text = lines(a_local_port(8, pairs=pair), a_local_port(9, pairs=pair), a_remote_port(10, pairs=pair))
     (shared,) = [line for line in text if "dl_dst=00:00:5e:00:01:01" in line]
-    assert shared.count("resubmit(,to_track)") == 2
+    assert shared.count("resubmit(,isolation)") == 2
     assert shared.endswith("set_field:10.0.0.2->tun_dst,set_field:0x4d->tun_id,output:65279")
 
 
@@ -170,7 +172,8 @@ def test_what_comes_or_goes_empties_its_conntrack_zone_and_what_stays_does_not()
 def test_a_remote_port_is_one_flow_straight_to_its_host_and_one_a_host_for_what_comes_back() -> None:
     one = lines(a_remote_port(10))
     assert one == [
-        "table=tunnel,priority=100,tun_id=0x4d,tun_src=10.0.0.2 actions=load:0x5->reg0[0..23],goto_table:l2_lookup",
+        "table=tunnel,priority=100,in_port=65279,tun_id=0x4d,tun_src=10.0.0.2 actions=load:0x5->reg0[0..23],"
+        "goto_table:sender",
         "table=l2_lookup,priority=300,dl_dst=fa:16:3e:00:00:0a,reg0=0x5/0xffffff "
         "actions=set_field:10.0.0.2->tun_dst,set_field:0x4d->tun_id,output:65279",
     ]
@@ -213,3 +216,80 @@ def test_cookies_without_our_mark_are_foreign() -> None:
     assert decode(0x58 << 56) is None
     assert is_ours(encode(Feature.DHCP, 1))
     assert decode(0x57 << 56 | 0xFFFF << 32) is None
+
+
+# kinds of networks ----------------------------------------------------------------------------------------------------
+
+
+def test_a_vlan_is_tagged_and_untagged_on_this_bridge() -> None:
+    text = lines(a_segment(5, wire=Wire(ofport=65200, vlan=100)))
+    assert (
+        "table=provider,priority=300,in_port=65200,vlan_tci=0x1064 actions=pop_vlan,load:0x5->reg0[0..23],"
+        "goto_table:sender"
+    ) in text
+    groups = compile_bridge([a_segment(5, wire=Wire(ofport=65200, vlan=100))]).tables().groups
+    for group_id in (broadcast_group(5), unknown_group(5)):
+        assert group_text(groups[group_id]).endswith("push_vlan:0x8100,set_field:4196->vlan_vid,output:65200")
+
+
+def test_a_flat_network_takes_untagged_frames_only() -> None:
+    text = lines(a_segment(5, wire=Wire(ofport=65200, vlan=None)))
+    assert any("in_port=65200,vlan_tci=0x0 actions=load:0x5->reg0[0..23]" in line for line in text)
+
+
+def test_a_port_of_a_provider_network_on_another_host_is_reached_through_the_physical_network() -> None:
+    text = lines(a_remote_port(10, wire=Wire(ofport=65200, vlan=100)))
+    assert [line for line in text if "tunnel" in line or "tun_dst" in line] == []
+    assert any("dl_dst=fa:16:3e:00:00:0a" in line and line.endswith("output:65200") for line in text)
+
+
+def test_unknown_unicast_goes_to_ports_without_port_security_and_their_hosts_only() -> None:
+    ports = [a_local_port(8), a_local_port(9, secure=False), a_remote_port(10), a_remote_port(11, takes_unknown=True)]
+    group = compile_bridge([a_segment(5), *ports]).tables().groups[unknown_group(5)]
+    assert [bucket.actions[0] for bucket in group.buckets] == [
+        Load(OUT_PORT, 32777),
+        SetField(fields.TUN_DST, 0x0A000002),
+    ]
+
+
+def test_a_community_may_talk_among_itself_and_its_ports_share_the_flow() -> None:
+    text = lines(a_local_port(8, role=30), a_local_port(9, role=30), a_local_port(7, role=ISOLATED))
+    assert [line for line in text if "table=isolation" in line] == [
+        "table=isolation,priority=100,reg11=0x1e,reg12=0x1e actions=goto_table:to_track"
+    ]
+
+
+def test_the_role_of_a_sender_on_another_host_is_told_by_its_mac_address() -> None:
+    assert (
+        "table=sender,priority=300,dl_src=fa:16:3e:00:00:0a,reg0=0x5/0xffffff "
+        "actions=load:0x1->reg11[0..31],goto_table:l2_lookup"
+    ) in lines(a_remote_port(10, role=ISOLATED))
+    assert not any("table=sender" in line for line in lines(a_remote_port(10)))
+
+
+def test_while_a_port_is_moved_both_hosts_get_its_frames() -> None:
+    (here,) = [
+        line
+        for line in lines(a_local_port(10, moving=Moving.SOURCE), a_remote_port(10, moving=True))
+        if "table=l2_lookup" in line
+    ]
+    assert here.endswith("resubmit(,isolation),set_field:10.0.0.2->tun_dst,set_field:0x4d->tun_id,output:65279")
+    text = lines(a_remote_port(10, also=0x0A000003))
+    (third,) = [line for line in text if "table=l2_lookup" in line]
+    assert third.count("output:65279") == 2
+    assert len([line for line in text if "table=tunnel" in line]) == 2
+
+
+def test_the_first_sign_of_life_of_a_moved_guest_is_punted() -> None:
+    text = lines(a_local_port(9, moving=Moving.TARGET))
+    assert any("dl_type=0x8035" in line and line.endswith("CONTROLLER:65535") for line in text)
+
+
+def test_solicitations_of_routers_and_dhcpv6_requests_are_punted_through_the_ports_meter() -> None:
+    text = lines(a_local_port(9, router=True, dhcp6=True))
+    punts = [line for line in text if line.endswith("actions=meter:32777,CONTROLLER:65535")]
+    assert [("icmpv6_type=133" in line, "udp_dst=547" in line) for line in punts] == [
+        (False, False),
+        (True, False),
+        (False, True),
+    ]
