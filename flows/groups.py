@@ -20,9 +20,9 @@ MEMBERS_PER_CHUNK = 64
 """On average; with linear hashing no chunk has much more than twice as many."""
 CHUNK_SHIFT = 24
 """Chunk n of group g has the id g | n << 24; segment keys have 24 bits, and bit 31 is the layout's (`pipeline`)."""
-MAX_CHUNKS = 127
+MAX_CHUNKS = 63
 BUCKETS_PER_GROUP = 400
-"""More than this in one chunk, and the members are dealt out evenly: 127 chunks of 900 buckets of 72 octets (the
+"""More than this in one chunk, and the members are dealt out evenly: 63 chunks of 900 buckets of 72 octets (the
 largest: a tunnel over IPv6) hold more members than an OpenFlow switch has ports."""
 _MIX = 0x9E3779B97F4A7C15
 _BITS64 = (1 << 64) - 1
