@@ -9,15 +9,19 @@ from api import faults
 from api.auth import Auth
 from api.control import Control
 from api.extensions import EXTENSIONS, Extensions
+from api.instance_data import InstanceData
 from api.lookups import Lookups
 from api.machinery import METHODS, Endpoint
 from api.resources.address_groups import ADDRESS_GROUP, AddressGroupEndpoint
+from api.resources.bindings import Bindings
 from api.resources.default_security_group_rules import DEFAULT_SECURITY_GROUP_RULE
 from api.resources.hosts import HOST
+from api.resources.network_segment_ranges import NETWORK_SEGMENT_RANGE
 from api.resources.networks import NETWORK
 from api.resources.ports import PORT
 from api.resources.security_group_rules import SECURITY_GROUP_RULE
 from api.resources.security_groups import SECURITY_GROUP
+from api.resources.segments import SEGMENT
 from api.resources.subnets import SUBNET
 from api.versions import Versions
 from api.wire import API_ROOT, REQUEST_ID, ApiResponse, Spelling
@@ -60,6 +64,8 @@ def create_app(
         Endpoint(SECURITY_GROUP_RULE, database=database, auth=auth),
         Endpoint(DEFAULT_SECURITY_GROUP_RULE, database=database, auth=auth),
         address_groups,
+        Endpoint(SEGMENT, database=database, auth=auth),
+        Endpoint(NETWORK_SEGMENT_RANGE, database=database, auth=auth),
     )
     for endpoint in (*core, *extended):
         root = f"{API_ROOT}/{endpoint.resource.path}"
@@ -67,6 +73,8 @@ def create_app(
             app.add_url_rule(path, endpoint=path, view_func=view, methods=METHODS, provide_automatic_options=False)
     Versions([(endpoint.resource.member, endpoint.resource.collection) for endpoint in core]).register(app)
     Extensions(EXTENSIONS, auth=auth).register(app)
+    Bindings(database=database, auth=auth).register(app)
+    InstanceData(database=database, auth=auth).register(app)
     Lookups(database=database, auth=auth, control=control).register(app)
     return app
 

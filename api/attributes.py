@@ -38,7 +38,7 @@ class Default(Enum):
 
     REQUIRED = "required"
     ABSENT = "absent"
-    """The service does not hear of the attribute."""
+    """The service does not hear of the attribute; as what is shown: the answer does not have it."""
 
 
 FilterBy = Callable[[Sequence[str]], tuple[Filter, ...] | None]

@@ -162,6 +162,36 @@ EXTENSIONS: tuple[Extension, ...] = (
         updated="2014-02-03T10:00:00-00:00",
     ),
     Extension(
+        alias="binding-extended",
+        name="Port Bindings Extended",
+        description="Expose port bindings of a virtual port to external application",
+        updated="2017-07-17T10:00:00-00:00",
+    ),
+    Extension(
+        alias="multi-provider",
+        name="Multi Provider Network",
+        description="Expose mapping of virtual networks to multiple physical networks",
+        updated="2013-06-27T10:00:00-00:00",
+    ),
+    Extension(
+        alias="network-segment-range",
+        name="Neutron Network Segment Range",
+        description="Provides support for the network segment range management",
+        updated="2018-11-29T00:00:00-00:00",
+    ),
+    Extension(
+        alias="pvlan",
+        name="Private VLAN",
+        description="The Private VLAN semantics extension.",
+        updated="2026-02-03T10:00:00-00:00",
+    ),
+    Extension(
+        alias="weft-network-data",
+        name="Instance network data",
+        description="Addresses, routes, DNS and MTU of a port or a device as cloud-init's network_data.json.",
+        updated="2026-11-21T00:00:00-00:00",
+    ),
+    Extension(
         alias="port-security",
         name="Port Security",
         description="Provides port security",

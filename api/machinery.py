@@ -11,7 +11,7 @@ from flask import Response, request
 from werkzeug.exceptions import MethodNotAllowed, NotAcceptable
 
 from api import body, query
-from api.attributes import Resource
+from api.attributes import Default, Resource
 from api.auth import Auth
 from api.validators import boolean
 from api.wire import API_ROOT, accepts_json, answer, base_url, no_content
@@ -127,7 +127,7 @@ class Endpoint(Generic[R, V]):
             if attribute.shown_to.includes(caller) and (not fields or attribute.name in fields)
         ]
         looked = self.resource.look(tx, caller, records)
-        return [{name: show(view) for name, show in shown} for view in looked]
+        return [{name: value for name, show in shown if (value := show(view)) is not Default.ABSENT} for view in looked]
 
 
 def admit(auth: Auth) -> Caller:

@@ -24,6 +24,7 @@ from waitress.task import WSGITask
 from api.app import LARGEST_BODY, create_app
 from api.auth import NoAuth, refuse_exposed
 from api.control import ControlClient
+from controller import network_settings
 from controller.errors import WeftError
 from controller.process import die_with_parent, set_up_logging
 from controller.store.database import Database
@@ -113,7 +114,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     listener = socket.socket(fileno=args.fd)
     try:
         refuse_exposed(listener.getsockname()[0])
-        database = Database(args.database)
+        settings = network_settings.parse({name: getattr(args, name) for name in network_settings.NAMES})
+        database = Database(args.database, settings=settings)
     except WeftError as error:
         sys.stderr.write(f"weft api: {error}\n")
         return 1
@@ -138,6 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--control", required=True, metavar="PATH", help="unix socket of the controller process")
     parser.add_argument("--ready-fd", required=True, type=int, help="where to write one line when serving")
     parser.add_argument("--log-level", default="info", metavar="LEVEL", help="debug, info, warning or error")
+    network_settings.add_arguments(parser)
     return parser
 
 

@@ -10,7 +10,7 @@ from controller.config import Address
 from controller.control import ControlServer
 from controller.inspect import Inspector
 from controller.metrics import Metrics
-from controller.reconcile.directory import DhcpDirectory
+from controller.reconcile.directory import Directory
 from controller.reconcile.feed import Feed
 from controller.reconcile.reconciler import Reconciler
 from controller.reconcile.sink import StateWriter
@@ -49,8 +49,11 @@ class Controller:
         """Put the parts together; `listener` is a bound and listening TCP socket for switches."""
         name = listener.getsockname()
         self._database = database
-        self._directory = DhcpDirectory()
-        self._writer = StateWriter(database)
+        self._directory = Directory(
+            send=lambda dpid, ofport, frame: self._openflow.send(dpid, ofport, frame),  # noqa: PLW0108 - made below
+            arrived=lambda dpid, key: self._reconciler.arrived(dpid, key),  # noqa: PLW0108
+        )
+        self._writer = StateWriter(database, on_intent=lambda: self._reconciler.intent_changed())  # noqa: PLW0108
         self._ovsdb = OvsdbService(on_change=lambda host: self._reconciler.view_changed(host))  # noqa: PLW0108 - made below
         self._openflow = OpenFlowService(
             listener,

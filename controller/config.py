@@ -6,7 +6,9 @@ from dataclasses import dataclass, fields
 from ipaddress import ip_address
 from pathlib import Path
 
+from controller import network_settings
 from controller.errors import ConfigurationError
+from controller.store.transaction import Settings
 
 DEFAULT_DATABASE = "sqlite:///var/weft.db"
 DEFAULT_API = "127.0.0.1:9696"
@@ -64,6 +66,24 @@ class Config:
     openflow_advertise: str | None = None
     auth: str = "none"
     log_level: str = "info"
+    default_network_type: str = "vxlan"
+    vxlan_ranges: str = "1:16777215"
+    geneve_ranges: str = "1:16777215"
+    vlan_ranges: str = ""
+    flat_networks: str = ""
+    underlay_mtu: str = "1500"
+    physnet_mtus: str = ""
+    overlay_ip_version: str = "4"
+
+    @property
+    def network_flags(self) -> list[str]:
+        """What tells another process of ours the same about networks."""
+        return network_settings.flags({name: getattr(self, name) for name in network_settings.NAMES})
+
+    @property
+    def settings(self) -> Settings:
+        """What the operator chose about networks."""
+        return network_settings.parse({name: getattr(self, name) for name in network_settings.NAMES})
 
     @property
     def api(self) -> Address:
@@ -117,6 +137,6 @@ def _check(config: Config) -> None:
             f"api-listen: {config.api_listen} can be reached from elsewhere, but auth mode 'none' makes every caller "
             "an administrator; listen on 127.0.0.1 and put an authenticating proxy in front"
         )
-    _ = config.openflow, config.advertise
+    _ = config.openflow, config.advertise, config.settings
     if config.log_level not in {"debug", "info", "warning", "error"}:
         raise ConfigurationError(f"log-level: {config.log_level!r} is not one of debug, info, warning, error")

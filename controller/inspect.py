@@ -7,7 +7,6 @@ from typing import Any, Protocol
 from controller.errors import HostNotFound, InvalidInput, NetworkNotFound, PortNotFound, SwitchUnavailable
 from controller.names import owner_name
 from controller.reconcile.reconciler import Reconciler
-from controller.reconcile.translate import segment_of
 from controller.records import HostName, NetworkId, PortId
 from controller.southbound.openflow.decode import instructions_text, match_text
 from controller.southbound.openflow.dump import DumpedFlow
@@ -122,7 +121,7 @@ class Inspector:
             if network is None:
                 raise NetworkNotFound(network_id)
             ports = ((ObjectKind.PORT, int(p.key)) for p in model.ports_of_network(network.id))
-            yield frozenset({(ObjectKind.SEGMENT, int(segment_of(network).key)), *ports})
+            yield frozenset({*((ObjectKind.SEGMENT, int(segment.key)) for segment in network.segments), *ports})
 
     def _names(self, owners: Iterable[Owner]) -> dict[_Object, str]:
         return {(owner.kind, owner.key): owner_name(self._reconciler.model, owner) for owner in owners}

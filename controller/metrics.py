@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from controller.reconcile.directory import DhcpDirectory
+from controller.reconcile.directory import Directory, samples_of
 from controller.reconcile.reconciler import Reconciler
 
 ASK_S = 2.0
@@ -27,7 +27,7 @@ class Counting(Protocol):
 class Metrics:
     """Takes the samples; called from threads that may wait."""
 
-    def __init__(self, reconciler: Reconciler, openflow: Counting, directory: DhcpDirectory) -> None:
+    def __init__(self, reconciler: Reconciler, openflow: Counting, directory: Directory) -> None:
         self._reconciler, self._openflow, self._directory = reconciler, openflow, directory
 
     def samples(self, _args: Mapping[str, Any]) -> list[Sample]:
@@ -38,8 +38,13 @@ class Metrics:
         """
         found = self._reconciler.ask(self._of_intent, ASK_S)
         found += [
-            ("weft_dhcp_requests_total", {"outcome": outcome}, float(count))
-            for outcome, count in self._directory.counters.as_dict().items()
+            (name, {"outcome": outcome}, float(count))
+            for name, counts in samples_of(self._directory).items()
+            for outcome, count in counts.items()
+        ]
+        found += [
+            ("weft_router_advertisements_total", {"outcome": outcome}, float(count))
+            for outcome, count in self._reconciler.advertisements.items()
         ]
         found += [
             ("weft_packet_ins_total", {"outcome": outcome}, float(count))

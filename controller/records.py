@@ -61,6 +61,32 @@ class Segment:
     network_type: str
     physical_network: str | None
     segmentation_id: int | None
+    name: str | None = None
+    description: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    revision_number: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkSegmentRange:
+    """Segmentation ids that networks of one type may get (API reference, network segment ranges)."""
+
+    id: str
+    project_id: str | None
+    """Whose networks draw from it; None: everybody's, unless they have a range of their own."""
+    name: str
+    description: str
+    default: bool
+    """Taken from the configuration when Weft starts; read-only."""
+    shared: bool
+    network_type: str
+    physical_network: str | None
+    minimum: int
+    maximum: int
+    created_at: datetime
+    updated_at: datetime
+    revision_number: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +104,13 @@ class Network:
     port_security_enabled: bool
     plugin: str
     segments: tuple[Segment, ...]
+    """In the order they were asked for."""
     subnet_ids: tuple[SubnetId, ...]
     created_at: datetime
     updated_at: datetime
     revision_number: int
+    pvlan: bool = False
+    """Whether its ports have private VLAN types (RFC 5517)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +191,13 @@ class Port:
     profile: Mapping[str, Any]
     binding: Binding | None
     """The active binding; None while the port is bound to no host."""
+    standby: Binding | None = None
+    """The second, inactive binding of a live migration."""
+    pvlan_type: str | None = None
+    """``promiscuous``, ``isolated`` or ``community``; None outside a private VLAN network."""
+    pvlan_community: str | None = None
+    role: RuleKey = RuleKey(0)
+    """0 promiscuous, 1 isolated, else the key of the port's community in its network (``flows.intent``)."""
     created_at: datetime
     updated_at: datetime
     revision_number: int

@@ -70,7 +70,7 @@ class Supervisor:
         name = hashlib.sha256(_absolute_url(config.database).encode()).hexdigest()[:16]
         with _only_one(runtime / f"{name}.lock", config.database):
             api, openflow = _listen("api-listen", config.api), _listen("openflow-listen", config.openflow)
-            database = Database(config.database)
+            database = Database(config.database, settings=config.settings)
             database.migrate()
             database.close()
             control = runtime / f"{name}.sock"
@@ -78,7 +78,7 @@ class Supervisor:
             advertise = [] if config.advertise is None else ["--advertise", str(config.advertise)]
             self._children = [
                 _Child("controller", ["controller.main", *common, *advertise], openflow.fileno()),
-                _Child("api", ["api.serve", *common], api.fileno()),
+                _Child("api", ["api.serve", *common, *config.network_flags], api.fileno()),
             ]
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, self._ask_to_stop)

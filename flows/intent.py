@@ -153,6 +153,8 @@ class PeerIntent:
     tunnel_ofport: int
     endpoint: int
     """IPv4 address of the peer's tunnel endpoint."""
+    more_ofports: tuple[int, ...] = ()
+    """Tunnel ports of other types, by which it may send as well."""
 
     @property
     def unit(self) -> Unit:

@@ -1,6 +1,6 @@
 """What is a network on the wire?
 
-Neutron API reference, networks; extensions external-net, net-mtu, net-mtu-writable, provider.
+Neutron API reference, networks; extensions external-net, multi-provider, net-mtu, net-mtu-writable, provider, pvlan.
 """
 
 from operator import attrgetter
@@ -8,6 +8,7 @@ from operator import attrgetter
 from api.attributes import (
     Attribute,
     Audience,
+    Default,
     Resource,
     Service,
     by,
@@ -20,6 +21,7 @@ from api.attributes import (
 )
 from api.common import TAG_FILTERS, bookkeeping, identity
 from api.errors import AvailabilityZoneMissing
+from api.resources.segment_values import LONGEST_PHYSNET, LONGEST_TYPE, segmentation_id, wanted_segments
 from api.validators import boolean, empty_list, integer, nullable, text
 from controller.records import Network
 from controller.services import networks
@@ -27,10 +29,6 @@ from controller.services import networks
 _LOWEST_MTU = 68
 """RFC 791 section 3.2: every IPv4 module forwards 68 octets."""
 _HIGHEST_MTU = 65535
-_HIGHEST_SEGMENTATION_ID = 2**24 - 1
-"""A VNI has 24 bits (RFC 7348 section 5)."""
-_LONGEST_TYPE = 32
-_LONGEST_PHYSNET = 64
 
 
 def _record(network: Network) -> Network:
@@ -46,7 +44,21 @@ def _mtu(value: object) -> object:
 
 def _provider(network: Network, name: str) -> object:
     """Return a provider attribute; a network of several segments has none of its own (extension multi-provider)."""
-    return getattr(network.segments[0], name) if len(network.segments) == 1 else None
+    return getattr(network.segments[0], name) if len(network.segments) == 1 else Default.ABSENT
+
+
+def _segments(network: Network) -> object:
+    """Return the segments of a network that has several; Nova refuses to boot on a list of one without a physnet."""
+    if len(network.segments) == 1:
+        return Default.ABSENT
+    return [
+        {
+            "provider:network_type": segment.network_type,
+            "provider:physical_network": segment.physical_network,
+            "provider:segmentation_id": segment.segmentation_id,
+        }
+        for segment in network.segments
+    ]
 
 
 NETWORK: Resource[Network, Network] = Resource(
@@ -137,9 +149,10 @@ NETWORK: Resource[Network, Network] = Resource(
             doc="How frames travel between hosts.",
             show=lambda network: _provider(network, "network_type"),
             key="network_type",
-            parse=nullable(text(longest=_LONGEST_TYPE)),
+            parse=nullable(text(longest=LONGEST_TYPE)),
             default=None,
             post=True,
+            put=True,
             shown_to=Audience.ADMIN,
             set_by=Audience.ADMIN,
             filter=by("segment:network_type"),
@@ -149,9 +162,10 @@ NETWORK: Resource[Network, Network] = Resource(
             doc="The physical network underneath, if there is one.",
             show=lambda network: _provider(network, "physical_network"),
             key="physical_network",
-            parse=nullable(text(longest=_LONGEST_PHYSNET)),
+            parse=nullable(text(longest=LONGEST_PHYSNET)),
             default=None,
             post=True,
+            put=True,
             shown_to=Audience.ADMIN,
             set_by=Audience.ADMIN,
             filter=by("segment:physical_network", optional),
@@ -161,12 +175,36 @@ NETWORK: Resource[Network, Network] = Resource(
             doc="The VNI or VLAN id on the wire; left out, one is chosen.",
             show=lambda network: _provider(network, "segmentation_id"),
             key="segmentation_id",
-            parse=nullable(integer(lowest=0, highest=_HIGHEST_SEGMENTATION_ID)),
+            parse=nullable(segmentation_id),
             default=None,
             post=True,
+            put=True,
             shown_to=Audience.ADMIN,
             set_by=Audience.ADMIN,
             filter=by("segment:segmentation_id", number),
+        ),
+        Attribute(
+            name="segments",
+            doc="Several segments, each with its provider attributes; those of the network must be left out then.",
+            show=_segments,
+            key="segments",
+            parse=nullable(wanted_segments),
+            default=None,
+            post=True,
+            put=True,
+            shown_to=Audience.ADMIN,
+            set_by=Audience.ADMIN,
+        ),
+        Attribute(
+            name="pvlan",
+            doc="True gives each port a private VLAN type (RFC 5517); needs port security.",
+            show=attrgetter("pvlan"),
+            key="pvlan",
+            parse=boolean,
+            default=False,
+            post=True,
+            put=True,
+            filter=by("pvlan", flag),
         ),
         Attribute(
             name="availability_zone_hints",

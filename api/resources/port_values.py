@@ -2,6 +2,7 @@
 
 import ipaddress
 import json
+import re
 from collections.abc import Mapping, Sequence
 
 from api.attributes import ip
@@ -21,8 +22,25 @@ from api.validators import (
     uuid,
 )
 from controller.errors import InvalidInput
+from controller.records import Binding
+from controller.services.pvlan import COMMUNITY_NAME
 from controller.services.query import Filter
 
+VNIC_TYPES = (
+    "normal",
+    "direct",
+    "macvtap",
+    "baremetal",
+    "direct-physical",
+    "virtio-forwarder",
+    "smart-nic",
+    "accelerator-direct",
+    "accelerator-direct-physical",
+    "remote-managed",
+    "vdpa",
+)
+"""Neutron's (portbindings.VNIC_TYPES)."""
+_INTEGRATION_BRIDGE = "br-int"
 _MOST_PAIRS = 10
 """Neutron's max_allowed_address_pair."""
 _MOST_FIXED_IPS = 128
@@ -115,6 +133,34 @@ def profile(value: object) -> object:
     if len(json.dumps(value)) > _LONGEST_PROFILE:
         raise InvalidInput(f"binding:profile value too large, at most {_LONGEST_PROFILE} characters of JSON are kept")
     return value
+
+
+def community_name(value: object) -> object:
+    """Return the name of a community."""
+    if not isinstance(value, str) or not re.fullmatch(COMMUNITY_NAME, value):
+        raise Refused(f"'{shown(value)}' is not a valid input")
+    return value
+
+
+def vif_type(binding: Binding | None) -> str:
+    """Return how a binding is plugged, or that it cannot be."""
+    if binding is None:
+        return "unbound"
+    return "ovs" if binding.host_registered else "binding_failed"
+
+
+def vif_details(binding: Binding | None) -> dict[str, object]:
+    """Return what compute needs to plug the port (os-vif, plug-in ``ovs``)."""
+    if binding is None or not binding.host_registered:
+        return {}
+    return {
+        "connectivity": "l2",
+        "port_filter": True,  # security groups are the switch's work: no hybrid bridge, no iptables
+        "ovs_hybrid_plug": False,
+        "datapath_type": binding.datapath_type,
+        "bridge_name": _INTEGRATION_BRIDGE,
+        "bound_drivers": {"0": "weft"},
+    }
 
 
 def by_fixed_ip(values: Sequence[str]) -> tuple[Filter, ...]:

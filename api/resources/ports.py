@@ -1,6 +1,6 @@
 """What is a port on the wire?
 
-Neutron API reference, ports; extensions binding, port-security, extra_dhcp_opt.
+Neutron API reference, ports; extensions binding, port-security, extra_dhcp_opt, pvlan.
 """
 
 from operator import attrgetter
@@ -15,14 +15,19 @@ from api.attributes import (
     flag,
     itself,
     mac,
+    optional,
 )
 from api.common import TAG_FILTERS, bookkeeping, identity
 from api.resources.port_values import (
+    VNIC_TYPES,
     address_pairs,
     by_fixed_ip,
+    community_name,
     dhcp_options,
     fixed_ips,
     profile,
+    vif_details,
+    vif_type,
     wire_options,
     wire_pairs,
 )
@@ -30,48 +35,14 @@ from api.resources.security_group_values import items
 from api.validators import boolean, mac_address, nullable, one_of, text, uuid
 from controller.records import Port
 from controller.services import ports
+from controller.services.pvlan import PVLAN_TYPES
 from controller.services.sentinels import AUTO
 
-_VNIC_TYPES = (
-    "normal",
-    "direct",
-    "macvtap",
-    "baremetal",
-    "direct-physical",
-    "virtio-forwarder",
-    "smart-nic",
-    "accelerator-direct",
-    "accelerator-direct-physical",
-    "remote-managed",
-    "vdpa",
-)
-"""Neutron's (portbindings.VNIC_TYPES)."""
-_INTEGRATION_BRIDGE = "br-int"
 _MOST_SECURITY_GROUPS = 1_000
 
 
 def _record(port: Port) -> Port:
     return port
-
-
-def _vif_type(port: Port) -> str:
-    if port.binding is None:
-        return "unbound"
-    return "ovs" if port.binding.host_registered else "binding_failed"
-
-
-def _vif_details(port: Port) -> dict[str, object]:
-    """Return what compute needs to plug the port (os-vif, plug-in ``ovs``)."""
-    if port.binding is None or not port.binding.host_registered:
-        return {}
-    return {
-        "connectivity": "l2",
-        "port_filter": True,  # security groups are the switch's work: no hybrid bridge, no iptables
-        "ovs_hybrid_plug": False,
-        "datapath_type": port.binding.datapath_type,
-        "bridge_name": _INTEGRATION_BRIDGE,
-        "bound_drivers": {"0": "weft"},
-    }
 
 
 def _wire_fixed_ips(port: Port) -> object:
@@ -199,6 +170,29 @@ PORT: Resource[Port, Port] = Resource(
             put=True,
         ),
         Attribute(
+            name="pvlan_type",
+            doc="isolated, promiscuous or community in a private VLAN, where null means promiscuous; ports of the "
+            "network itself (owner network:*) are always promiscuous.",
+            show=attrgetter("pvlan_type"),
+            key="pvlan_type",
+            parse=nullable(one_of(PVLAN_TYPES)),
+            default=None,
+            post=True,
+            put=True,
+            filter=by("pvlan_type", optional),
+        ),
+        Attribute(
+            name="pvlan_community",
+            doc="Name of a community port's community, within its network.",
+            show=attrgetter("pvlan_community"),
+            key="pvlan_community",
+            parse=nullable(community_name),
+            default=None,
+            post=True,
+            put=True,
+            filter=by("pvlan_community", optional),
+        ),
+        Attribute(
             name="extra_dhcp_opts",
             doc="DHCP options for this port alone.",
             show=lambda port: wire_options(port.extra_dhcp_opts),
@@ -213,7 +207,7 @@ PORT: Resource[Port, Port] = Resource(
             doc="What kind of interface the guest gets.",
             show=attrgetter("vnic_type"),
             key="vnic_type",
-            parse=one_of(_VNIC_TYPES),
+            parse=one_of(VNIC_TYPES),
             default="normal",
             post=True,
             put=True,
@@ -247,13 +241,13 @@ PORT: Resource[Port, Port] = Resource(
         Attribute(
             name="binding:vif_type",
             doc="unbound, ovs, or binding_failed when the host is not registered.",
-            show=_vif_type,
+            show=lambda port: vif_type(port.binding),
             shown_to=Audience.ADMIN,
         ),
         Attribute(
             name="binding:vif_details",
             doc="How compute plugs the port.",
-            show=_vif_details,
+            show=lambda port: vif_details(port.binding),
             shown_to=Audience.ADMIN,
         ),
         *bookkeeping(_record),

@@ -1,4 +1,4 @@
-"""What can be typed after ``weft port``? Why a port has the status it has."""
+"""What can be typed after ``weft port``? Why a port has the status it has, and what its machine must know to boot."""
 
 import argparse
 
@@ -14,6 +14,29 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     status.add_argument("id")
     add_options(status)
     status.set_defaults(run=_status)
+    _add_network_data(verbs)
+
+
+def _add_network_data(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = verbs.add_parser(
+        "network-data", help="print cloud-init's network_data.json of a port, or of all ports of a device"
+    )
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("id", nargs="?", metavar="PORT", help="id of a port")
+    which.add_argument("--device", metavar="ID", help="device_id of the ports")
+    parser.add_argument("--static", action="store_true", help="write every address out, also where there is DHCP")
+    add_options(parser)
+    parser.set_defaults(run=_network_data)
+
+
+def _network_data(args: argparse.Namespace) -> int:
+    client, static = Client(args.url), "true" if args.static else None
+    if args.device is not None:
+        document = client.get("network-data", device_id=args.device, static=static)
+    else:
+        document = client.get("ports", args.id, "network-data", static=static)
+    print_json(document)
+    return 0
 
 
 def _status(args: argparse.Namespace) -> int:

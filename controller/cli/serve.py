@@ -6,6 +6,8 @@ from pathlib import Path
 
 from controller.config import DEFAULT_API, DEFAULT_DATABASE, DEFAULT_OPENFLOW, load
 from controller.errors import ConfigurationError, WeftError
+from controller.network_settings import NAMES
+from controller.network_settings import add_arguments as add_network_arguments
 from controller.process import set_up_logging
 from controller.supervisor import Supervisor
 
@@ -23,11 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--openflow-advertise", metavar="HOST:PORT", help="what switches are told to connect to")
     parser.add_argument("--auth", metavar="MODE", help="none: every caller is an administrator, loopback only")
     parser.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error (default info)")
+    add_network_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run until SIGTERM; return 0 after a clean stop, 1 when something failed, 2 for a wrong configuration."""
-    names = ("database", "api_listen", "openflow_listen", "openflow_advertise", "auth", "log_level")
+    names = ("database", "api_listen", "openflow_listen", "openflow_advertise", "auth", "log_level", *NAMES)
     try:
         config = load(args.config, {name: getattr(args, name) for name in names})
         set_up_logging(config.log_level)

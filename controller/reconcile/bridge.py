@@ -145,6 +145,11 @@ class Bridge:
                 found.append(f"OpenFlow port {intent.ofport} is {devices[intent.ofport]}, not {expected}")
         return found
 
+    def ofport_of(self, port: PortKey) -> int | None:
+        """Return the OpenFlow number that a port's flows are for here, None when it is not wired."""
+        intent = self._intents.get(Unit(UnitKind.LOCAL_PORT, port))
+        return intent.ofport if isinstance(intent, LocalPortIntent) else None
+
     def known_units(self) -> frozenset[Unit]:
         """Return the units that have an intent now."""
         return frozenset(self._intents)

@@ -1,64 +1,62 @@
-"""Who answers a punted DHCP request, and how? Leases by port key, ready for the thread that receives packet-ins."""
+"""Who answers a punted frame, and how? What is told to each port, ready for the threads that receive packet-ins.
+
+The cookie names feature and port: DHCP and DHCPv6 are answered by the port's lease, a router solicitation by what
+its network advertises, and of a guest that arrives where it is moved to the reconciler is told.
+"""
 
 import logging
-from collections.abc import Iterable
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Generic, TypeVar
 
-from controller.dhcp.errors import InvalidLease
+from controller.dhcp import errors as errors4
+from controller.dhcp import responder as dhcp
+from controller.dhcp.answer import Answer
 from controller.dhcp.lease import Lease
-from controller.dhcp.responder import Answer, Counters, Outcome, respond
-from controller.reconcile.leases import lease_of
+from controller.dhcp6 import errors as errors6
+from controller.dhcp6 import ra
+from controller.dhcp6 import responder as dhcp6
+from controller.dhcp6.answer import Answer6
+from controller.dhcp6.lease import Lease6
+from controller.reconcile.ipv6 import is_router
+from controller.reconcile.leases import lease6_of, lease_of, router_facts_of
 from controller.reconcile.model import Model
-from controller.records import PortId, PortKey
+from controller.records import NetworkId, Port, PortId, PortKey
 from flows.cookie import Feature, decode
 
 _log = logging.getLogger(__name__)
+_L = TypeVar("_L")
+_A = TypeVar("_A")
+
+Compile = Callable[[_L], tuple[_A, tuple[Exception, ...]]]
+"""Returns an answer, and what of the lease cannot be said."""
+Send = Callable[[int, int, bytes], bool]
+"""(datapath id, OpenFlow number, frame): sends without waiting; whether somebody took it."""
+Arrived = Callable[[int, PortKey], None]
+"""(datapath id, port key): a guest that is being moved has shown itself there; must not block."""
 
 
-class DhcpDirectory:
-    """The leases of all ports; written by the reconciler's thread, read by the receive threads of switches.
+class _Answers(Generic[_L, _A]):
+    """Leases by port; the answers are compiled when the first request comes.
 
-    A port's entry is replaced whole, so a reader sees the old lease or the new one. The answer is compiled when the
-    first request comes, or a restart with 10,000 ports would compile 10,000 answers nobody asked for.
+    A restart with 10,000 ports would else compile 10,000 answers nobody asked for. A port's entry is replaced whole, so
+    a reader in another thread sees the old lease or the new one.
     """
 
-    def __init__(self) -> None:
-        self.counters = Counters()
-        self._leases: dict[PortKey, Lease] = {}
-        self._answers: dict[PortKey, tuple[Lease, Answer]] = {}
-        self._keys: dict[PortId, PortKey] = {}
+    def __init__(self, protocol: str, compile_: Compile[_L, _A]) -> None:
+        self._protocol, self._compile = protocol, compile_
+        self._leases: dict[PortKey, _L] = {}
+        self._answers: dict[PortKey, tuple[_L, _A]] = {}
 
-    def refresh(self, model: Model, ports: Iterable[PortId]) -> None:
-        """Make the leases of some ports again."""
-        for port_id in ports:
-            port = model.ports.get(port_id)
-            lease = None if port is None else lease_of(model, port)
-            if port is None or lease is None:
-                key = self._keys.pop(port_id, None)
-                if key is not None:
-                    self._leases.pop(key, None)
-                    self._answers.pop(key, None)
-            else:
-                self._keys[port_id] = port.key
-                self._leases[port.key] = lease
+    def put(self, key: PortKey, lease: _L | None) -> None:
+        if lease is None:
+            self._leases.pop(key, None)
+            self._answers.pop(key, None)
+        else:
+            self._leases[key] = lease
 
-    def packet_in(self, dpid: int, cookie: int, in_port: int, frame: bytes) -> bytes | None:
-        """Return the frame to send back to where a punted one came from, or None.
-
-        The cookie is that of the flow that punted, so it names the port; the guest cannot choose it.
-        """
-        owner = decode(cookie)
-        if owner is None or owner.feature is not Feature.DHCP:
-            return None
-        answer = self._answer(PortKey(owner.key))
-        if answer is None:
-            return None
-        reply = respond(answer, frame)
-        self.counters.add(reply.outcome)
-        if reply.outcome is Outcome.DECLINED:
-            _log.warning("dhcp_declined dpid=%016x ofport=%d port_key=%d", dpid, in_port, owner.key)
-        return reply.frame
-
-    def _answer(self, key: PortKey) -> Answer | None:
+    def get(self, key: PortKey) -> _A | None:
         lease = self._leases.get(key)
         if lease is None:
             return None
@@ -66,11 +64,156 @@ class DhcpDirectory:
         if known is not None and known[0] is lease:
             return known[1]
         try:
-            answer, problems = Answer.compile(lease)
-        except InvalidLease as error:
-            _log.error("dhcp_lease_invalid port_key=%d problem=%r", key, str(error))
+            answer, problems = self._compile(lease)
+        except (errors4.InvalidLease, errors6.InvalidLease) as error:
+            _log.error("%s_lease_invalid port_key=%d problem=%r", self._protocol, key, str(error))
             return None
         for problem in problems:
-            _log.warning("dhcp_option_skipped port_key=%d problem=%r", key, str(problem))
+            _log.warning("%s_option_skipped port_key=%d problem=%r", self._protocol, key, str(problem))
         self._answers[key] = (lease, answer)
         return answer
+
+
+class Tally:
+    """How many there were of each kind? Safe to add to and read from any thread."""
+
+    def __init__(self, *kinds: str) -> None:
+        self._lock = threading.Lock()
+        self._counts = Counter(dict.fromkeys(kinds, 0))
+
+    def add(self, kind: str, count: int = 1) -> None:
+        """Count some more."""
+        with self._lock:
+            self._counts[kind] += count
+
+    def as_dict(self) -> dict[str, int]:
+        """Return the counts by kind, those at zero too."""
+        with self._lock:
+            return dict(self._counts)
+
+
+class Directory:
+    """What is told to all ports; written by the reconciler's thread, read by the receive threads of switches."""
+
+    def __init__(self, *, send: Send, arrived: Arrived) -> None:
+        """Begin with nothing.
+
+        Args:
+            send: Takes what one packet-in is answered with beside its first answer.
+            arrived: Is told of guests that show themselves where they are being moved to.
+        """
+        self._send, self._arrived = send, arrived
+        self.counters = dhcp.Counters()
+        self.counters6 = dhcp6.Counters6()
+        self.solicitations = Tally("answered", "ignored")
+        self.arrivals = Tally("arrived")
+        self._dhcp: _Answers[Lease, Answer] = _Answers("dhcp", Answer.compile)
+        self._dhcp6: _Answers[Lease6, Answer6] = _Answers("dhcpv6", Answer6.compile)
+        self._keys: dict[PortId, PortKey] = {}
+        self._network_of: dict[PortKey, NetworkId] = {}
+        self._facts: dict[NetworkId, tuple[ra.RouterFacts, ...]] = {}
+
+    # the reconciler's thread ------------------------------------------------------------------------------------------
+
+    def refresh(
+        self, model: Model, ports: Iterable[PortId], networks: Iterable[NetworkId] = ()
+    ) -> frozenset[NetworkId]:
+        """Make again what is told to some ports and advertised by some networks; return which say other things now."""
+        changed = frozenset(network for network in networks if self._advertise(model, network))
+        for port_id in ports:
+            self._tell(model, port_id, model.ports.get(port_id))
+        return changed
+
+    def facts(self, network_id: NetworkId) -> tuple[ra.RouterFacts, ...]:
+        """Return what a network advertises, nothing when it does not."""
+        return self._facts.get(network_id, ())
+
+    def _tell(self, model: Model, port_id: PortId, port: Port | None) -> None:
+        key = self._keys.pop(port_id, None) if port is None else port.key
+        if key is None:
+            return
+        self._dhcp.put(key, None if port is None else lease_of(model, port))
+        self._dhcp6.put(key, None if port is None else lease6_of(model, port))
+        if port is None or is_router(model, port):
+            self._network_of.pop(key, None)
+        else:
+            self._network_of[key] = port.network_id
+        if port is not None:
+            self._keys[port_id] = key
+
+    def _advertise(self, model: Model, network_id: NetworkId) -> bool:
+        valid = []
+        for facts in router_facts_of(model, network_id):
+            try:
+                ra.unsolicited(facts)
+            except errors6.InvalidFacts as error:
+                _log.error("router_facts_invalid network=%s problem=%r", network_id, str(error))
+            else:
+                valid.append(facts)
+        before = self._facts.pop(network_id, ())
+        if valid:
+            self._facts[network_id] = tuple(valid)
+        return before != tuple(valid)
+
+    # the receive threads ----------------------------------------------------------------------------------------------
+
+    def packet_in(self, dpid: int, cookie: int, in_port: int, frame: bytes) -> bytes | None:
+        """Return the frame to send back to where a punted one came from, or None.
+
+        The cookie is that of the flow that punted, so it names the port; the guest cannot choose it.
+        """
+        owner = decode(cookie)
+        if owner is None:
+            return None
+        key = PortKey(owner.key)
+        match owner.feature:
+            case Feature.DHCP:
+                return self._answer_dhcp(dpid, key, in_port, frame)
+            case Feature.DHCPV6:
+                return self._answer_dhcp6(dpid, key, in_port, frame)
+            case Feature.ROUTER_SOLICITATION:
+                return self._answer_solicitation(dpid, key, in_port, frame)
+            case Feature.MIGRATION:
+                self.arrivals.add("arrived")
+                self._arrived(dpid, key)
+        return None
+
+    def _answer_dhcp(self, dpid: int, key: PortKey, in_port: int, frame: bytes) -> bytes | None:
+        answer = self._dhcp.get(key)
+        if answer is None:
+            return None
+        reply = dhcp.respond(answer, frame)
+        self.counters.add(reply.outcome)
+        if reply.outcome is dhcp.Outcome.DECLINED:
+            _log.warning("dhcp_declined dpid=%016x ofport=%d port_key=%d", dpid, in_port, key)
+        return reply.frame
+
+    def _answer_dhcp6(self, dpid: int, key: PortKey, in_port: int, frame: bytes) -> bytes | None:
+        answer = self._dhcp6.get(key)
+        if answer is None:
+            return None
+        reply = dhcp6.respond6(answer, frame)
+        self.counters6.add(reply.outcome)
+        if reply.outcome is dhcp6.Outcome6.DECLINED:
+            _log.warning("dhcpv6_declined dpid=%016x ofport=%d port_key=%d", dpid, in_port, key)
+        return reply.frame
+
+    def _answer_solicitation(self, dpid: int, key: PortKey, in_port: int, frame: bytes) -> bytes | None:
+        """Answer with an advertisement for each gateway; the packet-in itself has room for one."""
+        network = self._network_of.get(key)
+        facts = () if network is None else self.facts(network)
+        answers = [answer for one in facts if (answer := ra.answer_solicitation(one, frame)) is not None]
+        self.solicitations.add("answered" if answers else "ignored")
+        for answer in answers[1:]:
+            self._send(dpid, in_port, answer)
+        return answers[0] if answers else None
+
+
+def samples_of(directory: Directory) -> Mapping[str, Mapping[str, int]]:
+    """Return the counts by the name of their metric and their outcome."""
+    return {
+        "weft_dhcp_requests_total": directory.counters.as_dict(),
+        "weft_dhcpv6_requests_total": directory.counters6.as_dict(),
+        "weft_router_solicitations_total": directory.solicitations.as_dict(),
+        "weft_guest_arrivals_total": directory.arrivals.as_dict(),
+    }

@@ -7,9 +7,13 @@ from collections.abc import Collection, Iterable
 
 from controller.reconcile.addresses import claims_of, prefix_of
 from controller.reconcile.feed import Changes
+from controller.reconcile.ipv6 import IPV6, is_advertised, is_router
 from controller.reconcile.model import Model
-from controller.reconcile.rulesets import references, use_of
-from controller.reconcile.translate import ipv4_number, is_provider, segment_of
+from controller.reconcile.ovsdb_rows import GENEVE_TYPE
+from controller.reconcile.places import hosts_of
+from controller.reconcile.rulesets import references, uses_of
+from controller.reconcile.segments import is_provider, segment_units
+from controller.reconcile.translate import ipv4_number
 from controller.records import (
     AddressGroup,
     Host,
@@ -38,7 +42,9 @@ class Dirty:
         self.ports: set[PortId] = set()
         """Ports whose status is to be decided again."""
         self.leases: set[PortId] = set()
-        """Ports whose DHCP answer is to be made again."""
+        """Ports whose DHCP answers are to be made again."""
+        self.routers: set[NetworkId] = set()
+        """Networks whose router advertisements are to be made again."""
 
     def mark(self, host: HostName, unit: Unit) -> None:
         """Mark one unit of one host."""
@@ -56,6 +62,7 @@ def take_in(dirty: Dirty, model: Model, changes: Changes) -> None:
 
     What others refer to comes before them and goes after them: networks and groups around ports.
     """
+    had_geneve = model.has_segments(GENEVE_TYPE)
     for network_id, network in changes.networks.items():
         if network is not None:
             network_changed(dirty, model, model.put_network(network_id, network), network)
@@ -68,6 +75,8 @@ def take_in(dirty: Dirty, model: Model, changes: Changes) -> None:
     for network_id, network in changes.networks.items():
         if network is None:
             network_changed(dirty, model, model.put_network(network_id, None), None)
+    if model.has_segments(GENEVE_TYPE) != had_geneve:
+        dirty.rows.update(model.hosts)  # its tunnel is made on all of them when there is something to carry
 
 
 def _groups_taken_in(dirty: Dirty, model: Model, changes: Changes, *, is_gone: bool) -> None:
@@ -81,43 +90,44 @@ def _groups_taken_in(dirty: Dirty, model: Model, changes: Changes, *, is_gone: b
 
 
 def port_changed(dirty: Dirty, model: Model, old: Port | None, new: Port | None) -> None:
-    """Mark whom a created, changed or deleted port concerns; the model already holds the new one."""
+    """Mark whom a created, changed or deleted port concerns; the model already holds the new one.
+
+    While it migrates it is a port of two hosts, and every member of its network sees it.
+    """
     for port in (old, new):
         if port is None:
             continue
         dirty.ports.add(port.id)
         dirty.leases.add(port.id)
         network = model.networks.get(port.network_id)
-        bound = None if port.binding is None else port.binding.host
-        hosts = set(model.members(port.network_id))
-        if bound is not None:
-            hosts.add(bound)
-            dirty.rows.add(bound)
-        for host in hosts:
+        bound = hosts_of(port)
+        dirty.rows.update(bound)
+        for host in {*model.members(port.network_id), *bound}:
             dirty.mark(host, Unit(UnitKind.LOCAL_PORT, port.key))
             dirty.mark(host, Unit(UnitKind.REMOTE_PORT, port.key))
             if network is not None:
-                dirty.mark(host, Unit(UnitKind.SEGMENT, segment_of(network).key))
-        if network is not None and bound is not None and _membership_turned(model, network.id, bound, old, new):
-            for other in model.ports_of_network(network.id):
-                dirty.mark(bound, Unit(UnitKind.LOCAL_PORT, other.key))
-                dirty.mark(bound, Unit(UnitKind.REMOTE_PORT, other.key))
+                dirty.units[host].update(segment_units(network))
+        if network is None:
+            continue
+        for host in bound:
+            if _membership_turned(model, network.id, host, old, new):
+                for other in model.ports_of_network(network.id):
+                    dirty.mark(host, Unit(UnitKind.LOCAL_PORT, other.key))
+                    dirty.mark(host, Unit(UnitKind.REMOTE_PORT, other.key))
+        if is_advertised(model, network.id) and is_router(model, port):
+            dirty.routers.add(network.id)
     _rules_needed(dirty, model, old, new)
     _claims_changed(dirty, model, old, new)
 
 
 def _rules_needed(dirty: Dirty, model: Model, old: Port | None, new: Port | None) -> None:
     """Mark the rules that a host needs with its first port that has them, or no more after its last."""
-    was, now = use_of(old), use_of(new)
-    if was == now:
-        return
-    for port, use, first_or_last in ((old, was, 0), (new, now, 1)):
-        if port is None or use is None:
-            continue
-        host, ruleset = use
-        if model.rulesets.hosts(ruleset).get(host, 0) == first_or_last:
-            groups = model.rulesets.address_groups_referred(port.security_group_ids)
-            _mark_rules(dirty, (host,), ruleset, groups)
+    was, now = set(uses_of(old)), set(uses_of(new))
+    for port, uses, first_or_last in ((old, was - now, 0), (new, now - was, 1)):
+        for host, ruleset in uses:
+            if port is not None and model.rulesets.hosts(ruleset).get(host, 0) == first_or_last:
+                groups = model.rulesets.address_groups_referred(port.security_group_ids)
+                _mark_rules(dirty, (host,), ruleset, groups)
 
 
 def _mark_rules(dirty: Dirty, hosts: Iterable[HostName], ruleset: int, address_groups: Collection[RuleKey]) -> None:
@@ -139,10 +149,12 @@ def _claims_changed(dirty: Dirty, model: Model, old: Port | None, new: Port | No
 
 
 def _mark_everywhere(dirty: Dirty, model: Model, port: Port) -> None:
-    if port.binding is not None:
-        for host in model.members(port.network_id):
-            kind = UnitKind.LOCAL_PORT if host == port.binding.host else UnitKind.REMOTE_PORT
-            dirty.mark(host, Unit(kind, port.key))
+    bound = hosts_of(port)
+    for host in model.members(port.network_id) if bound else ():
+        if host in bound:
+            dirty.mark(host, Unit(UnitKind.LOCAL_PORT, port.key))
+        if bound != (host,):
+            dirty.mark(host, Unit(UnitKind.REMOTE_PORT, port.key))
 
 
 def security_group_changed(dirty: Dirty, model: Model, old: SecurityGroup | None, new: SecurityGroup | None) -> None:
@@ -189,8 +201,7 @@ def address_group_changed(dirty: Dirty, model: Model, old: AddressGroup | None, 
 
 def _membership_turned(model: Model, network_id: NetworkId, host: HostName, old: Port | None, new: Port | None) -> bool:
     """Whether the change may have made the host the first or last with a port in the network."""
-    was = old is not None and old.binding is not None and old.binding.host == host
-    is_now = new is not None and new.binding is not None and new.binding.host == host
+    was, is_now = host in hosts_of(old), host in hosts_of(new)
     count = model.members(network_id).get(host, 0)
     return was != is_now and count <= 1
 
@@ -201,7 +212,8 @@ def network_changed(dirty: Dirty, model: Model, old: Network | None, new: Networ
     if network is None:
         return
     hosts = set(model.members(network.id))
-    segments = {segment_of(n).key for n in (old, new) if n is not None}
+    segments = {unit for n in (old, new) if n is not None for unit in segment_units(n)}
+    dirty.routers.add(network.id)
     for port in model.ports_of_network(network.id):
         dirty.ports.add(port.id)
         dirty.leases.add(port.id)
@@ -209,8 +221,7 @@ def network_changed(dirty: Dirty, model: Model, old: Network | None, new: Networ
             dirty.mark(host, Unit(UnitKind.LOCAL_PORT, port.key))
             dirty.mark(host, Unit(UnitKind.REMOTE_PORT, port.key))
     for host in hosts:
-        for key in segments:
-            dirty.mark(host, Unit(UnitKind.SEGMENT, key))
+        dirty.units.setdefault(host, set()).update(segments)
 
 
 def subnet_changed(dirty: Dirty, model: Model, old: Subnet | None, new: Subnet | None) -> None:
@@ -220,11 +231,13 @@ def subnet_changed(dirty: Dirty, model: Model, old: Subnet | None, new: Subnet |
         if network is None:
             continue
         for host in model.members(network.id):
-            dirty.mark(host, Unit(UnitKind.SEGMENT, segment_of(network).key))
+            dirty.units.setdefault(host, set()).update(segment_units(network))
         for port in model.ports_of_network(network.id):
             dirty.leases.add(port.id)
-            if port.binding is not None:
-                dirty.mark(port.binding.host, Unit(UnitKind.LOCAL_PORT, port.key))
+            for host in hosts_of(port):
+                dirty.mark(host, Unit(UnitKind.LOCAL_PORT, port.key))
+        if subnet is not None and subnet.ip_version == IPV6:
+            dirty.routers.add(network.id)
         if subnet is not None and subnet.gateway_ip is not None and is_provider(network):
             for owner in model.addresses.owners_within(network.id, prefix_of(subnet.gateway_ip)):
                 _mark_everywhere(dirty, model, model.ports[owner])

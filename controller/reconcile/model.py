@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from controller.reconcile.addresses import Addresses, prefix_of
 from controller.reconcile.index import decrement, discard
+from controller.reconcile.places import hosts_of
 from controller.reconcile.rulesets import Rulesets
 from controller.records import Host, HostName, Network, NetworkId, Port, PortId, PortKey, SegmentKey, Snapshot, Subnet
 
@@ -31,6 +32,7 @@ class Model:
         self._members: dict[NetworkId, Counter[HostName]] = {}
         self._host_names: dict[str, HostName] = {}
         self._endpoints: Counter[str] = Counter()
+        self._segment_types: Counter[str] = Counter()
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> "Model":
@@ -55,9 +57,11 @@ class Model:
         old = self.networks.pop(network_id, None)
         for segment in old.segments if old else ():
             self.network_by_segment.pop(segment.key, None)
+            decrement(self._segment_types, segment.network_type)
         if network is not None:
             self.networks[network_id] = network
             self.network_by_segment.update((s.key, network_id) for s in network.segments)
+            self._segment_types.update(segment.network_type for segment in network.segments)
         return old
 
     def put_subnet(self, subnet_id: str, subnet: Subnet | None) -> Subnet | None:
@@ -78,9 +82,9 @@ class Model:
             discard(self._ports_of_network, old.network_id, port_id)
             self.addresses.remove(old)
             self.rulesets.remove_port(old)
-            if old.binding is not None:
-                discard(self._ports_of_host, old.binding.host, port_id)
-                decrement(self._members[old.network_id], old.binding.host)
+            for host in hosts_of(old):
+                discard(self._ports_of_host, host, port_id)
+                decrement(self._members[old.network_id], host)
                 if not self._members[old.network_id]:
                     del self._members[old.network_id]
         if port is not None:
@@ -89,9 +93,9 @@ class Model:
             self._ports_of_network.setdefault(port.network_id, set()).add(port_id)
             self.addresses.add(port)
             self.rulesets.add_port(port)
-            if port.binding is not None:
-                self._ports_of_host.setdefault(port.binding.host, set()).add(port_id)
-                self._members.setdefault(port.network_id, Counter())[port.binding.host] += 1
+            for host in hosts_of(port):
+                self._ports_of_host.setdefault(host, set()).add(port_id)
+                self._members.setdefault(port.network_id, Counter())[host] += 1
         return old
 
     def put_host(self, host_id: str, host: Host | None) -> Host | None:
@@ -112,7 +116,7 @@ class Model:
         return [self.ports[i] for i in self._ports_of_network.get(network_id, ())]
 
     def ports_of_host(self, host: HostName) -> Iterable[Port]:
-        """Return every port bound to a host."""
+        """Return every port bound to a host, those on standby there too."""
         return [self.ports[i] for i in self._ports_of_host.get(host, ())]
 
     def subnets_of_network(self, network_id: NetworkId) -> Iterable[Subnet]:
@@ -120,13 +124,17 @@ class Model:
         return [self.subnets[i] for i in sorted(self._subnets_of_network.get(network_id, ()))]
 
     def members(self, network_id: NetworkId) -> Mapping[HostName, int]:
-        """Return how many ports of the network are bound to each host that has any."""
+        """Return how many ports of the network are bound to each host that has any, those on standby too."""
         return self._members.get(network_id, Counter())
 
     def is_taken(self, network_id: NetworkId, address: str) -> bool:
         """Whether some port of the network owns the address, or may claim just this one (routers that share it)."""
         prefix = prefix_of(address)
         return self.addresses.is_owned(network_id, prefix) or self.addresses.is_pair(network_id, prefix)
+
+    def has_segments(self, network_type: str) -> bool:
+        """Whether some network has a segment of a type."""
+        return self._segment_types[network_type] > 0
 
     def has_endpoint(self, tunnel_ip: str) -> bool:
         """Whether some host has this tunnel endpoint."""

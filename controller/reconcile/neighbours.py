@@ -3,8 +3,9 @@
 from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol
 
+from controller.dhcp6.ra import RouterFacts
 from controller.reconcile.model import Model
-from controller.records import HostName, HostState, PortId, PortState
+from controller.records import HostName, HostState, NetworkId, PortId, PortState
 from controller.southbound.openflow.mark import IntentMark
 from controller.southbound.ovsdb.model import BridgeConfig, HostDesired, HostView, PrewiredPort, RowChanges
 from flows.delta import Delta, Tables
@@ -69,6 +70,9 @@ class OpenFlow(Protocol):
     def forget(self, dpid: int) -> None:
         """Stop the worker of a datapath."""
 
+    def send(self, dpid: int, ofport: int, frame: bytes) -> bool:
+        """Send a frame out of a port without waiting; whether the switch is there and takes it."""
+
 
 class Sink(Protocol):
     """Where results go; must not block."""
@@ -85,9 +89,15 @@ class Sink(Protocol):
     def bind(self, port_id: PortId, host: HostName) -> None:
         """Bind an unbound port to the host that plugged it."""
 
+    def activate(self, port_id: PortId, host: HostName) -> None:
+        """Make the host a port migrates to the one it is bound to: its guest runs there."""
+
 
 class Leases(Protocol):
-    """Where DHCP answers are kept."""
+    """Where answers to guests are kept."""
 
-    def refresh(self, model: Model, ports: Iterable[PortId]) -> None:
-        """Make the leases of some ports again."""
+    def refresh(self, model: Model, ports: Iterable[PortId], networks: Iterable[NetworkId]) -> frozenset[NetworkId]:
+        """Make what is told to some ports and advertised by some networks again; return which say other things."""
+
+    def facts(self, network_id: NetworkId) -> tuple[RouterFacts, ...]:
+        """Return what a network says of itself in router advertisements."""

@@ -1,38 +1,54 @@
 """Which OVSDB rows must a host have, and which of them does it not know about yet?
 
-The bridge, its tunnel port, and a row for every bound port before its device exists. Stated whole once, then by what
-changed.
+The bridge, its tunnel ports, and a row for every bound port before its device exists; while a port migrates it is bound
+to two hosts and has a row on both. Stated whole once, then by what changed.
+
+    32768..65199  bindings        65200..65277  patches, in the order of the host's physical networks
+    65278         Geneve          65279         VXLAN, the last number OVS does not assign by itself
+                                                (ovs-vswitchd.conf.db(5) Interface:ofport_request)
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from controller.reconcile.places import binding_on, hosts_of
 from controller.reconcile.status import device_name
-from controller.reconcile.translate import TUNNEL_TYPE
 from controller.records import Host, HostName, OfPort, Port, PortId
 from controller.southbound.ovsdb.model import BridgeConfig, HostDesired, PrewiredPort, TunnelPort
 
+TUNNEL_TYPE = "vxlan"
 TUNNEL_NAME = "weft-vxlan"
-TUNNEL_OFPORT = 65279
-"""The last number OVS does not assign by itself; bindings stay below (ovs-vswitchd.conf.db(5)
-Interface:ofport_request)."""
+TUNNEL_OFPORT = OfPort(65279)
+GENEVE_TYPE = "geneve"
+GENEVE_NAME = "weft-geneve"
+GENEVE_OFPORT = OfPort(65278)
+PATCH_OFPORTS = range(65200, 65278)
+_TUNNELS = {TUNNEL_TYPE: (TUNNEL_NAME, TUNNEL_OFPORT), GENEVE_TYPE: (GENEVE_NAME, GENEVE_OFPORT)}
 
 
-def bridge_rows(host: Host, controller_target: str) -> BridgeConfig:
-    """Return the bridge a host must have."""
+def bridge_rows(host: Host, controller_target: str, *, geneve: bool = False) -> BridgeConfig:
+    """Return the bridge a host must have; `geneve` says whether there are Geneve networks at all."""
+    kinds = (TUNNEL_TYPE, GENEVE_TYPE) if geneve else (TUNNEL_TYPE,)
     return BridgeConfig(
         datapath_type=host.datapath_type,
         datapath_id=host.datapath_id,
         controller_target=controller_target,
-        tunnels=() if host.tunnel_ip is None else (_tunnel(host.tunnel_ip),),
+        tunnels=() if host.tunnel_ip is None else tuple(_tunnel(kind, host.tunnel_ip) for kind in kinds),
     )
 
 
-def port_row(port: Port) -> PrewiredPort | None:
-    """Return the row of a port, None when it is bound to no host."""
-    if port.binding is None:
+def patch_ofport(host: Host, physnet: str) -> OfPort | None:
+    """Return the OpenFlow number wanted for a host's way to a physical network, None when it has none."""
+    ways = zip(host.physnets, PATCH_OFPORTS, strict=False)
+    return next((OfPort(ofport) for (name, _), ofport in ways if name == physnet), None)
+
+
+def port_row(port: Port, host: HostName) -> PrewiredPort | None:
+    """Return the row of a port on a host, None when it is not bound there."""
+    binding = binding_on(port, host)
+    if binding is None:
         return None
-    return PrewiredPort(name=device_name(port.id), iface_id=port.id, mac=port.mac_address, ofport=port.binding.ofport)
+    return PrewiredPort(name=device_name(port.id), iface_id=port.id, mac=port.mac_address, ofport=binding.ofport)
 
 
 @dataclass(slots=True)
@@ -59,7 +75,7 @@ class StatedRows:
         self.forget(name)
         self._hosts[name] = _Host(bridge)
         for port in ports:
-            row = port_row(port)
+            row = port_row(port, name)
             if row is not None:
                 self._put(name, port.id, row)
         return HostDesired(bridge=bridge, prewired=frozenset(self._hosts[name].ports.values()))
@@ -75,15 +91,16 @@ class StatedRows:
         """Return which hosts must be told what of some ports, and take it as told; None says that a port is gone."""
         news: dict[HostName, dict[str, PrewiredPort | None]] = {}
         for port_id, port in ports.items():
-            row = None if port is None else port_row(port)
-            host = None if port is None or port.binding is None else port.binding.host
+            hosts = hosts_of(port)
             for name in tuple(self._hosts_of_port.get(port_id, ())):
-                if name != host:
+                if name not in hosts:
                     self._put(name, port_id, None)
                     news.setdefault(name, {})[port_id] = None
-            if host in self._hosts and self._hosts[host].ports.get(port_id) != row:
-                self._put(host, port_id, row)
-                news.setdefault(host, {})[port_id] = row
+            for host in hosts:
+                row = None if port is None else port_row(port, host)
+                if host in self._hosts and self._hosts[host].ports.get(port_id) != row:
+                    self._put(host, port_id, row)
+                    news.setdefault(host, {})[port_id] = row
         return news
 
     def holder(self, name: HostName, ofport: OfPort) -> PortId | None:
@@ -112,10 +129,11 @@ class StatedRows:
             del self._hosts_of_port[port_id]
 
 
-def _tunnel(tunnel_ip: str) -> TunnelPort:
+def _tunnel(kind: str, tunnel_ip: str) -> TunnelPort:
+    name, ofport = _TUNNELS[kind]
     return TunnelPort(
-        name=TUNNEL_NAME,
-        type=TUNNEL_TYPE,
-        ofport_request=TUNNEL_OFPORT,
+        name=name,
+        type=kind,
+        ofport_request=ofport,
         options=(("key", "flow"), ("local_ip", tunnel_ip), ("remote_ip", "flow")),
     )

@@ -10,6 +10,8 @@ from typing import TypeVar
 from controller.records import OfPort, PortId
 from controller.southbound.ovsdb.model import InterfaceRow, RowChanges
 
+PATCH_TYPE = "patch"
+"""Interface:type of one end of a patch pair (ovs-vswitchd.conf.db(5))."""
 INACTIVE = "inactive"
 """external_ids:iface-status of an interface that its owner has put aside."""
 
@@ -44,6 +46,8 @@ class Reading:
     """Who has each OpenFlow number: a port id, or None for a device that is no plug."""
     tunnels: Mapping[str, OfPort]
     """OpenFlow number of each opened tunnel port, by its type."""
+    patches: Mapping[OfPort, str]
+    """Name of each opened patch port, by its OpenFlow number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +56,8 @@ class Turned:
 
     ports: frozenset[PortId] = frozenset()
     ofports: frozenset[OfPort] = frozenset()
-    tunnels: bool = False
+    ways: bool = False
+    """Tunnels or patches."""
     is_first: bool = False
     """Nothing was known before."""
 
@@ -62,6 +67,7 @@ def read_plugs(rows: Iterable[InterfaceRow], tunnel_names: Collection[str]) -> R
     found: dict[PortId, list[InterfaceRow]] = {}
     ofports: dict[OfPort, PortId | None] = {}
     tunnels: dict[str, OfPort] = {}
+    patches: dict[OfPort, str] = {}
     for row in sorted(rows, key=_order):
         owner = _owner(row)
         if owner is not None:
@@ -71,7 +77,10 @@ def read_plugs(rows: Iterable[InterfaceRow], tunnel_names: Collection[str]) -> R
             ofports[number] = owner
             if row.name in tunnel_names:
                 tunnels[row.type] = number
-    return Reading(by_port={p: _plug(of_port) for p, of_port in found.items()}, ofports=ofports, tunnels=tunnels)
+            elif row.type == PATCH_TYPE:
+                patches[number] = row.name
+    by_port = {port_id: _plug(of_port) for port_id, of_port in found.items()}
+    return Reading(by_port=by_port, ofports=ofports, tunnels=tunnels, patches=patches)
 
 
 class Plugs:
@@ -84,10 +93,11 @@ class Plugs:
         self._rows: dict[str, InterfaceRow] = {}
         self._rows_of_port: dict[PortId, dict[str, InterfaceRow]] = {}
         self._rows_of_number: dict[OfPort, dict[str, InterfaceRow]] = {}
-        self._tunnel_rows: dict[str, InterfaceRow] = {}
+        self._way_rows: dict[str, InterfaceRow] = {}
         self._by_port: dict[PortId, Plug] = {}
         self._ofports: dict[OfPort, PortId | None] = {}
         self._tunnels: dict[str, OfPort] = {}
+        self._patches: dict[OfPort, str] = {}
 
     @property
     def by_port(self) -> Mapping[PortId, Plug]:
@@ -104,6 +114,11 @@ class Plugs:
         """OpenFlow number of each opened tunnel port, by its type."""
         return self._tunnels
 
+    @property
+    def patches(self) -> Mapping[OfPort, str]:
+        """Name of each opened patch port, by its OpenFlow number."""
+        return self._patches
+
     def plug(self, port_id: PortId) -> Plug:
         """Return where a port is plugged on this host."""
         return self._by_port.get(port_id, UNPLUGGED)
@@ -118,7 +133,7 @@ class Plugs:
             rows = dict.fromkeys(self._rows) | rows
         ports: set[PortId] = set()
         numbers: set[OfPort] = set()
-        has_tunnel = False
+        has_way = False
         for uuid, new in rows.items():
             old = self._rows.pop(uuid, None)
             if new is not None:
@@ -127,18 +142,18 @@ class Plugs:
                 continue
             ports |= _move(self._rows_of_port, _owner, uuid, old, new)
             numbers |= _move(self._rows_of_number, _number, uuid, old, new)
-            has_tunnel |= self._move_tunnel(uuid, new)
+            has_way |= self._move_way(uuid, new)
         return Turned(
             ports=frozenset(p for p in ports if self._reread_port(p)),
             ofports=frozenset(n for n in numbers if self._reread_number(n)),
-            tunnels=has_tunnel and self._reread_tunnels(),
+            ways=has_way and self._reread_ways(),
             is_first=is_first,
         )
 
-    def _move_tunnel(self, uuid: str, new: InterfaceRow | None) -> bool:
-        was_there = self._tunnel_rows.pop(uuid, None) is not None
-        if new is not None and new.name in self._tunnel_names:
-            self._tunnel_rows[uuid] = new
+    def _move_way(self, uuid: str, new: InterfaceRow | None) -> bool:
+        was_there = self._way_rows.pop(uuid, None) is not None
+        if new is not None and (new.name in self._tunnel_names or new.type == PATCH_TYPE):
+            self._way_rows[uuid] = new
             return True
         return was_there
 
@@ -153,10 +168,18 @@ class Plugs:
             self._ofports[number] = _owner(_sorted(rows)[-1])
         return (had, before) != (bool(rows), self._ofports.get(number))
 
-    def _reread_tunnels(self) -> bool:
-        live = ((row.type, _number(row)) for row in _sorted(self._tunnel_rows))
-        before, self._tunnels = self._tunnels, {type_: number for type_, number in live if number is not None}
-        return before != self._tunnels
+    def _reread_ways(self) -> bool:
+        before = self._tunnels, self._patches
+        self._tunnels, self._patches = {}, {}
+        for row in _sorted(self._way_rows):
+            number = _number(row)
+            if number is None:
+                continue
+            if row.name in self._tunnel_names:
+                self._tunnels[row.type] = number
+            else:
+                self._patches[number] = row.name
+        return before != (self._tunnels, self._patches)
 
 
 def _owner(row: InterfaceRow) -> PortId | None:

@@ -2,7 +2,7 @@
 
     journal ──┐                              ┌──▶ OVSDB rows (declarative)
     OVSDB  ───┼─▶ batch of events ─▶ dirty ──┼──▶ deltas to switches ─▶ barrier ─▶ status
-    switch ───┘   units, compiled            └──▶ DHCP leases
+    switch ───┘   units, compiled            └──▶ DHCP leases, router advertisements
 
 Events only say that something may have changed; the truth is read from the store, the OVSDB view and the switch's
 worker. The thread never waits for a switch or for a write to the store.
@@ -17,20 +17,29 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from controller.reconcile import dirty as marks
+from controller.reconcile.advertiser import INITIAL_S, Advertiser
 from controller.reconcile.bridge import Bridge
 from controller.reconcile.dirty import Dirty
 from controller.reconcile.feed import Changes, Feed
 from controller.reconcile.model import Model
 from controller.reconcile.neighbours import Leases, OpenFlow, Ovsdb, Sink
-from controller.reconcile.ovsdb_rows import TUNNEL_NAME, StatedRows, bridge_rows
+from controller.reconcile.ovsdb_rows import (
+    GENEVE_NAME,
+    GENEVE_TYPE,
+    TUNNEL_NAME,
+    TUNNEL_TYPE,
+    StatedRows,
+    bridge_rows,
+)
+from controller.reconcile.places import moving_on
 from controller.reconcile.plugs import Plugs
 from controller.reconcile.translate import BridgeView
 from controller.reconcile.verdicts import GRACE_S, Verdicts
-from controller.records import Host, HostName, PortId, PortState
+from controller.records import Host, HostName, PortId, PortKey, PortState
 from controller.southbound.openflow.events import Applied, Connected, Disconnected, Failed, SwitchEvent, Synced
 from controller.southbound.ovsdb.model import HostView
 from flows.cookie import ObjectKind, decode
-from flows.intent import Unit, UnitKind
+from flows.intent import Moving, Unit, UnitKind
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -39,6 +48,12 @@ TICK_S = 1.0
 ASK_S = 5.0
 POLL_S = 0.005
 """The least time between two looks into the journal."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    dpid: int
+    key: PortKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +83,7 @@ class Reconciler:
             ovsdb: The OVSDB side.
             openflow: The OpenFlow side.
             sink: Where states go.
-            leases: Where DHCP answers go.
+            leases: Where answers to guests are kept.
             advertise: The controller target a host is told, given its view, or None when it cannot be known yet.
             monotonic: Seconds of a clock that never goes back.
         """
@@ -82,6 +97,7 @@ class Reconciler:
         self._live_hosts: dict[PortId, set[HostName]] = {}
         self._verdicts = Verdicts(ovsdb=ovsdb, openflow=openflow, sink=sink, advertise=advertise, monotonic=monotonic)
         self._stated = StatedRows()
+        self._advertiser = Advertiser(openflow=openflow, leases=leases)
         self._token = 0
         self._next_tick = 0.0
         self._last_poll = 0.0
@@ -99,7 +115,8 @@ class Reconciler:
             self._add_bridge(host)
         dirty.ports.update(self._model.ports)
         dirty.leases.update(self._model.ports)
-        self._leases.refresh(self._model, dirty.leases)
+        dirty.routers.update(self._model.networks)
+        self._inform(dirty, INITIAL_S)
         self._settle(dirty)
         self._thread.start()
 
@@ -121,6 +138,10 @@ class Reconciler:
     def switch_event(self, dpid: int, event: SwitchEvent) -> None:
         """Note what a switch's worker reports."""
         self._events.put((dpid, event))
+
+    def arrived(self, dpid: int, key: PortKey) -> None:
+        """Note that a guest was seen on a switch its port migrates to."""
+        self._events.put(_Arrival(dpid, key))
 
     def admit(self, dpid: int) -> bool:
         """Whether a datapath id belongs to a registered host."""
@@ -166,6 +187,11 @@ class Reconciler:
         """Every port's last decided state; only to be read in the reconciler's thread."""
         return self._verdicts.port_states
 
+    @property
+    def advertisements(self) -> Mapping[str, int]:
+        """How many router advertisements were sent unasked, and dropped; may be read in any thread."""
+        return self._advertiser.tally.as_dict()
+
     def bridge(self, host: HostName) -> Bridge | None:
         """Return a host's bridge; only to be read in the reconciler's thread."""
         return self._bridges.get(host)
@@ -207,13 +233,16 @@ class Reconciler:
             self._intent_said(dirty, changes)
             if changes.more:
                 self.intent_changed()
+        for arrival in {e for e in batch if isinstance(e, _Arrival)}:
+            self._guest_arrived(arrival)
         for name in {e for e in batch if isinstance(e, str)}:
             self._ovsdb_said(dirty, HostName(name))
         if self._monotonic() >= self._next_tick:
             self._next_tick = self._monotonic() + TICK_S
             self._look_after_hosts(dirty)
-        self._leases.refresh(self._model, dirty.leases)
+        self._inform(dirty)
         self._settle(dirty)
+        self._advertiser.advertise(self._model, self._bridges, self._monotonic())
         for ask in (e for e in batch if isinstance(e, _Ask)):
             _answer(ask)
 
@@ -232,7 +261,8 @@ class Reconciler:
             dirty.host(self._model, host.name)
         dirty.ports.update(self._model.ports)
         dirty.leases.update({*self._model.ports, *before.ports})
-        self._leases.refresh(self._model, dirty.leases)
+        dirty.routers.update({*self._model.networks, *before.networks})
+        self._inform(dirty)
         self._settle(dirty)
         for name in self._bridges:
             self.view_changed(name)  # the batch that failed may have held what their databases reported
@@ -263,7 +293,7 @@ class Reconciler:
         dirty.rows.add(name)
         turned = bridge.plugs.update(changes)
         self._live_changed(name, turned.ports, bridge.plugs)
-        if turned.is_first or turned.tunnels:
+        if turned.is_first or turned.ways:
             dirty.host(self._model, name)
         for port_id in turned.ports:
             dirty.ports.add(port_id)
@@ -278,6 +308,18 @@ class Reconciler:
             port = None if holder is None else self._model.ports.get(holder)
             if port is not None:
                 dirty.mark(name, Unit(UnitKind.LOCAL_PORT, port.key))
+
+    def _guest_arrived(self, arrival: _Arrival) -> None:
+        """Switch a port over to the host its guest has shown itself on, if that is where it migrates to.
+
+        Whether it is so still is decided by the store, once for all the times a guest announces itself; then the
+        journal says it, and the flows follow. Until then, and until the old binding is deleted, both hosts get the
+        port's frames.
+        """
+        port = self._model.port_by_key.get(arrival.key)
+        host = self._host_of_dpid.get(arrival.dpid)
+        if port is not None and host is not None and moving_on(port, host) is Moving.TARGET:
+            self._sink.activate(port.id, host)
 
     def _live_changed(self, name: HostName, ports: Iterable[PortId], plugs: Plugs) -> None:
         for port_id in ports:
@@ -346,7 +388,12 @@ class Reconciler:
             dirty.ports.update(p.id for p in self._model.ports_of_host(bridge.host.name))
         self._verdicts.host(bridge)
 
-    # dirty -> switches, rows, states ----------------------------------------------------------------------------------
+    # dirty -> guests, switches, rows, states --------------------------------------------------------------------------
+
+    def _inform(self, dirty: Dirty, delay_s: float = 0.0) -> None:
+        """Make anew what guests are told; what networks say of themselves is told unasked after `delay_s` seconds."""
+        changed = self._leases.refresh(self._model, dirty.leases, dirty.routers)
+        self._advertiser.want(changed, self._monotonic() + delay_s)
 
     def _settle(self, dirty: Dirty) -> None:
         self._state_rows(dirty)
@@ -365,7 +412,7 @@ class Reconciler:
             target = None if bridge is None else self._advertise(self._ovsdb.view(name))
             if bridge is None or target is None:
                 continue
-            config = bridge_rows(bridge.host, target)
+            config = bridge_rows(bridge.host, target, geneve=self._model.has_segments(GENEVE_TYPE))
             if name in dirty.whole_hosts or name not in self._stated:
                 desired = self._stated.whole(name, config, self._model.ports_of_host(name))
                 self._ovsdb.set_desired(name, desired)
@@ -373,7 +420,7 @@ class Reconciler:
                 self._ovsdb.set_bridge(name, config)
 
     def _compile(self, dirty: Dirty, bridge: Bridge) -> None:
-        if bridge.host.tunnel_ip and not bridge.plugs.tunnels and not bridge.loaded:
+        if bridge.host.tunnel_ip and TUNNEL_TYPE not in bridge.plugs.tunnels and not bridge.loaded:
             return  # a load without the tunnel would take every remote flow away from a switch that has them
         view = BridgeView(model=self._model, host=bridge.host, plugs=bridge.plugs)
         units: set[Unit] = dirty.units.get(bridge.host.name, set())
@@ -405,7 +452,7 @@ class Reconciler:
 
     def _add_bridge(self, host: Host) -> None:
         self._bridges[host.name] = bridge = Bridge(host, self._monotonic())
-        bridge.plugs = Plugs((TUNNEL_NAME,))
+        bridge.plugs = Plugs((TUNNEL_NAME, GENEVE_NAME))
         self._host_of_dpid[host.datapath_id] = host.name
         self._openflow.switch(host.datapath_id)
         self._ovsdb.add_host(host.name, host.ovsdb)

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
 
 from controller.reconcile.index import decrement, discard
+from controller.reconcile.places import hosts_of
 from controller.reconcile.rules import rule_intents, ruleset_of
 from controller.records import AddressGroup, HostName, Port, RuleKey, SecurityGroup, SecurityGroupRule
 from flows.intent import DENY_ALL, RulesetIntent, address_group_id
@@ -16,12 +17,12 @@ from flows.intent import DENY_ALL, RulesetIntent, address_group_id
 _NOWHERE: Mapping[HostName, int] = {}
 
 
-def use_of(port: Port | None) -> tuple[HostName, int] | None:
-    """Return the host and the ruleset a port needs there, or None when it needs no rules anywhere."""
-    if port is None or port.binding is None:
-        return None
+def uses_of(port: Port | None) -> tuple[tuple[HostName, int], ...]:
+    """Return the hosts that need rules for a port, each with its ruleset."""
+    if port is None:
+        return ()
     ruleset = ruleset_of(port)
-    return (port.binding.host, ruleset) if ruleset > DENY_ALL else None
+    return tuple((host, ruleset) for host in hosts_of(port)) if ruleset > DENY_ALL else ()
 
 
 class Rulesets:
@@ -69,32 +70,26 @@ class Rulesets:
 
     def add_port(self, port: Port) -> None:
         """Count a port."""
-        use = use_of(port)
-        if use is None:
-            return
-        host, ruleset = use
-        if ruleset not in self._groups:
-            self._groups[ruleset] = port.security_group_ids
-            for group_id in port.security_group_ids:
-                self._with_group.setdefault(group_id, set()).add(ruleset)
-        self._hosts.setdefault(ruleset, Counter())[host] += 1
-        self._of_host.setdefault(host, set()).add(ruleset)
+        for host, ruleset in uses_of(port):
+            if ruleset not in self._groups:
+                self._groups[ruleset] = port.security_group_ids
+                for group_id in port.security_group_ids:
+                    self._with_group.setdefault(group_id, set()).add(ruleset)
+            self._hosts.setdefault(ruleset, Counter())[host] += 1
+            self._of_host.setdefault(host, set()).add(ruleset)
 
     def remove_port(self, port: Port) -> None:
         """Count a port no more, given as it was added."""
-        use = use_of(port)
-        if use is None:
-            return
-        host, ruleset = use
-        hosts = self._hosts[ruleset]
-        decrement(hosts, host)
-        if host not in hosts:
-            discard(self._of_host, host, ruleset)
-        if not hosts:
-            del self._hosts[ruleset]
-            for group_id in self._groups.pop(ruleset):
-                discard(self._with_group, group_id, ruleset)
-            self._intents.pop(ruleset, None)
+        for host, ruleset in uses_of(port):
+            hosts = self._hosts[ruleset]
+            decrement(hosts, host)
+            if host not in hosts:
+                discard(self._of_host, host, ruleset)
+            if not hosts:
+                del self._hosts[ruleset]
+                for group_id in self._groups.pop(ruleset):
+                    discard(self._with_group, group_id, ruleset)
+                self._intents.pop(ruleset, None)
 
     def of_host(self, host: HostName) -> AbstractSet[int]:
         """Return the rulesets that ports bound to a host have."""

@@ -6,11 +6,13 @@ One writer thread; what is newer replaces what waits.
 import logging
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 
 from controller.errors import WeftError
 from controller.records import HostName, HostState, PortId, PortState
 from controller.store import states as store
+from controller.store.bindings import activate_binding
 from controller.store.database import Database
 
 _log = logging.getLogger(__name__)
@@ -22,15 +24,36 @@ HEARTBEAT_S = 10.0
 """How often hosts that did not change are written again, so that a reader can tell a dead controller."""
 
 
-class StateWriter:
-    """Writes port states, host states and first-plug bindings, many in one transaction."""
+@dataclass(slots=True)
+class _Waiting:
+    """What is to be written, the newest of each."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    ports: dict[PortId, PortState] = field(default_factory=dict)
+    hosts: dict[HostName, HostState] = field(default_factory=dict)
+    binds: dict[PortId, HostName] = field(default_factory=dict)
+    arrivals: dict[PortId, HostName] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.ports or self.hosts or self.binds or self.arrivals)
+
+    def under(self, newer: "_Waiting") -> "_Waiting":
+        """Return both, the newer where both say something."""
+        return _Waiting(
+            ports={**self.ports, **newer.ports},
+            hosts={**self.hosts, **newer.hosts},
+            binds={**self.binds, **newer.binds},
+            arrivals={**self.arrivals, **newer.arrivals},
+        )
+
+
+class StateWriter:
+    """Writes port states, host states, first-plug bindings and arrivals, many in one transaction."""
+
+    def __init__(self, database: Database, *, on_intent: Callable[[], None] = lambda: None) -> None:
+        """Prepare; `start` begins. `on_intent` is called when what was written is intent, so that nobody waits."""
+        self._database, self._on_intent = database, on_intent
         self._wake = threading.Condition()
-        self._ports: dict[PortId, PortState] = {}
-        self._hosts: dict[HostName, HostState] = {}
-        self._binds: dict[PortId, HostName] = {}
+        self._waiting = _Waiting()
         self._last_hosts: dict[HostName, HostState] = {}
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="state-writer", daemon=True)
@@ -49,74 +72,82 @@ class StateWriter:
     def ports(self, states: Collection[PortState]) -> None:
         """Take new port states."""
         with self._wake:
-            self._ports.update((state.port_id, state) for state in states)
+            self._waiting.ports.update((state.port_id, state) for state in states)
             self._wake.notify()
 
     def host(self, state: HostState) -> None:
         """Take a new host state."""
         with self._wake:
-            self._hosts[state.name] = state
+            self._waiting.hosts[state.name] = state
             self._wake.notify()
 
     def forget_host(self, name: HostName) -> None:
         """Stop the heartbeat of a removed host."""
         with self._wake:
-            self._hosts.pop(name, None)
+            self._waiting.hosts.pop(name, None)
             self._last_hosts.pop(name, None)
 
     def bind(self, port_id: PortId, host: HostName) -> None:
         """Bind an unbound port to the host that plugged it."""
         with self._wake:
-            self._binds[port_id] = host
+            self._waiting.binds[port_id] = host
+            self._wake.notify()
+
+    def activate(self, port_id: PortId, host: HostName) -> None:
+        """Make the host a port migrates to the one it is bound to."""
+        with self._wake:
+            self._waiting.arrivals[port_id] = host
             self._wake.notify()
 
     def _run(self) -> None:
         next_beat = 0.0
         while True:
             with self._wake:
-                if not (self._ports or self._hosts or self._binds or self._stopping):
+                if not (self._waiting or self._stopping):
                     self._wake.wait(HEARTBEAT_S)
-                if not self._stopping:
-                    self._wake.wait_for(lambda: self._stopping, LINGER_S)
-                ports, hosts, binds = self._ports, self._hosts, self._binds
-                self._ports, self._hosts, self._binds = {}, {}, {}
-                self._last_hosts.update(hosts)
-                if self._stopping and not (ports or hosts or binds):
+                if not (self._stopping or self._waiting.arrivals):
+                    self._wake.wait_for(lambda: self._stopping or bool(self._waiting.arrivals), LINGER_S)
+                waiting, self._waiting = self._waiting, _Waiting()
+                self._last_hosts.update(waiting.hosts)
+                if self._stopping and not waiting:
                     return
                 if time.monotonic() >= next_beat:
-                    hosts = dict(self._last_hosts)
+                    waiting.hosts = dict(self._last_hosts)
                     next_beat = time.monotonic() + HEARTBEAT_S
             try:
-                self._write(ports, hosts, binds)
+                self._write(waiting)
             except WeftError as error:
-                _log.warning("states_not_written ports=%d hosts=%d error=%r", len(ports), len(hosts), str(error))
-                if not self._keep(ports, hosts, binds):
+                counts = len(waiting.ports), len(waiting.hosts)
+                _log.warning("states_not_written ports=%d hosts=%d error=%r", *counts, str(error))
+                if not self._keep(waiting):
                     return
             except Exception:  # noqa: BLE001 - these states are lost, those to come must not be
-                _log.exception("state_writer_failed ports=%d hosts=%d", len(ports), len(hosts))
+                _log.exception("state_writer_failed ports=%d hosts=%d", len(waiting.ports), len(waiting.hosts))
 
-    def _write(
-        self, ports: dict[PortId, PortState], hosts: dict[HostName, HostState], binds: dict[PortId, HostName]
-    ) -> None:
-        if not (ports or hosts or binds):
+    def _write(self, waiting: _Waiting) -> None:
+        if not waiting:
             return
+        is_intent = False
         with self._database.write() as tx:
-            for port_id, host in binds.items():
+            for port_id, host in waiting.arrivals.items():
+                if activate_binding(tx, port_id, host):
+                    is_intent = True
+                    _log.info("port_switched_over port=%s host=%s", port_id, host)
+            for port_id, host in waiting.binds.items():
                 if store.bind_unbound(tx, port_id, host):
+                    is_intent = True
                     _log.info("port_bound_by_plug port=%s host=%s", port_id, host)
-            if ports:
-                store.save_port_states(tx, list(ports.values()))
-            for state in hosts.values():
+            if waiting.ports:
+                store.save_port_states(tx, list(waiting.ports.values()))
+            for state in waiting.hosts.values():
                 store.save_host_state(tx, state)
+        if is_intent:
+            self._on_intent()
 
-    def _keep(
-        self, ports: dict[PortId, PortState], hosts: dict[HostName, HostState], binds: dict[PortId, HostName]
-    ) -> bool:
+    def _keep(self, waiting: _Waiting) -> bool:
         """Put back what could not be written, under what is newer; return whether to go on."""
         with self._wake:
-            self._ports = {**ports, **self._ports}
-            self._hosts = {**hosts, **self._hosts}
-            self._binds = {**binds, **self._binds}
+            self._waiting = waiting.under(self._waiting)
             if not self._stopping:
                 self._wake.wait(RETRY_S)
             return not self._stopping

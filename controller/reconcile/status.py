@@ -44,7 +44,8 @@ def port_state(
         port: The port as it is asked for.
         network: Its network.
         place: The host it is bound to, or None when that host is not registered.
-        elsewhere: Other hosts with a live device that bears the port's id.
+        elsewhere: Hosts it is not bound to with a live device that bears its id. The one it migrates to is none of
+            them; its status is that of the active binding.
     """
     status, reason, detail = _decide(port, network, place, elsewhere)
     return PortState(

@@ -5,13 +5,30 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address
 
+from controller.reconcile import ipv6
 from controller.reconcile.addresses import prefix_of
 from controller.reconcile.model import Model
+from controller.reconcile.ovsdb_rows import patch_ofport
+from controller.reconcile.places import binding_on, hosts_of, moving_on
 from controller.reconcile.plugs import Plugs
 from controller.reconcile.rules import is_guarded, ruleset_of
-from controller.records import Host, Network, NetworkId, OfPort, Port, PortKey, RuleKey, Segment, SegmentKey, Subnet
+from controller.reconcile.segments import is_provider, role_of, segment_on, segment_units
+from controller.records import (
+    Host,
+    HostName,
+    Network,
+    NetworkId,
+    OfPort,
+    Port,
+    PortKey,
+    RuleKey,
+    Segment,
+    SegmentKey,
+    Subnet,
+)
 from flows.intent import (
     DENY_ALL,
+    PROMISCUOUS,
     AddressGroupIntent,
     BaseIntent,
     Guard,
@@ -25,13 +42,13 @@ from flows.intent import (
     Unit,
     UnitIntent,
     UnitKind,
+    Wire,
 )
 
 SERVICE_MAC = "02:57:45:46:54:01"
 """Locally administered (IEEE 802 section 8.2): the network's own address towards guests."""
 LINK_LOCAL_SERVER = "169.254.0.1"
 """DHCP server identifier of a subnet without a gateway (RFC 3927: an address no router forwards)."""
-TUNNEL_TYPE = "vxlan"
 IPV4 = 4
 """Neutron's `ip_version`."""
 
@@ -47,11 +64,6 @@ def ipv4_number(address: str) -> int:
     return int(IPv4Address(address))
 
 
-def segment_of(network: Network) -> Segment:
-    """Return the segment Weft realises; segments of one network are not bridged."""
-    return network.segments[0]
-
-
 def server_id(subnet: Subnet) -> str:
     """Return the DHCP server identifier of an IPv4 subnet (RFC 2132 section 9.7)."""
     return subnet.gateway_ip or LINK_LOCAL_SERVER
@@ -64,11 +76,6 @@ def dhcp_subnet(model: Model, port: Port) -> tuple[Subnet, str] | None:
         if subnet is not None and subnet.ip_version == IPV4 and subnet.enable_dhcp:
             return subnet, fixed.ip_address
     return None
-
-
-def is_provider(network: Network) -> bool:
-    """Whether the network goes on outside Weft, where somebody else may answer for its gateway."""
-    return segment_of(network).physical_network is not None
 
 
 def is_up(network: Network | None, port: Port) -> bool:
@@ -91,7 +98,10 @@ def owned_by(model: Model, network: Network, port: Port) -> tuple[Owned, ...]:
 
     The network answers ARP and ND for a fixed address that nobody else may have, and that is not the gateway of a
     provider network. On an external network a router answers for addresses it translates, so nothing is answered.
+    Nor is for isolated and community ports: whom the asker may not talk to (RFC 5517 section 3) it must not learn
+    either, and the directory does not know who asks. Their promiscuous neighbours ask them themselves.
     """
+    is_told = not network.router_external and role_of(network, port) == PROMISCUOUS
     mac = mac_number(port.mac_address)
     owned: dict[Prefix, Owned] = {}
     shared: set[Prefix] = set()
@@ -104,8 +114,8 @@ def owned_by(model: Model, network: Network, port: Port) -> tuple[Owned, ...]:
     for fixed in port.fixed_ips:
         address = prefix_of(fixed.ip_address)
         is_answered = (
-            address not in shared
-            and not network.router_external
+            is_told
+            and address not in shared
             and not model.addresses.is_claimed(network.id, address, besides=port.id)
             and not (is_provider(network) and _is_gateway(model, fixed.subnet_id, fixed.ip_address))
         )
@@ -140,7 +150,7 @@ class BridgeView:
         """Yield the units a network may have on this bridge."""
         network = self.model.networks.get(network_id)
         if network is not None:
-            yield Unit(UnitKind.SEGMENT, segment_of(network).key)
+            yield from segment_units(network)
         for port in self.model.ports_of_network(network_id):
             yield Unit(UnitKind.LOCAL_PORT, port.key)
             yield Unit(UnitKind.REMOTE_PORT, port.key)
@@ -177,29 +187,39 @@ class BridgeView:
         The number is that of the one live device; before the device exists it is the number requested for it, unless
         some other device has that number.
         """
-        if port.binding is None or port.binding.host != self.host.name:
+        binding = binding_on(port, self.host.name)
+        if binding is None:
             return None
         plug = self.plugs.plug(port.id)
         if plug.live:
             return plug.ofport
-        wanted = port.binding.ofport
-        return wanted if wanted not in self.plugs.ofports else None
+        return binding.ofport if binding.ofport not in self.plugs.ofports else None
 
-    @property
-    def _tunnel_ofport(self) -> OfPort | None:
-        return self.plugs.tunnels.get(TUNNEL_TYPE) if self.host.tunnel_ip else None
+    def _tunnel(self, segment: Segment) -> OfPort | None:
+        """Return the tunnel port that carries a segment, None when it is none for tunnels or the port is not there."""
+        return self.plugs.tunnels.get(segment.network_type) if self.host.tunnel_ip else None
+
+    def _wire(self, segment: Segment) -> Wire | None:
+        """Return this host's way to the physical network of a segment, None when there is none."""
+        ofport = None if segment.physical_network is None else patch_ofport(self.host, segment.physical_network)
+        if ofport is None or ofport not in self.plugs.patches:
+            return None
+        return Wire(ofport=ofport, vlan=segment.segmentation_id)
 
     def _peer(self, endpoint: int) -> PeerIntent | None:
-        tunnel = self._tunnel_ofport
-        if tunnel is None or (self.host.tunnel_ip and ipv4_number(self.host.tunnel_ip) == endpoint):
+        if self.host.tunnel_ip is None or ipv4_number(self.host.tunnel_ip) == endpoint:
             return None
-        if self.model.has_endpoint(str(IPv4Address(endpoint))):
-            return PeerIntent(tunnel_ofport=tunnel, endpoint=endpoint)
+        tunnels = sorted(self.plugs.tunnels.values(), reverse=True)
+        if tunnels and self.model.has_endpoint(str(IPv4Address(endpoint))):
+            return PeerIntent(tunnel_ofport=tunnels[0], more_ofports=tuple(tunnels[1:]), endpoint=endpoint)
         return None
 
     def _segment(self, key: SegmentKey) -> SegmentIntent | None:
         network = self.model.networks.get(self.model.network_by_segment.get(key, NetworkId("")))
         if network is None or self.host.name not in self.model.members(network.id):
+            return None
+        segment = segment_on(network, self.host)
+        if segment.key != key:
             return None
         servers = {
             server_id(subnet)
@@ -211,52 +231,73 @@ class BridgeView:
             segment=key,
             service_mac=mac_number(SERVICE_MAC),
             service_addresses=tuple(sorted(ipv4_number(server) for server in free)),
+            wire=self._wire(segment),
         )
 
     def _local(self, key: PortKey) -> LocalPortIntent | None:
         port = self.model.port_by_key.get(key)
         network = None if port is None else self.model.networks.get(port.network_id)
-        if port is None or port.binding is None or network is None or not is_up(network, port):
+        binding = None if port is None else binding_on(port, self.host.name)
+        if port is None or binding is None or network is None or not is_up(network, port):
             return None
         ofport = self.wired_ofport(port)
         if ofport is None:
             return None
         return LocalPortIntent(
             port=key,
-            segment=segment_of(network).key,
+            segment=segment_on(network, self.host).key,
             ofport=ofport,
             mac=mac_number(port.mac_address),
-            number=port.binding.ofport,
+            number=binding.ofport,
             guarded=is_guarded(port),
             guards=guards_of(port),
             owned=owned_by(self.model, network, port),
             ruleset=ruleset_of(port),
             groups=self._groups(port),
             dhcp=dhcp_subnet(self.model, port) is not None,
+            dhcp6=ipv6.is_served(self.model, port),
+            router=ipv6.is_advertised(self.model, network.id) and not ipv6.is_router(self.model, port),
+            role=role_of(network, port),
+            moving=moving_on(port, self.host.name),
         )
 
     def _remote(self, key: PortKey) -> RemotePortIntent | None:
         port = self.model.port_by_key.get(key)
-        tunnel = self._tunnel_ofport
-        if port is None or tunnel is None or port.binding is None or port.binding.host == self.host.name:
-            return None
-        network = self.model.networks.get(port.network_id)
-        peer = self.model.hosts.get(port.binding.host)
-        if network is None or peer is None or not peer.tunnel_ip or not is_up(network, port):
+        network = None if port is None else self.model.networks.get(port.network_id)
+        if port is None or network is None or not is_up(network, port):
             return None
         if self.host.name not in self.model.members(network.id):
             return None
+        segment = segment_on(network, self.host)
+        wire, tunnel = self._wire(segment), self._tunnel(segment)
+        peers = [host for name in hosts_of(port) if (host := self._peer_on(network, segment, name)) is not None]
+        endpoints = [ipv4_number(host.tunnel_ip) for host in peers if host.tunnel_ip]
+        if not peers or (wire is None and (tunnel is None or not endpoints)):
+            return None
         return RemotePortIntent(
             port=key,
-            segment=segment_of(network).key,
-            vni=segment_of(network).segmentation_id or 0,
+            segment=segment.key,
+            vni=0 if wire else segment.segmentation_id or 0,
             mac=mac_number(port.mac_address),
-            endpoint=ipv4_number(peer.tunnel_ip),
-            tunnel_ofport=tunnel,
+            endpoint=0 if wire else endpoints[0],
+            tunnel_ofport=0 if wire else tunnel or 0,
             owned=owned_by(self.model, network, port),
             ruleset=ruleset_of(port),
             groups=self._groups(port),
+            role=role_of(network, port),
+            takes_unknown=not is_guarded(port),
+            wire=wire,
+            moving=binding_on(port, self.host.name) is not None,
+            also=None if wire or len(endpoints) == 1 else endpoints[1],
         )
+
+    def _peer_on(self, network: Network, segment: Segment, name: HostName) -> Host | None:
+        """Return another host if it is on the same segment of a network; nothing joins segments."""
+        host = self.model.hosts.get(name)
+        if host is None or name == self.host.name or segment_on(network, host).key != segment.key:
+            return None
+        physnet = segment.physical_network
+        return host if physnet is None or patch_ofport(host, physnet) is not None else None
 
     def _groups(self, port: Port) -> tuple[int, ...]:
         return self.model.rulesets.keys_of(port) if ruleset_of(port) > DENY_ALL else ()

@@ -7,8 +7,9 @@ from dataclasses import replace
 from controller.reconcile.bridge import Bridge
 from controller.reconcile.model import Model
 from controller.reconcile.neighbours import OpenFlow, Ovsdb, Sink
+from controller.reconcile.places import hosts_of
+from controller.reconcile.segments import segment_on
 from controller.reconcile.status import Place, port_state
-from controller.reconcile.translate import segment_of
 from controller.records import HostName, HostState, Port, PortId, PortState, Reason
 from controller.southbound.ovsdb.model import HostView
 
@@ -89,7 +90,7 @@ class Verdicts:
         lost = bridge.condition.lost_at
         if lost is not None and self._monotonic() - lost < GRACE_S and port.id in self.port_states:
             return None  # a host that is only just silent keeps the last state it proved
-        progress, refusal = bridge.progress(port.key, segment_of(network).key)
+        progress, refusal = bridge.progress(port.key, segment_on(network, bridge.host).key)
         place = Place(
             reachable=lost is None,
             problem=self._problem(bridge) or "",
@@ -97,7 +98,7 @@ class Verdicts:
             progress=progress,
             refusal=refusal,
         )
-        return port_state(port, network, place, live_hosts.get(port.id, frozenset()) - {bridge.host.name})
+        return port_state(port, network, place, live_hosts.get(port.id, frozenset()) - set(hosts_of(port)))
 
     def _problem(self, bridge: Bridge) -> str | None:
         name = bridge.host.name

@@ -51,6 +51,7 @@ _PLACE = (
         NETWORKS.c.id,
         NETWORKS.c.project_id,
         NETWORKS.c.port_security_enabled,
+        NETWORKS.c.pvlan,
         SUBNETS.c.id.label("subnet_id"),
         SUBNETS.c.ip_version,
         SUBNETS.c.cidr,
@@ -98,6 +99,7 @@ class Place:
     network_id: str
     project_id: str
     port_security_enabled: bool
+    is_pvlan: bool
     subnets: tuple[PortSubnet, ...]
     datapath_type: str | None
     """The host's, None when no such host is registered."""
@@ -129,6 +131,7 @@ def load_place(tx: Transaction, caller: Caller | None, network_id: str, host: st
         network_id=network_id,
         project_id=rows[0].project_id,
         port_security_enabled=rows[0].port_security_enabled,
+        is_pvlan=rows[0].pvlan,
         subnets=tuple(_port_subnet(of_subnet) for of_subnet in by_subnet.values()),
         datapath_type=rows[0].datapath_type,
     )

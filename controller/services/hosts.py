@@ -107,6 +107,12 @@ def names(tx: Transaction) -> frozenset[str]:
     return frozenset(tx.connection.scalars(select(HOSTS.c.name)))
 
 
+def physical_networks(tx: Transaction) -> frozenset[str]:
+    """Return the physical networks registered hosts have."""
+    stored = tx.connection.scalars(select(HOSTS.c.physnets).where(HOSTS.c.physnets != "[]"))
+    return frozenset(name for physnets in stored for name, _bridge in json.loads(physnets))
+
+
 def update(
     tx: Transaction, caller: Caller, object_id: str, changes: Mapping[str, Any], *, if_revision: int | None = None
 ) -> Host:
@@ -157,11 +163,13 @@ def delete(
 
 
 def _unbind_all(tx: Transaction, name: str) -> None:
-    on_host = PORTS.c.id.in_(select(BINDINGS.c.port_id).where(BINDINGS.c.host == name))
+    """Remove every binding to a host; a port that is active elsewhere only loses its second one."""
+    of_host = select(BINDINGS.c.port_id).where(BINDINGS.c.host == name)
+    on_host = PORTS.c.id.in_(of_host)
     bound = tx.connection.execute(select(PORTS.c.id, PORTS.c.network_id).where(on_host)).all()
     tx.connection.execute(
         sql_update(PORTS)
-        .where(on_host)
+        .where(PORTS.c.id.in_(of_host.where(BINDINGS.c.active)))
         .values(status="DOWN", revision_number=PORTS.c.revision_number + 1, updated_at=tx.timestamp)
     )
     tx.connection.execute(sql_delete(BINDINGS).where(BINDINGS.c.host == name))

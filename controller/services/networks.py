@@ -1,11 +1,10 @@
 """What can a caller do with networks?
 
-A network has one segment, a VXLAN identifier of its own. Both numbers of a segment, the identifier on the wire and the
-key in the registers, are drawn at random and the database's constraints decide; a number just given back is unlikely
-to come again at once.
+A network has one segment of the default type unless its provider attributes or its list of segments say otherwise;
+``controller.services.network_types`` knows which there are. Segments of one network are not bridged.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,31 +18,19 @@ from controller.errors import (
     InvalidSharedSetting,
     NetworkInUse,
     NetworkNotFound,
-    NoNetworkAvailable,
-    TunnelIdInUse,
 )
-from controller.records import Network, NetworkId, Segment, SegmentId, SegmentKey
-from controller.services import listing, ports
+from controller.network_errors import PVLANNetworkPortSecurityDisabled
+from controller.records import Network, NetworkId
+from controller.services import listing, network_types, ports, pvlan
 from controller.services.query import Query
 from controller.services.rules import check_owner, check_revision, each
-from controller.store.dialects import insert_or_ignore
 from controller.store.loading import SELECT_NETWORKS, networks_of
 from controller.store.schema import ALLOCATIONS, NETWORKS, PORTS, SEGMENTS, SUBNETS
 from controller.store.transaction import Transaction
 
-VXLAN = "vxlan"
-VXLAN_OVERHEAD = 50
-"""Outer Ethernet 14, IPv4 20, UDP 8, VXLAN 8 (RFC 7348 section 5)."""
-LAST_VNI = 16_777_215
-LAST_SEGMENT_KEY = 16_777_215
 PLUGIN = "openflow"
 AUTO_DELETED_OWNERS = frozenset({"network:dhcp"})
 """Ports that go with their network instead of keeping it (Neutron, delete network)."""
-DRAWS = 32
-WINDOW = 4096
-PROVIDER_ATTRIBUTES = ("network_type", "physical_network", "segmentation_id")
-
-_INSERT_SEGMENT = insert_or_ignore(SEGMENTS, returning=(SEGMENTS.c.key,))
 _PLAIN_ATTRIBUTES = (
     "name",
     "description",
@@ -52,6 +39,7 @@ _PLAIN_ATTRIBUTES = (
     "shared",
     "router_external",
     "port_security_enabled",
+    "pvlan",
 )
 
 
@@ -68,28 +56,32 @@ RESOURCE = listing.Resource(
     columns={column.name: column for column in NETWORKS.columns},
     not_found=NetworkNotFound,
     scope=lambda caller: or_(NETWORKS.c.project_id == caller.project_id, NETWORKS.c.shared),
-    conditions={f"segment:{name}": _segment_filter(name) for name in PROVIDER_ATTRIBUTES},
+    conditions={f"segment:{name}": _segment_filter(name) for name in network_types.PROVIDER_ATTRIBUTES},
 )
 
 
 def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Network:
-    """Create a network with its segment.
+    """Create a network with its segments.
 
     Raises:
-        InvalidInput, TunnelIdInUse, NoNetworkAvailable, PolicyNotAuthorized
+        InvalidInput, PVLANNetworkPortSecurityDisabled, PolicyNotAuthorized, and what ``network_types`` raises
     """
     check_owner(caller, wanted["project_id"], "create_network:project_id")
-    _check_provider(wanted)
+    network_id = NetworkId(tx.new_id())
+    if wanted.get("pvlan") and not wanted["port_security_enabled"]:
+        raise PVLANNetworkPortSecurityDisabled(network_id)
+    wires = network_types.wanted_wires(tx, wanted)
     network = Network(
-        id=NetworkId(tx.new_id()),
+        id=network_id,
         project_id=wanted["project_id"],
         name=wanted["name"],
         description=wanted["description"],
         admin_state_up=wanted["admin_state_up"],
-        mtu=_mtu(tx, wanted["mtu"]),
+        mtu=network_types.checked_mtu(tx.settings, wires, wanted["mtu"]),
         shared=wanted["shared"],
         router_external=wanted["router_external"],
         port_security_enabled=wanted["port_security_enabled"],
+        pvlan=bool(wanted.get("pvlan")),
         plugin=PLUGIN,
         segments=(),
         subnet_ids=(),
@@ -109,9 +101,12 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Networ
         }
         | {name: getattr(network, name) for name in _PLAIN_ATTRIBUTES},
     )
-    segment = _create_segment(tx, network.id, wanted["segmentation_id"])
+    segments = tuple(
+        network_types.create_segment(tx, network.id, network.project_id, wire, position=position)
+        for position, wire in enumerate(wires)
+    )
     tx.journal("network", network.id, network.id)
-    return replace(network, segments=(segment,))
+    return replace(network, segments=segments)
 
 
 def create_many(tx: Transaction, caller: Caller, wanted: Sequence[Mapping[str, Any]]) -> list[Network]:
@@ -144,7 +139,8 @@ def update(
     """Change a network; a change to the same values leaves its revision alone.
 
     Raises:
-        NetworkNotFound, RevisionNumberConstraintFailed, InvalidInput, InvalidSharedSetting, PolicyNotAuthorized
+        NetworkNotFound, RevisionNumberConstraintFailed, InvalidInput, InvalidSharedSetting, PolicyNotAuthorized,
+        PVLANNetworkPortSecurityDisabled, PVLANPortSecurityDisabled
     """
     old = networks_of(tx.connection, [listing.one(tx, caller, RESOURCE, object_id, lock=True)])[0]
     check_owner(caller, old.project_id, "update_network")
@@ -152,12 +148,16 @@ def update(
     _check_provider_unchanged(old, changes)
     values = {name: changes[name] for name in _PLAIN_ATTRIBUTES if name in changes}
     if "mtu" in values:
-        values["mtu"] = _mtu(tx, values["mtu"])
+        values["mtu"] = network_types.checked_mtu(tx.settings, old.segments, values["mtu"])
     if old.shared and values.get("shared") is False:
         _check_unused_by_others(tx, old)
     new = replace(old, **values)
     if new == old:
         return old
+    if new.pvlan and not new.port_security_enabled:
+        raise PVLANNetworkPortSecurityDisabled(new.id)
+    if new.pvlan != old.pvlan:
+        pvlan.switch(tx, new)
     new = replace(new, updated_at=tx.now, revision_number=old.revision_number + 1)
     values |= {"updated_at": tx.timestamp, "revision_number": new.revision_number}
     tx.connection.execute(sql_update(NETWORKS).where(NETWORKS.c.id == old.id).values(values))
@@ -202,24 +202,10 @@ def bump(tx: Transaction, network_id: str) -> None:
     tx.journal("network", network_id, network_id)
 
 
-def _check_provider(wanted: Mapping[str, Any]) -> None:
-    network_type = wanted["network_type"]
-    physical_network, segmentation_id = wanted["physical_network"], wanted["segmentation_id"]
-    if network_type is None:
-        if physical_network is not None or segmentation_id is not None:
-            raise InvalidInput("network_type required")
-        return
-    if network_type != VXLAN:
-        raise InvalidInput(f"network_type value '{network_type}' not supported")
-    if physical_network is not None:
-        raise InvalidInput(f"provider:physical_network specified for {network_type} network")
-    if segmentation_id is not None and not 1 <= segmentation_id <= LAST_VNI:
-        raise InvalidInput(f"segmentation_id out of range (1 through {LAST_VNI})")
-
-
 def _check_provider_unchanged(network: Network, changes: Mapping[str, Any]) -> None:
-    segment = network.segments[0]
-    if any(name in changes and changes[name] != getattr(segment, name) for name in PROVIDER_ATTRIBUTES):
+    segment = network.segments[0] if len(network.segments) == 1 else None
+    shown = {name: getattr(segment, name, None) for name in network_types.PROVIDER_ATTRIBUTES}
+    if "segments" in changes or any(name in changes and changes[name] != shown[name] for name in shown):
         raise InvalidInput("Plugin does not support updating provider attributes")
 
 
@@ -228,71 +214,3 @@ def _check_unused_by_others(tx: Transaction, network: Network) -> None:
         foreign = select(table.c.id).where(table.c.network_id == network.id, table.c.project_id != network.project_id)
         if tx.connection.execute(foreign.limit(1)).first() is not None:
             raise InvalidSharedSetting(network.name)
-
-
-def _mtu(tx: Transaction, wanted: int | None) -> int:
-    """Return the MTU; none or zero means the largest that fits the underlay (Neutron API reference, net-mtu)."""
-    largest = tx.settings.underlay_mtu - VXLAN_OVERHEAD
-    if not wanted:
-        return largest
-    if wanted > largest:
-        raise InvalidInput(f"Requested MTU is too big, maximum is {largest}")
-    return wanted
-
-
-def _create_segment(tx: Transaction, network_id: NetworkId, vni: int | None) -> Segment:
-    segment_id = SegmentId(tx.new_id())
-    keys = _numbers(tx, 1, LAST_SEGMENT_KEY, SEGMENTS.c.key)
-    if vni is None:
-        vnis = _numbers(tx, tx.settings.first_vni, tx.settings.last_vni, SEGMENTS.c.segmentation_id)
-    else:
-        vnis = _asked(tx, vni)
-    for key, candidate in zip(keys, vnis, strict=False):
-        row = {
-            "key": key,
-            "id": segment_id,
-            "network_id": network_id,
-            "network_type": VXLAN,
-            "physical_network": None,
-            "segmentation_id": candidate,
-        }
-        if tx.connection.execute(tx.variant(_INSERT_SEGMENT), row).first() is not None:
-            return Segment(
-                id=segment_id,
-                key=SegmentKey(key),
-                network_id=network_id,
-                network_type=VXLAN,
-                physical_network=None,
-                segmentation_id=candidate,
-            )
-    raise NoNetworkAvailable
-
-
-def _asked(tx: Transaction, vni: int) -> Iterator[int]:
-    """Yield the asked VNI as long as it can only have been the key that was taken.
-
-    Raises:
-        TunnelIdInUse: another segment has the VNI.
-    """
-    while True:
-        yield vni
-        taken = select(SEGMENTS.c.key).where(SEGMENTS.c.network_type == VXLAN, SEGMENTS.c.segmentation_id == vni)
-        if tx.connection.execute(taken).first() is not None:
-            raise TunnelIdInUse(vni)
-
-
-def _numbers(tx: Transaction, first: int, last: int, column: ColumnElement[int]) -> Iterator[int]:
-    """Yield numbers that may be free: some at random, then every one that is, once round from a random start."""
-    for _ in range(DRAWS):
-        yield tx.rng.randint(first, last)
-    start = tx.rng.randint(first, last)
-    for low, high in _windows(start, last, first):
-        used = set(tx.connection.scalars(select(column).where(column.between(low, high))))
-        yield from (number for number in range(low, high + 1) if number not in used)
-
-
-def _windows(start: int, last: int, first: int) -> Iterable[tuple[int, int]]:
-    for low in range(start, last + 1, WINDOW):
-        yield low, min(low + WINDOW - 1, last)
-    for low in range(first, start, WINDOW):
-        yield low, min(low + WINDOW - 1, start - 1)

@@ -3,6 +3,7 @@
 A port is created with one transaction of at most nine statements and nothing is read back: place (network, subnets,
 pools, host), security groups, port, address candidates, addresses, block counter, OpenFlow port number, binding,
 journal. The first port of a project makes its default group, and the first port with a set of groups stores the set.
+A port in a community of a private VLAN costs one statement more.
 """
 
 import json
@@ -17,13 +18,14 @@ from sqlalchemy.exc import IntegrityError
 
 from controller.caller import Caller
 from controller.errors import MacAddressGenerationFailure, MacAddressInUse, PortNotFound
-from controller.records import Binding, FixedIp, NetworkId, Port, PortId, PortKey, PortStatus
-from controller.services import addressing, listing, port_groups
+from controller.records import Binding, FixedIp, NetworkId, Port, PortId, PortKey, PortStatus, RuleKey
+from controller.services import addressing, listing, port_groups, pvlan
 from controller.services.query import Query
 from controller.services.rules import check_owner, check_revision
 from controller.services.sentinels import Sentinel
 from controller.store.allocations import Allocations
-from controller.store.bindings import Unbound, bind, bind_all, unbind
+from controller.store.bindings import Unbound, activate_binding, bind, bind_all, unbind_all
+from controller.store.communities import forget_unused_community
 from controller.store.dialects import insert_all, insert_or_ignore
 from controller.store.loading import SELECT_PORTS, in_display_order, ports_of
 from controller.store.rulesets import forget_unused, has_group
@@ -39,7 +41,7 @@ _INSERT = insert_or_ignore(
     PORTS, conflict=(PORTS.c.network_id, PORTS.c.mac_address), returning=(PORTS.c.id, PORTS.c.key)
 )
 _UPDATE = sql_update(PORTS).where(PORTS.c.id == bindparam("changed"))
-_DELETE = sql_delete(PORTS).where(PORTS.c.id == bindparam("gone")).returning(PORTS.c.ruleset)
+_DELETE = sql_delete(PORTS).where(PORTS.c.id == bindparam("gone")).returning(PORTS.c.ruleset, PORTS.c.role)
 _PLAIN_CHANGES = (
     "name",
     "description",
@@ -49,6 +51,7 @@ _PLAIN_CHANGES = (
     "port_security_enabled",
     "vnic_type",
 )
+_DERIVED_CHANGES = ("mac_address", "ruleset", "pvlan_type", "pvlan_community", "role", "revision_number")
 _COLUMN_NAMES = (
     "id",
     "key",
@@ -63,6 +66,8 @@ _COLUMN_NAMES = (
     "device_owner",
     "port_security_enabled",
     "vnic_type",
+    "pvlan_type",
+    "pvlan_community",
     "created_at",
     "updated_at",
     "revision_number",
@@ -100,7 +105,7 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Port:
     Raises:
         NetworkNotFound, SubnetNotFound, InvalidInput, InvalidIpForNetwork, InvalidIpForSubnet, MacAddressInUse,
         IpAddressAlreadyAllocated, IpAddressGenerationFailure, MacAddressGenerationFailure, OfPortExhausted,
-        PolicyNotAuthorized, and what ``port_groups.of_new_port`` raises
+        PolicyNotAuthorized, and what ``port_groups.of_new_port`` and ``pvlan.isolation_of`` raise
     """
     return create_many(tx, caller, [wanted])[0]
 
@@ -149,7 +154,7 @@ def update(
     Raises:
         PortNotFound, RevisionNumberConstraintFailed, InvalidInput, InvalidIpForNetwork, InvalidIpForSubnet,
         SubnetNotFound, MacAddressInUse, IpAddressAlreadyAllocated, IpAddressGenerationFailure, OfPortExhausted,
-        and what ``port_groups.of_changed_port`` raises
+        and what ``port_groups.of_changed_port`` and ``pvlan.isolation_of`` raise
     """
     old = ports_of(tx.connection, [listing.one(tx, caller, RESOURCE, object_id, lock=True)])[0]
     check_revision(if_revision, old.revision_number)
@@ -163,6 +168,7 @@ def update(
         new = _with_addresses(tx, place, new, changes)
         if moves:
             new = _moved(tx, place, new, host)
+    new = _isolated(tx, new, changes)
     if not moves and new.binding is not None:
         new = replace(new, binding=replace(new.binding, vnic_type=new.vnic_type, profile=new.profile))
     if new == old:
@@ -184,11 +190,22 @@ def delete(tx: Transaction, caller: Caller, object_id: str, *, if_revision: int 
     remove(tx, row.id, row.network_id)
 
 
+def touch(tx: Transaction, port: Port, *, down: bool = False) -> None:
+    """Note that a port's bindings changed; ``down`` when it has left its host."""
+    values: dict[str, Any] = {"updated_at": tx.timestamp, "revision_number": port.revision_number + 1}
+    if down:
+        values["status"] = PortStatus.DOWN.value
+    tx.connection.execute(_UPDATE.values(**values), {"changed": port.id})
+    tx.journal("port", port.id, port.network_id)
+
+
 def remove(tx: Transaction, port_id: str, network_id: str) -> None:
     """Remove a port whatever its state; its binding, states and timeline go with it."""
     Allocations(tx).release_all(port_id)
-    left = tx.connection.execute(_DELETE, {"gone": port_id}).scalar()
-    forget_unused(tx, left or 0)
+    left = tx.connection.execute(_DELETE, {"gone": port_id}).first()
+    if left is not None:
+        forget_unused(tx, left.ruleset)
+        forget_unused_community(tx, left.role)
     tx.journal("port", port_id, network_id)
 
 
@@ -199,13 +216,14 @@ class _Draft:
     wanted: Mapping[str, Any]
     place: addressing.Place
     groups: port_groups.Groups
-    row: Mapping[str, Any]
+    row: dict[str, Any]
 
 
 def _drafts(tx: Transaction, caller: Caller, wanted: Sequence[Mapping[str, Any]]) -> list[_Draft]:
     """Return what is to be stored; each network is read once."""
     places: dict[tuple[str, str | None], addressing.Place] = {}
     known: dict[str | tuple[str, ...], port_groups.Groups] = {}
+    roles: dict[tuple[str, str], RuleKey] = {}
     drafts = []
     for one in wanted:
         check_owner(caller, one["project_id"], "create_port:project_id")
@@ -217,6 +235,7 @@ def _drafts(tx: Transaction, caller: Caller, wanted: Sequence[Mapping[str, Any]]
         security = place.port_security_enabled if asked is None else asked
         groups = port_groups.of_new_port(tx, caller, one, port_security_enabled=security, known=known)
         row = _row(tx, place, one, security=security, groups=groups)
+        row |= _isolation(tx, place, row, one, roles)
         drafts.append(_Draft(wanted=one, place=place, groups=groups, row=row))
     return drafts
 
@@ -228,7 +247,7 @@ def _row(
     *,
     security: bool,
     groups: port_groups.Groups,
-) -> Mapping[str, Any]:
+) -> dict[str, Any]:
     mac = _canonical_mac(wanted["mac_address"]) if wanted["mac_address"] else _generated_mac(tx)
     return {
         "id": tx.new_id(),
@@ -253,6 +272,28 @@ def _row(
     }
 
 
+def _isolation(
+    tx: Transaction,
+    place: addressing.Place,
+    row: Mapping[str, Any],
+    wanted: Mapping[str, Any],
+    known: dict[tuple[str, str], RuleKey],
+) -> dict[str, Any]:
+    subject = pvlan.Subject(
+        port_id=row["id"],
+        network_id=place.network_id,
+        is_pvlan=place.is_pvlan,
+        port_security_enabled=row["port_security_enabled"],
+        device_owner=row["device_owner"],
+    )
+    isolation = pvlan.isolation_of(subject, wanted, pvlan.Isolation())
+    return {
+        "pvlan_type": isolation.pvlan_type,
+        "pvlan_community": isolation.pvlan_community,
+        "role": pvlan.role_of(tx, place.network_id, isolation, known),
+    }
+
+
 def _insert(tx: Transaction, drafts: Sequence[_Draft]) -> Mapping[str, PortKey]:
     """Store the ports themselves; a generated MAC address that is taken is drawn again."""
     keys: dict[str, PortKey] = {}
@@ -267,7 +308,8 @@ def _insert(tx: Transaction, drafts: Sequence[_Draft]) -> Mapping[str, PortKey]:
             if draft.wanted["mac_address"]:
                 raise MacAddressInUse(draft.place.network_id, draft.row["mac_address"])
             security = draft.row["port_security_enabled"]
-            draft.row = _row(tx, draft.place, draft.wanted, security=security, groups=draft.groups)
+            again = _row(tx, draft.place, draft.wanted, security=security, groups=draft.groups)
+            draft.row = draft.row | again
     raise MacAddressGenerationFailure(waiting[0].place.network_id)
 
 
@@ -334,6 +376,9 @@ def _record(
         vnic_type=row["vnic_type"],
         profile=dict(wanted["profile"] or {}),
         binding=binding,
+        pvlan_type=row["pvlan_type"],
+        pvlan_community=row["pvlan_community"],
+        role=row["role"],
         created_at=tx.now,
         updated_at=tx.now,
         revision_number=1,
@@ -368,10 +413,17 @@ def _with_addresses(tx: Transaction, place: addressing.Place, port: Port, change
 
 
 def _moved(tx: Transaction, place: addressing.Place, port: Port, host: str | None) -> Port:
-    """Take a port from its host to another, or to none; it has to be proved ACTIVE there anew."""
-    if port.binding is not None:
-        unbind(tx, port.id, port.binding.host)
+    """Take a port from its host to another, or to none; it has to be proved ACTIVE there anew.
+
+    Whatever second binding there was is over: a port that moves to that host takes it over.
+    """
     binding = None
+    if port.standby is not None and port.standby.host == host:
+        activate_binding(tx, port.id, host)
+        binding = replace(port.standby, active=True, vnic_type=port.vnic_type, profile=port.profile)
+        unbind_all(tx, port.id, but=host)
+        return replace(port, binding=binding, standby=None, status=PortStatus.DOWN)
+    unbind_all(tx, port.id)
     if host is not None:
         binding = bind(
             tx,
@@ -381,13 +433,33 @@ def _moved(tx: Transaction, place: addressing.Place, port: Port, host: str | Non
             profile=port.profile,
             datapath_type=place.datapath_type,
         )
-    return replace(port, binding=binding, status=PortStatus.DOWN)
+    return replace(port, binding=binding, standby=None, status=PortStatus.DOWN)
+
+
+def _isolated(tx: Transaction, port: Port, changes: Mapping[str, Any]) -> Port:
+    """Return a port with the isolation its changes leave it; everything else of it has been changed already."""
+    asked = {name: changes[name] for name in ("pvlan_type", "pvlan_community") if name in changes}
+    before = pvlan.Isolation(pvlan_type=port.pvlan_type, pvlan_community=port.pvlan_community)
+    if before.pvlan_type is None and not any(asked.values()):
+        return port  # an ordinary network, and nothing asked of it
+    subject = pvlan.Subject(
+        port_id=port.id,
+        network_id=port.network_id,
+        is_pvlan=before.pvlan_type is not None,
+        port_security_enabled=port.port_security_enabled,
+        device_owner=port.device_owner,
+    )
+    after = pvlan.isolation_of(subject, asked, before)
+    if after == before:
+        return port
+    role = pvlan.role_of(tx, port.network_id, after)
+    return replace(port, pvlan_type=after.pvlan_type, pvlan_community=after.pvlan_community, role=role)
 
 
 def _store(tx: Transaction, old: Port, new: Port) -> None:
     values: dict[str, Any] = {
         name: getattr(new, name)
-        for name in (*_PLAIN_CHANGES, "mac_address", "ruleset", "revision_number")
+        for name in (*_PLAIN_CHANGES, *_DERIVED_CHANGES)
         if getattr(new, name) != getattr(old, name)
     }
     values |= {
@@ -403,7 +475,9 @@ def _store(tx: Transaction, old: Port, new: Port) -> None:
         raise MacAddressInUse(new.network_id, new.mac_address) from error
     if new.ruleset != old.ruleset:
         forget_unused(tx, old.ruleset)
-    if new.binding is not None and old.binding is not None and new.binding.host == old.binding.host:
+    if new.role != old.role:
+        forget_unused_community(tx, old.role)
+    if new.binding is not None and new.binding.host in {one.host for one in (old.binding, old.standby) if one}:
         stored = {"vnic_type": new.vnic_type, "profile": json.dumps(new.profile)}
         tx.connection.execute(
             sql_update(BINDINGS).where(BINDINGS.c.port_id == new.id, BINDINGS.c.active).values(stored)

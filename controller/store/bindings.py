@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, case, delete, select
+from sqlalchemy import bindparam, case, delete, exists, not_, select, update
 
 from controller.errors import OfPortExhausted
 from controller.records import Binding, HostName, OfPort
 from controller.store.dialects import insert_all, insert_or_ignore, insert_or_update
-from controller.store.schema import BINDINGS, OFPORT_CURSORS
+from controller.store.schema import BINDINGS, OFPORT_CURSORS, PORTS
 from controller.store.transaction import Transaction
 
 FIRST_OFPORT = 32_768
@@ -58,6 +58,7 @@ def bind(
     vnic_type: str,
     profile: Mapping[str, Any],
     datapath_type: str | None,
+    active: bool = True,
 ) -> Binding:
     """Bind a port to a host with a number of its own; ``datapath_type`` is the host's, None when not registered.
 
@@ -65,11 +66,11 @@ def bind(
         OfPortExhausted: 32,432 ports are bound to the host.
     """
     port = Unbound(port_id=port_id, vnic_type=vnic_type, profile=profile)
-    return bind_all(tx, [port], host=host, datapath_type=datapath_type)[port_id]
+    return bind_all(tx, [port], host=host, datapath_type=datapath_type, active=active)[port_id]
 
 
 def bind_all(
-    tx: Transaction, ports: Sequence[Unbound], *, host: str, datapath_type: str | None
+    tx: Transaction, ports: Sequence[Unbound], *, host: str, datapath_type: str | None, active: bool = True
 ) -> Mapping[str, Binding]:
     """Bind ports to one host as ``bind`` does, with two statements; return the bindings by port id.
 
@@ -87,7 +88,7 @@ def bind_all(
             "host": host,
             "vnic_type": port.vnic_type,
             "profile": json.dumps(port.profile),
-            "active": True,
+            "active": active,
             "ofport": number if number >= FIRST_OFPORT else number + OFPORTS,
         }
         for number, port in enumerate(ports, start=last - count + 1)
@@ -103,7 +104,7 @@ def bind_all(
             host=HostName(host),
             vnic_type=port.vnic_type,
             profile=port.profile,
-            active=True,
+            active=active,
             ofport=OfPort(row["ofport"]),
             host_registered=datapath_type is not None,
             datapath_type=datapath_type,
@@ -112,9 +113,60 @@ def bind_all(
     }
 
 
+def change_binding(tx: Transaction, port_id: str, binding: Binding) -> None:
+    """Store what compute tells a binding."""
+    tx.connection.execute(
+        update(BINDINGS)
+        .where(BINDINGS.c.port_id == port_id, BINDINGS.c.host == binding.host)
+        .values(vnic_type=binding.vnic_type, profile=json.dumps(binding.profile))
+    )
+
+
 def unbind(tx: Transaction, port_id: str, host: str) -> None:
     """Remove a port's binding to a host."""
     tx.connection.execute(delete(BINDINGS).where(BINDINGS.c.port_id == port_id, BINDINGS.c.host == host))
+
+
+def unbind_all(tx: Transaction, port_id: str, *, but: str | None = None) -> None:
+    """Remove a port's bindings to every host, or to every other one."""
+    tx.connection.execute(delete(BINDINGS).where(BINDINGS.c.port_id == port_id, BINDINGS.c.host != (but or "")))
+
+
+def activate_binding(tx: Transaction, port_id: str, host: str) -> bool:
+    """Make a port's second binding the active one and the active one the second; say whether that was done.
+
+    It was not when the port has no inactive binding to the host: deleted, moved or activated meanwhile. The port has to
+    be proved ACTIVE on its new host anew. Whoever calls holds nothing: API and controller may both do this at once.
+    """
+    row = tx.connection.execute(
+        select(PORTS.c.network_id)
+        .where(
+            PORTS.c.id == port_id,
+            exists().where(BINDINGS.c.port_id == port_id, BINDINGS.c.host == host, not_(BINDINGS.c.active)),
+        )
+        .with_for_update(of=PORTS)
+    ).first()
+    if row is None:
+        return False
+    # Neither may there be two active ones at any instant nor two inactive ones, so both leave and come back.
+    swapped = tx.connection.execute(select(BINDINGS).where(BINDINGS.c.port_id == port_id)).all()
+    tx.connection.execute(delete(BINDINGS).where(BINDINGS.c.port_id == port_id))
+    rows = [dict(one._mapping) | {"active": one.host == host} for one in swapped]  # noqa: SLF001  (SQLAlchemy's public name)
+    tx.connection.execute(BINDINGS.insert(), rows)
+    now_active = next(one for one in swapped if one.host == host)
+    tx.connection.execute(
+        update(PORTS)
+        .where(PORTS.c.id == port_id)
+        .values(
+            status="DOWN",
+            vnic_type=now_active.vnic_type,
+            profile=now_active.profile,
+            revision_number=PORTS.c.revision_number + 1,
+            updated_at=tx.timestamp,
+        )
+    )
+    tx.journal("port", port_id, row.network_id)
+    return True
 
 
 def _next_free(tx: Transaction, host: str, taken: int) -> int:

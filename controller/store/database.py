@@ -26,6 +26,7 @@ from controller.errors import ConfigurationError, DatabaseError
 from controller.store.dialects import insert_or_ignore
 from controller.store.group_commit import GroupCommit
 from controller.store.schema import META
+from controller.store.segment_ranges import store_default_ranges
 from controller.store.transaction import JOURNAL_LOCK, Settings, Transaction
 
 __all__ = ["Database", "Settings", "Transaction"]
@@ -79,6 +80,7 @@ class Database:
                 tx.connection.execute(select(func.pg_advisory_xact_lock(JOURNAL_LOCK)))
             _upgrade(tx.connection, self._engine.url)
             tx.connection.execute(tx.variant(_INSERT_META), {"name": "epoch", "value": tx.new_id()})
+            store_default_ranges(tx)
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Row, RowMapping, Select, and_, bindparam, select
+from sqlalchemy import Column, ColumnElement, Connection, Row, RowMapping, Select, and_, bindparam, not_, select
 
 from controller.records import (
     AddressGroup,
@@ -19,6 +19,7 @@ from controller.records import (
     HostName,
     Network,
     NetworkId,
+    NetworkSegmentRange,
     OfPort,
     Port,
     PortId,
@@ -39,6 +40,7 @@ from controller.store.schema import (
     ALLOCATIONS,
     BINDINGS,
     HOSTS,
+    NETWORK_SEGMENT_RANGES,
     NETWORKS,
     PORTS,
     SECURITY_GROUP_RULES,
@@ -54,6 +56,8 @@ IDS_PER_QUERY = 5_000
 SELECT_NETWORKS = select(NETWORKS)
 SELECT_SUBNETS = select(SUBNETS)
 SELECT_HOSTS = select(HOSTS)
+_STANDBY = BINDINGS.alias("standby")
+_STANDBY_HOST = HOSTS.alias("standby_host")
 SELECT_PORTS = select(
     PORTS,
     BINDINGS.c.host,
@@ -63,17 +67,26 @@ SELECT_PORTS = select(
     HOSTS.c.datapath_type,
     SECURITY_GROUPS.c.id.label("only_group_id"),
     SECURITY_GROUP_SETS.c.group_ids,
+    _STANDBY.c.host.label("standby_host"),
+    _STANDBY.c.vnic_type.label("standby_vnic_type"),
+    _STANDBY.c.profile.label("standby_profile"),
+    _STANDBY.c.ofport.label("standby_ofport"),
+    _STANDBY_HOST.c.datapath_type.label("standby_datapath_type"),
 ).select_from(
     PORTS.outerjoin(BINDINGS, and_(BINDINGS.c.port_id == PORTS.c.id, BINDINGS.c.active))
     .outerjoin(HOSTS, HOSTS.c.name == BINDINGS.c.host)
     .outerjoin(SECURITY_GROUPS, SECURITY_GROUPS.c.key == PORTS.c.ruleset)
     .outerjoin(SECURITY_GROUP_SETS, SECURITY_GROUP_SETS.c.key == PORTS.c.ruleset)
+    .outerjoin(_STANDBY, and_(_STANDBY.c.port_id == PORTS.c.id, not_(_STANDBY.c.active)))
+    .outerjoin(_STANDBY_HOST, _STANDBY_HOST.c.name == _STANDBY.c.host)
 )
 SELECT_SECURITY_GROUPS = select(SECURITY_GROUPS)
 SELECT_SECURITY_GROUP_RULES = select(SECURITY_GROUP_RULES)
 SELECT_ADDRESS_GROUPS = select(ADDRESS_GROUPS)
+SELECT_SEGMENTS = select(SEGMENTS)
+SELECT_NETWORK_SEGMENT_RANGES = select(NETWORK_SEGMENT_RANGES)
 
-_SEGMENTS = select(SEGMENTS).order_by(SEGMENTS.c.network_id, SEGMENTS.c.key)
+_SEGMENTS = select(SEGMENTS).order_by(SEGMENTS.c.network_id, SEGMENTS.c.position, SEGMENTS.c.key)
 _SUBNET_IDS = select(SUBNETS.c.id, SUBNETS.c.network_id).order_by(SUBNETS.c.id)
 _POOLS = select(ALLOCATION_POOLS).order_by(ALLOCATION_POOLS.c.subnet_id, ALLOCATION_POOLS.c.position)
 _FIXED_IPS = (
@@ -179,6 +192,30 @@ def segment_of(row: Row[Any]) -> Segment:
         network_type=row.network_type,
         physical_network=row.physical_network,
         segmentation_id=row.segmentation_id,
+        name=row.name,
+        description=row.description,
+        created_at=instant(row.created_at),
+        updated_at=instant(row.updated_at),
+        revision_number=row.revision_number,
+    )
+
+
+def network_segment_range_of(row: Row[Any]) -> NetworkSegmentRange:
+    """Turn a row of ``SELECT_NETWORK_SEGMENT_RANGES`` into a record."""
+    return NetworkSegmentRange(
+        id=row.id,
+        project_id=row.project_id,
+        name=row.name,
+        description=row.description,
+        default=row.default,
+        shared=row.shared,
+        network_type=row.network_type,
+        physical_network=row.physical_network,
+        minimum=row.minimum,
+        maximum=row.maximum,
+        created_at=instant(row.created_at),
+        updated_at=instant(row.updated_at),
+        revision_number=row.revision_number,
     )
 
 
@@ -243,6 +280,7 @@ def _network(row: Row[Any], segments: Sequence[Segment], subnet_ids: Sequence[Su
         plugin=row.plugin,
         segments=tuple(segments),
         subnet_ids=tuple(subnet_ids),
+        pvlan=row.pvlan,
         created_at=instant(row.created_at),
         updated_at=instant(row.updated_at),
         revision_number=row.revision_number,
@@ -305,6 +343,17 @@ def _port(row: Row[Any], fixed_ips: tuple[FixedIp, ...]) -> Port:
             host_registered=values["datapath_type"] is not None,
             datapath_type=values["datapath_type"],
         )
+    standby = None
+    if values["standby_host"] is not None:
+        standby = Binding(
+            host=values["standby_host"],
+            vnic_type=values["standby_vnic_type"],
+            profile=_mapping(values["standby_profile"]),
+            active=False,
+            ofport=OfPort(values["standby_ofport"]),
+            host_registered=values["standby_datapath_type"] is not None,
+            datapath_type=values["standby_datapath_type"],
+        )
     return Port(
         id=PortId(values["id"]),
         key=PortKey(values["key"]),
@@ -326,6 +375,10 @@ def _port(row: Row[Any], fixed_ips: tuple[FixedIp, ...]) -> Port:
         vnic_type=values["vnic_type"],
         profile=_mapping(values["profile"]),
         binding=binding,
+        standby=standby,
+        pvlan_type=values["pvlan_type"],
+        pvlan_community=values["pvlan_community"],
+        role=RuleKey(values["role"]),
         created_at=instant(values["created_at"]),
         updated_at=instant(values["updated_at"]),
         revision_number=values["revision_number"],

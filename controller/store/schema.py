@@ -66,6 +66,7 @@ NETWORKS = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Column("revision_number", BigInteger, nullable=False),
+    Column("pvlan", Boolean, nullable=False, server_default=text("false")),
 )
 
 SEGMENTS = Table(
@@ -78,14 +79,51 @@ SEGMENTS = Table(
     Column("physical_network", String(64)),
     Column("segmentation_id", Integer),
     CheckConstraint("key BETWEEN 1 AND 16777215", name="key_has_24_bits"),
+    # Place among the segments of the network, in the order they were asked for.
+    Column("position", Integer, nullable=False, server_default="0"),
+    Column("name", String(NAME_LENGTH)),
+    Column("description", Text),
+    Column("created_at", BigInteger, nullable=False, server_default="0"),
+    Column("updated_at", BigInteger, nullable=False, server_default="0"),
+    Column("revision_number", BigInteger, nullable=False, server_default="0"),
 )
-# A unique constraint ignores rows with NULL, and an overlay segment has no physical network.
+# A unique constraint ignores rows with NULL: an overlay segment has no physical network, a flat one no number.
 Index(
     "uq_segments_wire",
     SEGMENTS.c.network_type,
     text("coalesce(physical_network, '')"),
-    SEGMENTS.c.segmentation_id,
+    text("coalesce(segmentation_id, 0)"),
     unique=True,
+)
+
+NETWORK_SEGMENT_RANGES = Table(
+    "network_segment_ranges",
+    METADATA,
+    Column("id", String(UUID_LENGTH), primary_key=True),
+    Column("project_id", String(NAME_LENGTH), index=True),
+    Column("name", String(NAME_LENGTH), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("default", Boolean, nullable=False),
+    Column("shared", Boolean, nullable=False),
+    Column("network_type", String(16), nullable=False, index=True),
+    Column("physical_network", String(64)),
+    Column("minimum", Integer, nullable=False),
+    Column("maximum", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("revision_number", BigInteger, nullable=False),
+    CheckConstraint("minimum <= maximum", name="not_empty"),
+)
+
+# A community is stored while a port has it; its key comes from the counter of rule keys and is never given twice.
+COMMUNITIES = Table(
+    "communities",
+    METADATA,
+    Column("key", Integer, primary_key=True, autoincrement=False),
+    Column("network_id", ForeignKey("networks.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String(NAME_LENGTH), nullable=False),
+    UniqueConstraint("network_id", "name"),
+    CheckConstraint("key BETWEEN 16 AND 2147483647", name="key_has_31_bits"),
 )
 
 SUBNETS = Table(
@@ -165,8 +203,14 @@ PORTS = Table(
     Column("ruleset", Integer, nullable=False, server_default="1", index=True),
     UniqueConstraint("network_id", "mac_address"),
     CheckConstraint("key BETWEEN 1 AND 4294967295", name="key_has_32_bits"),
+    Column("pvlan_type", String(16)),
+    Column("pvlan_community", String(NAME_LENGTH)),
+    # 0 promiscuous, 1 isolated, else the key of a community: no foreign key.
+    Column("role", Integer, nullable=False, server_default="0"),
     sqlite_autoincrement=True,  # a key still in a switch's cookies must not name a new port
 )
+IN_COMMUNITY = text("role > 1")
+Index("ix_ports_role", PORTS.c.role, sqlite_where=IN_COMMUNITY, postgresql_where=IN_COMMUNITY)
 
 ALLOCATIONS = Table(
     "allocations",
@@ -239,6 +283,14 @@ Index(
     unique=True,
     sqlite_where=IS_ACTIVE,
     postgresql_where=IS_ACTIVE,
+)
+IS_STANDBY = text("NOT active")
+Index(
+    "uq_bindings_standby",
+    BINDINGS.c.port_id,
+    unique=True,
+    sqlite_where=IS_STANDBY,
+    postgresql_where=IS_STANDBY,
 )
 
 OFPORT_CURSORS = Table(

@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, delete, func, select, update
 
 from controller.errors import PortNotFound
 from controller.records import HostName, HostState, PortEvent, PortId, PortState, PortStatus, Reason
-from controller.store.bindings import bind
+from controller.store.bindings import activate_binding, bind
 from controller.store.dialects import insert_or_update
 from controller.store.loading import in_chunks, instant
 from controller.store.schema import BINDINGS, HOST_STATES, HOSTS, PORT_EVENTS, PORT_STATES, PORTS
@@ -154,9 +154,16 @@ def bind_unbound(tx: Transaction, port_id: str, host: HostName) -> bool:
     ).first()
     if registered is None or port is None:
         return False
-    is_bound = select(BINDINGS.c.host).where(BINDINGS.c.port_id == port_id, BINDINGS.c.active)
-    if tx.connection.execute(is_bound).first() is not None:
+    bound = {
+        row.host: row.active
+        for row in tx.connection.execute(
+            select(BINDINGS.c.host, BINDINGS.c.active).where(BINDINGS.c.port_id == port_id)
+        )
+    }
+    if any(bound.values()):
         return False
+    if host in bound:
+        return activate_binding(tx, port_id, host)
     bind(
         tx,
         port_id,

@@ -17,13 +17,36 @@ Variants = Mapping[str, Insert]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DefaultRange:
+    """Segmentation ids that networks of a type get when nobody asks for one; bounds are inclusive."""
+
+    network_type: str
+    physical_network: str | None = None
+    minimum: int
+    maximum: int
+
+
+_EVERY_VNI = tuple(
+    DefaultRange(network_type=network_type, minimum=1, maximum=16_777_215) for network_type in ("vxlan", "geneve")
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What the operator may choose about stored intent."""
 
-    first_vni: int = 1
-    last_vni: int = 16_777_215
-    """Automatically chosen VXLAN network identifiers, 24 bits (RFC 7348 section 5)."""
+    default_network_type: str = "vxlan"
+    """Of networks that name none."""
+    segment_ranges: tuple[DefaultRange, ...] = _EVERY_VNI
+    """VNIs have 24 bits (RFC 7348 section 5, RFC 8926 section 3.4)."""
+    physical_networks: tuple[str, ...] = ()
+    """Known although no registered host has them (yet)."""
     underlay_mtu: int = 1500
+    """Largest IP packet between hosts, and on physical networks that say nothing else."""
+    physnet_mtus: tuple[tuple[str, int], ...] = ()
+    """(physical network, MTU) pairs."""
+    overlay_ip_version: int = 4
+    """Of tunnel endpoints; an IPv6 header takes 20 bytes more."""
 
 
 class Transaction:

@@ -35,24 +35,17 @@ def why_dropped(known: Known, probe: Probe, hop: Hop, end: End) -> str:
         return "nothing was done with it"
     table = table_name(step.table)
     flow_says = "" if step.flow is None else step.flow.why
-    if table == "classify":
-        return _not_let_in(known, probe, hop)
-    if table == "tunnel":
-        return (
-            f"host {hop.site.host} takes no frames of VNI {hop.vni} from host {hop.came_from}, "
-            "which has no port in a network with that number"
-        )
+    if table in {"classify", "tunnel", "provider"}:
+        return _not_let_in(known, probe, hop, end, table=table)
     if table in GUARDED:
         return _guarded(probe, step, end)
     if table == "l2_lookup":
-        return _nobody(known, probe, end, is_group=bool(step.flow))
+        is_group = bool(end.packet[fields.ETH_DST] & fields.MULTICAST_BIT)
+        return _nobody(known, probe, end, is_group=is_group)
     if table.startswith("from_"):
         return _rules(known, probe, probe.source, table=table, flow_says=flow_says, direction="egress")
-    if table.startswith("to_"):
-        receiver = _receiver(known.model, hop, end)
-        if receiver is None:
-            return f"the receiver's rules: {flow_says or 'none allows it'}"
-        return _rules(known, probe, receiver, table=table, flow_says=flow_says, direction="ingress")
+    if table == "isolation" or table.startswith("to_"):
+        return _receiving(known, probe, hop, end, table=table, flow_says=flow_says)
     return flow_says or f"no flow of table {table} matches it"
 
 
@@ -70,7 +63,32 @@ def not_wired(model: Model, port: Port, network: Network | None, state: PortStat
     return f"{port_name(port)} is not wired on host {port.binding.host}{said}"
 
 
-def _not_let_in(known: Known, probe: Probe, hop: Hop) -> str:
+def _in_private_vlan(port: Port) -> str:
+    kind = port.pvlan_type or "promiscuous"
+    community = f" {port.pvlan_community}" if port.pvlan_community else ""
+    return f"{port_name(port)} ({kind}{community})"
+
+
+def _receiving(known: Known, probe: Probe, hop: Hop, end: End, *, table: str, flow_says: str) -> str:
+    receiver = _receiver(known.model, hop, end)
+    if table == "isolation":
+        whom = "the receiver" if receiver is None else _in_private_vlan(receiver)
+        return f"{_in_private_vlan(probe.source)} may not talk to {whom}: {flow_says}"
+    if receiver is None:
+        return f"the receiver's rules: {flow_says or 'none allows it'}"
+    return _rules(known, probe, receiver, table=table, flow_says=flow_says, direction="ingress")
+
+
+def _not_let_in(known: Known, probe: Probe, hop: Hop, end: End, *, table: str) -> str:
+    if hop.physical_network is not None:
+        tag = end.packet[fields.VLAN_VID]
+        frames = f"frames of VLAN {tag & ~fields.VLAN_PRESENT}" if tag else "untagged frames"
+        return f"host {hop.site.host} takes no {frames} from physical network {hop.physical_network}"
+    if table == "tunnel":
+        return (
+            f"host {hop.site.host} takes no frames of VNI {hop.vni} from host {hop.came_from}, "
+            "which has no port in a network with that number"
+        )
     if hop.came_from is not None:
         return (
             f"host {hop.site.host} takes no frames from the tunnel endpoint "

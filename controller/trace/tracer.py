@@ -1,7 +1,7 @@
 """Who answers the question of what becomes of a packet? Reads intent and switches, and lets others walk and explain."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from typing import Any, Protocol, TypeVar
 
@@ -9,8 +9,8 @@ from controller.errors import SwitchUnavailable
 from controller.inspect import ASK_S, DUMP_S, Switches
 from controller.reconcile.bridge import Bridge
 from controller.reconcile.model import Model
-from controller.reconcile.translate import TUNNEL_TYPE, BridgeView, ipv4_number, is_up
-from controller.records import HostName, PortId, PortState
+from controller.reconcile.translate import BridgeView, ipv4_number, is_up
+from controller.records import Host, HostName, Network, PortId, PortState
 from controller.southbound.openflow.encode import Encoder
 from controller.southbound.openflow.errors import UnavailableError
 from controller.southbound.openflow.live import live_flows
@@ -19,6 +19,7 @@ from controller.trace.reasons import Known, not_wired
 from controller.trace.route import Site, follow
 from controller.trace.verdict import describe, nowhere
 from flows.delta import Tables
+from flows.intent import SegmentIntent, Unit, UnitKind
 
 _T = TypeVar("_T")
 
@@ -39,6 +40,35 @@ class Intent(Protocol):
 
     def bridge(self, host: HostName) -> Bridge | None:
         """Return a host's bridge."""
+
+
+def _wires(view: BridgeView, network: Network) -> Iterator[tuple[int, str]]:
+    """Yield the ports by which a network leaves a host for a physical network, with its name."""
+    for segment in network.segments:
+        intent = view.intent(Unit(UnitKind.SEGMENT, segment.key))
+        if isinstance(intent, SegmentIntent) and intent.wire is not None and segment.physical_network is not None:
+            yield intent.wire.ofport, segment.physical_network
+
+
+@dataclass(frozen=True, slots=True)
+class _Others:
+    """The hosts a packet may come to, as one trace sees them."""
+
+    tracer: "Tracer"
+    network: Network
+    question: Question
+
+    def at(self, endpoint: int) -> Site | None:
+        """Return the host with a tunnel endpoint."""
+        address = str(IPv4Address(endpoint))
+        return next(self.tracer.sites(self.network, self.question, lambda host: host.tunnel_ip == address), None)
+
+    def on(self, physical_network: str) -> Iterator[Site]:
+        """Yield the hosts on which the network leaves for a physical network."""
+        sites = self.tracer.sites(
+            self.network, self.question, lambda host: physical_network in {name for name, _ in host.physnets}
+        )
+        return (site for site in sites if physical_network in site.wires.values())
 
 
 class Tracer:
@@ -63,7 +93,7 @@ class Tracer:
         if first is None:
             return self._reconciler.ask(lambda: self._nowhere(asked, question), ASK_S)
         ofport, site = first
-        hops = follow(asked, ofport, self._read(site, question), lambda endpoint: self._site_at(endpoint, question))
+        hops = follow(asked, ofport, self._read(site, question), _Others(self, asked.network, question))
         return self._reconciler.ask(lambda: describe(self._known(asked), asked, hops, live=question.live), ASK_S)
 
     # in the reconciler's thread ---------------------------------------------------------------------------------------
@@ -76,7 +106,7 @@ class Tracer:
         if bridge is None:
             return asked, None
         ofport = self._view(bridge).wired_ofport(asked.source)
-        return asked, None if ofport is None else (ofport, self._site(bridge))
+        return asked, None if ofport is None else (ofport, self._site(bridge, asked.network))
 
     def _nowhere(self, asked: Probe, question: Question) -> dict[str, object]:
         known = self._known(asked)
@@ -84,7 +114,7 @@ class Tracer:
         why = not_wired(self._reconciler.model, asked.source, network, state)
         return nowhere(known, asked, why, live=question.live)
 
-    def _site(self, bridge: Bridge) -> Site:
+    def _site(self, bridge: Bridge, network: Network) -> Site:
         view = self._view(bridge)
         ports = {
             int(ofport): port.id
@@ -95,18 +125,16 @@ class Tracer:
         return Site(
             host=bridge.host.name,
             tables=bridge.state.tables(),
-            tunnel_ofport=bridge.plugs.tunnels.get(TUNNEL_TYPE),
+            tunnels={kind: int(ofport) for kind, ofport in bridge.plugs.tunnels.items()},
             endpoint=ipv4_number(endpoint) if endpoint else 0,
             ports=ports,
+            wires=dict(_wires(view, network)),
         )
 
-    def _find(self, endpoint: int) -> Site | None:
-        address = str(IPv4Address(endpoint))
-        for host in self._reconciler.model.hosts.values():
-            bridge = self._reconciler.bridge(host.name) if host.tunnel_ip == address else None
-            if bridge is not None:
-                return self._site(bridge)
-        return None
+    def _sites(self, network: Network, wanted: Callable[[Host], bool]) -> list[Site]:
+        hosts = [host for host in self._reconciler.model.hosts.values() if wanted(host)]
+        bridges = (self._reconciler.bridge(host.name) for host in sorted(hosts, key=lambda host: host.name))
+        return [self._site(bridge, network) for bridge in bridges if bridge is not None]
 
     def _view(self, bridge: Bridge) -> BridgeView:
         return BridgeView(model=self._reconciler.model, host=bridge.host, plugs=bridge.plugs)
@@ -126,9 +154,10 @@ class Tracer:
 
     # outside of it ----------------------------------------------------------------------------------------------------
 
-    def _site_at(self, endpoint: int, question: Question) -> Site | None:
-        site = self._reconciler.ask(lambda: self._find(endpoint), ASK_S)
-        return None if site is None else self._read(site, question)
+    def sites(self, network: Network, question: Question, wanted: Callable[[Host], bool]) -> Iterator[Site]:
+        """Yield the hosts that are wanted, by name, each as it is now."""
+        for site in self._reconciler.ask(lambda: self._sites(network, wanted), ASK_S):
+            yield self._read(site, question)
 
     def _read(self, site: Site, question: Question) -> Site:
         """Return the host with the flows its switch has just now, when that was asked for; groups are as desired."""

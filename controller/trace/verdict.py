@@ -68,7 +68,7 @@ def nowhere(known: Known, probe: Probe, why: str, *, live: bool) -> dict[str, ob
 def judge(known: Known, probe: Probe, ended: list[_Ended]) -> tuple[Verdict, str]:
     """Return what became of the packet as a whole: of its copies, the one for the target counts."""
     kinds = {one.end.kind for one in ended}
-    delivered = [one for one in ended if one.end.kind is EndKind.PORT]
+    delivered = [one for one in ended if one.end.kind is EndKind.PORT and one.hop.leads_to(one.end) is None]
     hits = [one for one in delivered if probe.target is None or _receiver(one) == probe.target.id]
     if hits:
         return Verdict.DELIVERED, f"delivered: {_reached(known, hits)}"
@@ -79,6 +79,9 @@ def judge(known: Known, probe: Probe, ended: list[_Ended]) -> tuple[Verdict, str
     if EndKind.CONTROLLER in kinds:
         [punted, *_] = [one for one in ended if one.end.kind is EndKind.CONTROLLER]
         return Verdict.CONTROLLER, f"to the controller: {_why(punted)}"
+    away = [one for one in ended if one.hop.leads_to(one.end) is not None]
+    if away and probe.target is None:
+        return Verdict.DELIVERED, f"delivered: {_left(away[0])}, on which no port of Weft's is concerned"
     drops = [one for one in ended if one.end.kind is EndKind.DROPPED]
     if drops:
         decisive = _decisive(probe, drops)
@@ -90,6 +93,8 @@ def judge(known: Known, probe: Probe, ended: list[_Ended]) -> tuple[Verdict, str
             Verdict.DROPPED,
             f"dropped: it goes to {host_text(known.model, endpoint_text(lost[0].end))}, and no further",
         )
+    if away:
+        return Verdict.DROPPED, f"dropped: {_left(away[0])}, and no host there has the receiver"
     if EndKind.SUPPRESSED in kinds:
         return (
             Verdict.DROPPED,
@@ -115,9 +120,20 @@ def _reached(known: Known, hits: list[_Ended]) -> str:
     for one in hits:
         port = known.model.ports.get(one.hop.site.ports.get(one.end.ofport, PortId("")))
         name = f"OpenFlow port {one.end.ofport}" if port is None else port_name(port)
-        way = "" if one.hop.came_from is None else f", through the tunnel from host {one.hop.came_from}"
+        way = "" if one.hop.came_from is None else f", through {_by(one.hop)}"
         where.append(f"{name} on host {one.hop.site.host}{way}")
     return "it reaches " + "; ".join(where)
+
+
+def _by(hop: Hop) -> str:
+    by = "the tunnel" if hop.physical_network is None else f"physical network {hop.physical_network}"
+    return f"{by} from host {hop.came_from}"
+
+
+def _left(one: _Ended) -> str:
+    tag = one.end.packet[fields.VLAN_VID]
+    tagged = f", VLAN {tag & ~fields.VLAN_PRESENT}" if tag else ", untagged"
+    return f"it leaves host {one.hop.site.host} for physical network {one.hop.leads_to(one.end)}{tagged}"
 
 
 def _why(one: _Ended) -> str:
@@ -138,11 +154,10 @@ def _notes(known: Known, probe: Probe, hops: tuple[Hop, ...], verdict: Verdict) 
 
 
 def _hop(known: Known, probe: Probe, hop: Hop) -> dict[str, object]:
-    entered = (
-        f"from {port_name(probe.source)}"
-        if hop.came_from is None
-        else f"through the tunnel from host {hop.came_from}, VNI {hop.vni}"
-    )
+    if hop.came_from is None:
+        entered = f"from {port_name(probe.source)}"
+    else:
+        entered = f"through {_by(hop)}{'' if hop.physical_network else f', VNI {hop.vni}'}"
     return {
         "host": str(hop.site.host),
         "entered": entered,
@@ -196,6 +211,8 @@ def _rules(step: Step) -> set[str]:
 def _end(known: Known, probe: Probe, hop: Hop, end: End) -> dict[str, object]:
     one = _Ended(hop=hop, end=end)
     match end.kind:
+        case EndKind.PORT if hop.leads_to(end) is not None:
+            text = _left(one).replace("it leaves", "leaves", 1)
         case EndKind.PORT:
             text = _reached(known, [one]).removeprefix("it reaches ")
         case EndKind.TUNNEL:

@@ -16,15 +16,16 @@ from flows.pipeline import CLASSIFY, SEGMENT, SENDER, TUNNEL, Priority
 
 
 def peer_flows(peer: PeerIntent) -> Iterator[Flow]:
-    """Yield the flow that admits frames of one registered host."""
-    yield CLASSIFY.flow(
-        priority=Priority.DEFAULT,
-        feature=Feature.TUNNEL_PEER,
-        key=peer.endpoint,
-        match=[fields.IN_PORT.eq(peer.tunnel_ofport), fields.TUN_SRC.eq(peer.endpoint)],
-        goto=TUNNEL,
-        why="frames from the tunnel endpoint of a registered host are let in",
-    )
+    """Yield the flows that admit frames of one registered host, one for each type of tunnel."""
+    for ofport in (peer.tunnel_ofport, *peer.more_ofports):
+        yield CLASSIFY.flow(
+            priority=Priority.DEFAULT,
+            feature=Feature.TUNNEL_PEER,
+            key=peer.endpoint,
+            match=[fields.IN_PORT.eq(ofport), fields.TUN_SRC.eq(peer.endpoint)],
+            goto=TUNNEL,
+            why="frames from the tunnel endpoint of a registered host are let in",
+        )
 
 
 def remote_flows(port: RemotePortIntent) -> Iterator[Flow]:

@@ -10,6 +10,9 @@ from flows.fields import Field, RegField
 
 Values = dict[Field, int]
 """Every field and register of `ALL_FIELDS`, and its value."""
+INNER_VLAN = Field(name="inner_vlan", oxm="", bits=13, form="hex")
+"""The tag behind `VLAN_VID`, in the same form. No flow matches it and no message bears it, but it comes to light when
+the one in front is taken off."""
 
 _KINDS = {
     fields.ETH_TYPE_ARP: (fields.ARP_OP, fields.ARP_SPA, fields.ARP_TPA, fields.ARP_SHA, fields.ARP_THA),
@@ -37,6 +40,7 @@ HEADERS: tuple[Field, ...] = (
     fields.ETH_DST,
     fields.ETH_TYPE,
     fields.VLAN_VID,
+    INNER_VLAN,
     *_IP,
     *(field for kind in _KINDS.values() for field in kind),
     *PORTS,
@@ -111,6 +115,7 @@ _NEEDS: dict[Field, Callable[[Values], bool]] = {
     **dict.fromkeys(_ND, _discovers(NEIGHBOUR_SOLICITATION, NEIGHBOUR_ADVERTISEMENT)),
     fields.ND_SLL: _discovers(NEIGHBOUR_SOLICITATION),
     fields.ND_TLL: _discovers(NEIGHBOUR_ADVERTISEMENT),
+    fields.VLAN_VID: lambda values: bool(values[fields.VLAN_VID] & fields.VLAN_PRESENT),
 }
 """Prerequisites (ovs-fields(7)); what is not here, every packet has."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from flows import fields
 from flows.delta import Tables
-from flows.fields import CT_MARK, CT_STATE, IN_PORT, IP_FRAG, REGISTERS, TUN_DST, Field
+from flows.fields import CT_MARK, CT_STATE, IN_PORT, IP_FRAG, REGISTERS, TUN_DST, VLAN_PRESENT, VLAN_VID, Field
 from flows.flow import (
     Action,
     Bucket,
@@ -25,6 +25,8 @@ from flows.flow import (
     Output,
     OutputInPort,
     OutputReg,
+    PopVlan,
+    PushVlan,
     Resubmit,
     SetField,
     ToController,
@@ -33,12 +35,13 @@ from flows.flow import (
 from flows.pipeline import ADDRESSES, CLASSIFY
 from flows.walk.classifier import Classifier
 from flows.walk.journey import AllNew, Committed, Connection, Connections, End, EndKind, Journey, Step
-from flows.walk.packet import PORTS, Values, has, packet, read, write
+from flows.walk.packet import INNER_VLAN, PORTS, Values, has, packet, read, write
 
 DEEPEST = 64
 """Resubmits inside of each other (ofproto/ofproto-dpif-xlate.c, MAX_DEPTH)."""
 _NO_PORTS = dict.fromkeys(PORTS, 0)
 _ALL_NEW = AllNew()
+_Change = Load | Move | SetField | PushVlan | PopVlan
 
 
 class Walker:
@@ -97,7 +100,7 @@ class _Copy:
     values: Values
     depth: int = 0
     tunnelled: bool = False
-    """Whether an action chose a tunnel endpoint."""
+    """Whether an action chose a tunnel endpoint for the next output."""
 
 
 class _Walk:
@@ -107,6 +110,10 @@ class _Walk:
         self._walker, self._connections = walker, connections
         self._waiting: deque[tuple[int, int, _Copy]] = deque()
         self._copies = 0
+        self._is_tracked = False
+        """Whether ct_clear has something to do, which Open vSwitch notes once for all buckets of a group: after
+        one bucket sent its copy to conntrack, ct_clear in the next leaves what it knows of the packet as it is
+        (ofproto/ofproto-dpif-xlate.c, xlate_group_bucket restores the flow but not ``conntracked``)."""
         self._happened = 0
         """How often something became of a copy; a chain of tables in which nothing does is a drop."""
         self.steps: list[Step] = []
@@ -123,6 +130,7 @@ class _Walk:
             said = self._connections.look_up(zone, copy.values)
             self.asked.append((zone, said))
             copy.values[CT_STATE], copy.values[CT_MARK] = said
+            self._is_tracked = bool(said.state)
             self._chain(table, copy)
 
     def _chain(self, table: int | None, copy: _Copy) -> None:
@@ -156,7 +164,9 @@ class _Walk:
     def _apply(self, actions: tuple[Action, ...], copy: _Copy, step: int) -> None:
         for action in actions:
             match action:
-                case Load() | Move() | SetField() | CtClear():
+                case CtClear():
+                    self._forget(copy)
+                case Load() | Move() | SetField() | PushVlan() | PopVlan():
                     _change(copy, action)
                 case Resubmit(table):
                     self._resubmit(table, copy, step)
@@ -188,6 +198,7 @@ class _Walk:
                 ofport = action.ofport if isinstance(action, Output) else read(copy.values, action.src)
                 away = EndKind.TUNNEL if copy.tunnelled else EndKind.PORT
                 self._end(EndKind.SUPPRESSED if ofport == came_from else away, ofport, copy, step)
+                copy.tunnelled = False  # the next output of a flow that delivers several times chooses anew
 
     def _end(self, kind: EndKind, ofport: int, copy: _Copy, step: int) -> None:
         self._happened += 1
@@ -215,9 +226,15 @@ class _Walk:
             self._waiting.append((zone, action.table, self._fork(copy)))
         # What conntrack said is known in the copy it sends on alone (ovs-actions(7), ct).
         copy.values[CT_STATE] = copy.values[CT_MARK] = 0
+        self._is_tracked = False
+
+    def _forget(self, copy: _Copy) -> None:
+        if self._is_tracked:
+            copy.values[CT_STATE] = copy.values[CT_MARK] = 0
+            self._is_tracked = False
 
 
-def _change(copy: _Copy, action: Load | Move | SetField | CtClear) -> None:
+def _change(copy: _Copy, action: _Change) -> None:
     match action:
         case Load(dst, value):
             write(copy.values, dst, value)
@@ -227,9 +244,10 @@ def _change(copy: _Copy, action: Load | Move | SetField | CtClear) -> None:
                 copy.tunnelled = copy.tunnelled or field is TUN_DST
         case Move():
             _move(copy.values, action)
-        case CtClear():
-            if copy.values[CT_STATE]:  # there is nothing to clear else, and Open vSwitch does nothing
-                copy.values[CT_STATE] = copy.values[CT_MARK] = 0
+        case PushVlan():
+            copy.values[INNER_VLAN], copy.values[VLAN_VID] = copy.values[VLAN_VID], VLAN_PRESENT
+        case PopVlan():
+            copy.values[VLAN_VID], copy.values[INNER_VLAN] = copy.values[INNER_VLAN], 0
 
 
 def _move(values: Values, move: Move) -> None:
@@ -242,11 +260,17 @@ def _move(values: Values, move: Move) -> None:
 def _as_set(bucket: Bucket) -> tuple[Action, ...]:
     """Return a bucket's actions as they are carried out: it is an action set (OpenFlow 1.4 section 5.10).
 
-    All that changes the packet comes first; of what sends it only the last of the first kind there is counts.
+    All that changes the packet comes first, a tag before what is written into it; of what sends the packet only the
+    last of the first kind there is counts.
     """
-    changes = [action for action in bucket.actions if isinstance(action, Load | Move | SetField | CtClear)]
+    tags: list[Action] = [action for kind in (PopVlan, PushVlan) for action in _last(bucket, kind)]
+    changes = [*tags, *(action for action in bucket.actions if isinstance(action, Load | Move | SetField | CtClear))]
     for kind in (ToGroup, (Output, OutputReg, OutputInPort, ToController), Resubmit, Ct):
-        last = [action for action in bucket.actions if isinstance(action, kind)][-1:]
+        last = _last(bucket, kind)
         if last:
             return (*changes, *last)
     return tuple(changes)
+
+
+def _last(bucket: Bucket, kind: type[Action] | tuple[type[Action], ...]) -> list[Action]:
+    return [action for action in bucket.actions if isinstance(action, kind)][-1:]

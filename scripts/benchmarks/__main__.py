@@ -1,4 +1,4 @@
-"""scripts/bench [--quick] [--only NAME]... [--repeat N] [--json FILE] [--list]."""
+"""scripts/bench [--quick] [--only NAME]... [--repeat N] [--seeds N] [--json FILE] [--list]."""
 
 import argparse
 import importlib
@@ -17,7 +17,7 @@ from benchmarks.report import Figure, table
 
 NAMES = (
     *("latency", "batch", "restart", "push", "switches", "scale", "api", "dhcp"),
-    *("walk", "groups", "throughput", "floods"),
+    *("walk", "groups", "throughput", "floods", "matrix"),
 )
 QUICK_REPEAT, REPEAT = 5, 10
 
@@ -84,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="smaller sizes and fewer repetitions")
     parser.add_argument("--only", action="append", choices=NAMES, metavar="NAME", help="may be repeated; see --list")
     parser.add_argument("--repeat", type=int, metavar="N", help="repetitions of what is short")
+    parser.add_argument("--seeds", type=int, metavar="N", help="clouds that matrix compares")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there, after each benchmark")
     parser.add_argument("--list", action="store_true", help="say what there is")
     parser.add_argument("--traceback", action="store_true", help="stop at the first error and show where it came from")

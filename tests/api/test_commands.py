@@ -67,6 +67,22 @@ def test_a_host_with_bound_ports_needs_force(weft: Server, capsys: pytest.Captur
     assert main(["host", "remove", "h1", "--force", "--format", "json"]) == 0
 
 
+def test_a_machine_s_network_is_printed_as_a_file(weft: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    api = f"{weft.url}/v2.0"
+    network = requests.post(f"{api}/networks", json={"network": {}}, timeout=10).json()["network"]
+    subnet = {"network_id": network["id"], "ip_version": 4, "cidr": "10.0.0.0/24"}
+    requests.post(f"{api}/subnets", json={"subnet": subnet}, timeout=10).raise_for_status()
+    wanted = {"network_id": network["id"], "device_id": "vm"}
+    port = requests.post(f"{api}/ports", json={"port": wanted}, timeout=10).json()["port"]
+    assert main(["port", "network-data", port["id"]]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert [one["type"] for one in printed["networks"]] == ["ipv4_dhcp"]
+    assert main(["port", "network-data", "--device", "vm", "--static"]) == 0
+    (entry,) = json.loads(capsys.readouterr().out)["networks"]
+    assert (entry["type"], entry["ip_address"]) == ("ipv4", port["fixed_ips"][0]["ip_address"])
+    assert main(["port", "network-data", "nobody"]) == 1
+
+
 def test_waiting_in_vain_says_what_is_missing(weft: Server, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["host", "add", "h1", "--ovsdb", ADDRESS, "--wait", "0.3"]) == 1
     said = capsys.readouterr().err

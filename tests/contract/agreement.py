@@ -171,7 +171,12 @@ def _count(tally: Tally, journey: Journey) -> None:
 def _place(end: End) -> tuple[str | int, ...]:
     match end.kind:
         case EndKind.TUNNEL:
-            return ("tunnel", value_text(fields.TUN_DST, end.packet[fields.TUN_DST]), end.packet[fields.TUN_ID])
+            return (
+                "tunnel",
+                end.ofport,
+                value_text(fields.TUN_DST, end.packet[fields.TUN_DST]),
+                end.packet[fields.TUN_ID],
+            )
         case EndKind.CONTROLLER:
             return ("controller",)
         case _:
@@ -194,12 +199,27 @@ def _is_same_packet(journey: Journey, traced: Traced) -> bool:
         for name, text in changed.items():
             if name in _WITHOUT_FIELD:
                 continue
+            if name == "tags":
+                if _outermost(text) not in {None, end.packet[fields.VLAN_VID]}:
+                    return False
+                continue
             shown = _SHOWN.get(name)
             if shown is None:
                 raise ValueError(f"the switch writes {name}, which is not compared")
             if value_text(shown, end.packet[shown]) != text:
                 return False
     return True
+
+
+def _outermost(tags: str) -> int | None:
+    """Return the outermost tag after what was done to the tags (`trace`), None when it is as before.
+
+    Packets come with one tag at most, so there is none when that is taken off.
+    """
+    if not tags:
+        return None
+    last = tags.rsplit(maxsplit=1)[-1]
+    return 0 if last == "-" else fields.VLAN_PRESENT | int(last)
 
 
 def _step_text(journey: Journey) -> Iterator[str]:

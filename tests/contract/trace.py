@@ -17,7 +17,9 @@ from flows.fields import CT_EST, CT_INV, CT_NEW, CT_REL, CT_RPL, CT_TRK, Field
 from flows.ofctl import value_text
 from tests.contract.ovs import BRIDGE, OpenVSwitch
 
-TUNNEL_OFPORT = 65279
+TUNNEL_OFPORT, GENEVE_OFPORT = 65279, 65278
+WIRE_OFPORTS = (65200, 65201)
+"""Stand for the patches to two provider bridges; a patch differs only behind the tables under test."""
 LOCAL_OFPORTS = tuple(range(32769, 32777))
 PEERS = tuple(0x0A090902 + n for n in range(3))
 UNDERLAY, UNDERLAY_PORT, ENDPOINT = "br-phy", "phy", 0x0A090901
@@ -25,7 +27,8 @@ _FLAGS = {CT_NEW: "new", CT_EST: "est", CT_REL: "rel", CT_RPL: "rpl", CT_INV: "i
 _FRAGMENT = {fields.FRAG_ANY: "first", fields.FRAG_ANY | fields.FRAG_LATER: "later"}
 _PORT = re.compile(r"^\s+(\S+) (\d+)/(\d+):", re.MULTILINE)
 _ACTIONS = re.compile(r"^Datapath actions: (.*)$", re.MULTILINE)
-_PUSH = re.compile(r"ipv4\([^)]*dst=([0-9.]+).*vni=(0x[0-9a-f]+)")
+_PUSH = re.compile(r"ipv4\([^)]*dst=([0-9.]+).*(vxlan|geneve)\(.*vni=(0x[0-9a-f]+)")
+_TUNNELS = {"vxlan": TUNNEL_OFPORT, "geneve": GENEVE_OFPORT}
 _MARK = re.compile(r"mark=(0x[0-9a-f]+|\d+)")
 _ZONE = re.compile(r"zone=(\d+)")
 
@@ -33,13 +36,15 @@ _ZONE = re.compile(r"zone=(\d+)")
 class TracedSwitch(OpenVSwitch):
     """A switch with ports as Weft numbers them, and a tunnel that leads somewhere."""
 
-    ports: ClassVar[tuple[int, ...]] = LOCAL_OFPORTS
+    ports: ClassVar[tuple[int, ...]] = (*LOCAL_OFPORTS, *WIRE_OFPORTS)
 
     def __init__(self, directory: Path, dpid: int) -> None:
         super().__init__(directory, dpid)
         self._vsctl(
             *("add-port", BRIDGE, "tun", "--", "set", "interface", "tun", "type=vxlan", "options:remote_ip=flow"),
             *("options:key=flow", f"ofport_request={TUNNEL_OFPORT}"),
+            *("--", "add-port", BRIDGE, "gen", "--", "set", "interface", "gen", "type=geneve"),
+            *("options:remote_ip=flow", "options:key=flow", f"ofport_request={GENEVE_OFPORT}"),
             *("--", "add-br", UNDERLAY, "--", "set", "bridge", UNDERLAY, "datapath_type=dummy"),
             *("--", "add-port", UNDERLAY, UNDERLAY_PORT, "--", "set", "interface", UNDERLAY_PORT, "type=dummy"),
         )
@@ -62,6 +67,7 @@ class TracedSwitch(OpenVSwitch):
         said = [word for state in states for word in ("--ct-next", _state_text(state))]
         text = self.control.ask("ofproto/trace", BRIDGE, packet_text(packet), *said)
         traced = Traced(text=text)
+        # One line follows another where conntrack sends the packet on, tags as they were then.
         for actions in _ACTIONS.findall(text):
             self._read(actions, traced, {})
         traced.sent.sort(key=lambda sent: sent[0])
@@ -82,6 +88,8 @@ class TracedSwitch(OpenVSwitch):
                 self._read(inner, traced, dict(changed))
             elif name == "set":
                 changed.update(_set(inner))
+            elif name in {"push_vlan", "pop_vlan"}:
+                changed["tags"] = _retagged(changed.get("tags", ""), inner)
             else:
                 _read_other(name, inner, traced, changed)
 
@@ -91,7 +99,7 @@ def _read_other(name: str, inner: str, traced: "Traced", changed: dict[str, str]
         found = _PUSH.search(inner)
         if found is None:
             raise ValueError(f"no endpoint in {inner}")
-        traced.sent.append((("tunnel", found[1], int(found[2], 16)), dict(changed)))
+        traced.sent.append((("tunnel", _TUNNELS[found[2]], found[1], int(found[3], 16)), dict(changed)))
     elif name == "userspace" and "controller(" in inner:
         traced.sent.append((("controller",), dict(changed)))
     elif name == "ct" and inner.startswith("commit"):
@@ -170,6 +178,14 @@ def split(actions: str) -> Iterator[str]:
             yield actions[begin:at]
             begin = at + 1
     yield actions[begin:]
+
+
+def _retagged(tags: str, inner: str) -> str:
+    """Return what was done to the tags, shortest form: ``-`` for each taken off, then the ids of those put on."""
+    pushed = tags.split()
+    if inner:
+        return " ".join([*pushed, str(int(inner.partition("vid=")[2].partition(",")[0], 0))])
+    return " ".join(pushed[:-1] if pushed and pushed[-1] != "-" else [*pushed, "-"])
 
 
 def _set(inner: str) -> dict[str, str]:

@@ -5,18 +5,22 @@ Everything comes from one `random.Random`, so that a seed names a case.
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from flows import fields
 from flows.features.admission import link_local
 from flows.fields import CT_EST, CT_INV, CT_NEW, CT_REL, CT_RPL, CT_TRK, FRAG_ANY, FRAG_LATER, Field
 from flows.intent import (
     DENY_ALL,
+    ISOLATED,
     NO_RULES,
+    PROMISCUOUS,
     AddressGroupIntent,
     BaseIntent,
     Guard,
     LocalPortIntent,
+    Moving,
     Owned,
     PeerIntent,
     Prefix,
@@ -25,12 +29,21 @@ from flows.intent import (
     RulesetIntent,
     SegmentIntent,
     UnitIntent,
+    Wire,
     address_group_id,
 )
-from tests.contract.trace import ENDPOINT, LOCAL_OFPORTS, PEERS, TUNNEL_OFPORT
+from tests.contract.trace import ENDPOINT, GENEVE_OFPORT, LOCAL_OFPORTS, PEERS, TUNNEL_OFPORT, WIRE_OFPORTS
 
 SEGMENTS = (5, 6, 0xFFFFFF)
+TUNNELS = {5: TUNNEL_OFPORT, 6: GENEVE_OFPORT, 0xFFFFFF: TUNNEL_OFPORT}
 VNI = {5: 77, 6: 78, 0xFFFFFF: 0xFFFFFE}
+WIRES = (
+    Wire(ofport=WIRE_OFPORTS[0], vlan=100),
+    Wire(ofport=WIRE_OFPORTS[0], vlan=101),
+    Wire(ofport=WIRE_OFPORTS[1], vlan=None),
+)
+"""Of each segment, where it is a provider network's: two VLANs of one physical network, and a flat one."""
+ROLES = (PROMISCUOUS, PROMISCUOUS, ISOLATED, ISOLATED, 30, 31)
 MACS = tuple(0xFA163E000001 + n for n in range(10))
 STRANGER, MULTICAST, BROADCAST = 0xFA163E0000FF, 0x01005E000012, 0xFFFFFFFFFFFF
 SERVICE_MAC = 0x025745465401
@@ -45,6 +58,7 @@ NUMBERS = (1, 22, 53, 67, 68, 80, 81, 443, 546, 547, 1000, 65535)
 RANGES = ((22, 22), (80, 81), (80, 83), (1, 1023), (1000, 2000), (5, 65535), (443, 443))
 ICMP_KINDS = (0, 3, 8)
 ICMP6_KINDS = (1, 128, 129, 130, 131, 132, 133, 134, 135, 136, 137, 143)
+TAGS = (0, *(fields.VLAN_PRESENT | vlan for vlan in (0, 1, 100, 101)))
 STATES = tuple(
     CT_TRK | bits
     for bits in (CT_NEW, CT_NEW, CT_EST, CT_EST, CT_EST | CT_RPL, CT_REL, CT_REL | CT_RPL, CT_INV, CT_NEW | CT_REL)
@@ -62,6 +76,8 @@ class World:
     units: tuple[UnitIntent, ...]
     locals: tuple[LocalPortIntent, ...]
     remotes: tuple[RemotePortIntent, ...]
+    wires: dict[int, Wire]
+    """How segments leave for a physical network; the others are overlays."""
 
 
 def a_world(rng: random.Random) -> World:
@@ -70,7 +86,9 @@ def a_world(rng: random.Random) -> World:
     rulesets = [_ruleset(rng, key) for key in groups]
     locals_: list[LocalPortIntent] = []
     remotes: list[RemotePortIntent] = []
+    wires = {segment: wire for segment, wire in zip(SEGMENTS, WIRES, strict=True) if rng.random() < 0.4}
     for segment in SEGMENTS:
+        private = rng.random() < 0.5
         addresses = [*zip(ADDRESSES4, ADDRESSES6, strict=True)]
         macs = list(MACS)
         rng.shuffle(addresses)
@@ -79,22 +97,69 @@ def a_world(rng: random.Random) -> World:
             if len(locals_) < len(LOCAL_OFPORTS):
                 place = len(locals_)
                 port = _local(rng, segment, place=place, mac=macs.pop(), addresses=addresses.pop(), groups=groups)
-                locals_.append(port)
+                locals_.append(_in_private_vlan(rng, port) if private else port)
         for _ in range(rng.randint(0, 3)):
             key = 100 + len(remotes)
-            remotes.append(_remote(rng, segment, port=key, mac=macs.pop(), addresses=addresses.pop(), groups=groups))
+            port_there = _remote(rng, segment, port=key, mac=macs.pop(), addresses=addresses.pop(), groups=groups)
+            port_there = replace(port_there, tunnel_ofport=0, wire=wires[segment]) if segment in wires else port_there
+            remotes.append(_in_private_vlan(rng, port_there) if private else port_there)
+        _migrate(rng, segment, locals_, remotes)
     units: list[UnitIntent] = [BaseIntent(), *locals_, *remotes, *rulesets]
-    units += [PeerIntent(tunnel_ofport=TUNNEL_OFPORT, endpoint=peer) for peer in PEERS[:2]]
+    units += [
+        PeerIntent(tunnel_ofport=TUNNEL_OFPORT, more_ofports=(GENEVE_OFPORT,), endpoint=peer) for peer in PEERS[:2]
+    ]
     units += [
         SegmentIntent(
             segment=segment,
             service_mac=SERVICE_MAC,
             service_addresses=(NET4 + 254,) if rng.random() < 0.5 else (),
+            wire=wires.get(segment),
         )
         for segment in SEGMENTS
     ]
     units += [_address_group(rng, key) for key in ADDRESS_GROUPS]
-    return World(units=tuple(units), locals=tuple(locals_), remotes=tuple(remotes))
+    return World(units=tuple(units), locals=tuple(locals_), remotes=tuple(remotes), wires=wires)
+
+
+_LocalOrRemote = TypeVar("_LocalOrRemote", LocalPortIntent, RemotePortIntent)
+
+
+def _in_private_vlan(rng: random.Random, port: _LocalOrRemote) -> _LocalOrRemote:
+    """Return the port with a role; without port security it can be promiscuous alone, which the API sees to."""
+    unguarded = not port.guarded if isinstance(port, LocalPortIntent) else port.takes_unknown
+    return port if unguarded else replace(port, role=rng.choice(ROLES))
+
+
+def _migrate(rng: random.Random, segment: int, locals_: list[LocalPortIntent], remotes: list[RemotePortIntent]) -> None:
+    """Let some port of the segment be on its way between this host and another, or between two others."""
+    here = [place for place, port in enumerate(locals_) if port.segment == segment]
+    there = [place for place, port in enumerate(remotes) if port.segment == segment]
+    if here and rng.random() < 0.3:
+        place = rng.choice(here)
+        one = locals_[place] = replace(locals_[place], moving=rng.choice((Moving.SOURCE, Moving.TARGET)))
+        wire = next((remotes[other].wire for other in there), None)
+        remotes.append(
+            RemotePortIntent(
+                port=one.port,
+                segment=segment,
+                vni=VNI[segment],
+                mac=one.mac,
+                endpoint=rng.choice(PEERS[:2]),
+                tunnel_ofport=0 if wire else TUNNELS[segment],
+                owned=one.owned,
+                ruleset=one.ruleset,
+                groups=one.groups,
+                role=one.role,
+                takes_unknown=not one.guarded,
+                wire=wire,
+                moving=True,
+            )
+        )
+    elif there and rng.random() < 0.3:
+        place = rng.choice(there)
+        old = remotes[place]
+        if old.wire is None:
+            remotes[place] = replace(old, also=next(peer for peer in PEERS[:2] if peer != old.endpoint))
 
 
 def _ruleset(rng: random.Random, key: int) -> RulesetIntent:
@@ -179,6 +244,8 @@ def _local(
         ruleset=ruleset,
         groups=groups.get(ruleset, ()),
         dhcp=rng.random() < 0.5,
+        dhcp6=rng.random() < 0.5,
+        router=rng.random() < 0.5,
     )
 
 
@@ -192,10 +259,11 @@ def _remote(
         vni=VNI[segment],
         mac=mac,
         endpoint=rng.choice(PEERS[:2]),
-        tunnel_ofport=TUNNEL_OFPORT,
+        tunnel_ofport=TUNNELS[segment],
         owned=_owned(rng, mac, addresses)[1],
         ruleset=ruleset,
         groups=groups.get(ruleset, ()),
+        takes_unknown=not ruleset,
     )
 
 
@@ -204,9 +272,10 @@ def _remote(
 
 def a_packet(rng: random.Random, world: World) -> dict[Field, int]:
     """Return a random packet, most often one that its sender may send to somebody."""
-    sender = rng.choice((*world.locals, *world.locals, *world.locals, *world.remotes))
-    same = [port for port in (*world.locals, *world.remotes) if port.segment == sender.segment and port is not sender]
-    receiver = rng.choice(same) if same and rng.random() < 0.9 else rng.choice((*world.locals, *world.remotes))
+    ports: tuple[LocalPortIntent | RemotePortIntent, ...] = (*world.locals, *world.remotes)
+    sender = rng.choice((*world.locals, *world.locals, *ports))
+    same = [port for port in ports if port.segment == sender.segment and port is not sender]
+    receiver = rng.choice(same) if same and rng.random() < 0.9 else rng.choice(ports)
     version = rng.choice((4, 6))
     source = _address(rng, version, sender.owned)
     packet: dict[Field, int] = {
@@ -215,9 +284,13 @@ def a_packet(rng: random.Random, world: World) -> dict[Field, int]:
     }
     if isinstance(sender, LocalPortIntent):
         packet[fields.IN_PORT] = sender.ofport
+    elif sender.wire is not None:
+        packet[fields.IN_PORT] = _nearly(rng, sender.wire.ofport, WIRE_OFPORTS)
+        tag = 0 if sender.wire.vlan is None else fields.VLAN_PRESENT | sender.wire.vlan
+        packet[fields.VLAN_VID] = _nearly(rng, tag, TAGS)
     else:
         packet |= {
-            fields.IN_PORT: TUNNEL_OFPORT,
+            fields.IN_PORT: _nearly(rng, sender.tunnel_ofport, (TUNNEL_OFPORT, GENEVE_OFPORT)),
             fields.TUN_SRC: _nearly(rng, sender.endpoint, PEERS),
             fields.TUN_DST: ENDPOINT,
             fields.TUN_ID: _nearly(rng, sender.vni, (*VNI.values(), 1)),
@@ -227,8 +300,8 @@ def a_packet(rng: random.Random, world: World) -> dict[Field, int]:
     packet |= kind(rng, version, packet[fields.ETH_SRC], source, target)
     packet[fields.ETH_SRC] = _nearly(rng, packet[fields.ETH_SRC], (*MACS, STRANGER, 0x00005E000101))
     packet[fields.ETH_DST] = _nearly(rng, packet[fields.ETH_DST], (*MACS, STRANGER, MULTICAST, BROADCAST, SERVICE_MAC))
-    if rng.random() < 0.04:
-        packet[fields.VLAN_VID] = fields.VLAN_PRESENT | rng.choice((0, 1, 100))
+    if isinstance(sender, LocalPortIntent) and rng.random() < 0.04:
+        packet[fields.VLAN_VID] = rng.choice(TAGS)
     if rng.random() < 0.08 and packet.get(fields.ETH_TYPE) in {fields.ETH_TYPE_IPV4, fields.ETH_TYPE_IPV6}:
         _fragment(rng, packet)
     if rng.random() < 0.2:

@@ -61,6 +61,8 @@ class OpenFlowService:
         self._lock = threading.Lock()
         self._switches: dict[int, Switch] = {}
         self._connections: dict[Connection, threading.Thread] = {}
+        self._up: dict[int, Connection] = {}
+        """The last connection of each datapath whose negotiation is over."""
         self._is_stopping = False
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._thread = threading.Thread(target=self._accept_all, name="openflow-accept", daemon=True)
@@ -119,6 +121,12 @@ class OpenFlowService:
         if switch is not None:
             switch.stop()
 
+    def send(self, dpid: int, ofport: int, frame: bytes) -> bool:
+        """Send a frame out of a port without waiting; whether the switch is connected and takes it."""
+        with self._lock:
+            connection = self._up.get(dpid)
+        return connection is not None and connection.offer(self._messages.packet_out(ofport, frame))
+
     @property
     def packet_in_counts(self) -> Mapping[str, int]:
         """What became of packet-ins so far; see `PacketIns.counts`."""
@@ -139,6 +147,8 @@ class OpenFlowService:
         """Hand a connection to the worker of its datapath."""
         with self._lock:
             switch = self._switches.get(connection.id)
+            if switch is not None:
+                self._up[connection.id] = connection
         if switch is None:
             connection.close("nobody works for this datapath")
         else:
@@ -149,6 +159,8 @@ class OpenFlowService:
         _log.info("switch_disconnected dpid=%s peer=%s reason=%r", _dpid_text(connection.id), connection.peer, why)
         with self._lock:
             switch = self._switches.get(connection.id)
+            if self._up.get(connection.id) is connection:
+                del self._up[connection.id]
         if switch is not None:
             switch.detach(connection)
 

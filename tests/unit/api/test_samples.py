@@ -49,6 +49,9 @@ WHOLE_DATABASE = (
 )
 """Lists of everything, with what was there before the recording: their attributes are compared, not their objects."""
 
+NEWER = frozenset({"pvlan", "pvlan_type", "pvlan_community"})
+"""Attributes of extensions the recorded Neutron did not have."""
+
 BEFORE = (
     # What was in Neutron's database already when the recording began.
     ("networks", {"network": {"provider:network_type": "vxlan", "provider:segmentation_id": 99999}}),
@@ -95,6 +98,8 @@ def comparable(body: object) -> object:
     text = re.sub(r'"revision_number": \d+', '"revision_number": 0', text)
     text = re.sub(r"current revision is \d+", "current revision is N", text)
     text = re.sub(r'"provider:segmentation_id": \d+', '"provider:segmentation_id": 0', text)
+    # Attributes of extensions the recorded Neutron did not have; not in a position to begin an object.
+    text = re.sub(r', "pvlan(_type|_community)?": (null|false)', "", text)
     text = re.sub(r'"tags": \[[^\]]*\]', '"tags": []', text)  # the recording set tags in between
     text = re.sub(r"these ports is: ([^.]*)\.", lambda found: ",".join(sorted(found[1].split(","))), text)
     return json.loads(text)
@@ -160,7 +165,7 @@ def test_neutron_s_recorded_answer_is_given(name: str, answers: Mapping[str, tup
     assert "Content-Length" in answer.headers
     if name in WHOLE_DATABASE:
         (many,) = theirs
-        assert set(theirs[many][0]) == set(body[many][0])
+        assert set(theirs[many][0]) == set(body[many][0]) - NEWER
     elif "sort" not in name:
         assert by_id(comparable(theirs)) == by_id(comparable(body))
     else:

@@ -1,6 +1,7 @@
 """What becomes of packets in compiled bridges; that Open vSwitch agrees is tests/contract/test_walk.py."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -11,10 +12,10 @@ from flows.compiler import compile_bridge
 from flows.delta import Tables
 from flows.fields import CT_EST, CT_INV, CT_NEW, CT_RPL, CT_TRK, FRAG_ANY, FRAG_LATER, Field
 from flows.flow import Flow, Resubmit
-from flows.intent import BaseIntent, RuleIntent, RulesetIntent, UnitIntent
+from flows.intent import BaseIntent, Moving, RuleIntent, RulesetIntent, UnitIntent, Wire
 from flows.ofctl import table_name
 from flows.walk.journey import Connection, EndKind, Journey
-from flows.walk.packet import HEADERS
+from flows.walk.packet import HEADERS, INNER_VLAN
 from flows.walk.walker import Walker
 from tests.unit.flows.builders import INTENTS, TUNNEL_OFPORT, a_local_port, a_peer, a_remote_port, a_segment, prefix4
 
@@ -145,6 +146,34 @@ def test_a_frame_from_the_tunnel_is_not_sent_back_into_it() -> None:
         (EndKind.SUPPRESSED, TUNNEL_OFPORT),
     ]
     assert decided(a_world().walk(tunnelled | {fields.TUN_SRC: PEER + 1})) == ("classify", None)
+
+
+def test_a_frame_for_a_physical_network_bears_its_vlan_s_tag_over_any_other() -> None:
+    """IEEE 802.1Q: the outermost tag counts, and taking it off leaves the one behind it."""
+    wire = Wire(ofport=65200, vlan=7)
+    walker = Walker(
+        compile_bridge([BaseIntent(), a_segment(5, wire=wire), a_local_port(9, secure=False, ruleset=0)]).tables()
+    )
+    out = {fields.IN_PORT: 32777, fields.ETH_SRC: MAC_A, fields.ETH_DST: MAC_B, fields.ETH_TYPE: 0x88CC}
+    for own in (0, fields.VLAN_PRESENT | 99):
+        [end] = walker.walk({**out, fields.VLAN_VID: own}).sent
+        assert (end.kind, end.ofport) == (EndKind.PORT, 65200)
+        assert (end.packet[fields.VLAN_VID], end.packet[INNER_VLAN]) == (fields.VLAN_PRESENT | 7, own)
+        back = {field: end.packet[field] for field in HEADERS} | {fields.ETH_DST: MAC_A, fields.IN_PORT: 65200}
+        [end] = walker.walk(back).sent
+        assert (end.ofport, end.packet[fields.VLAN_VID], end.packet[INNER_VLAN]) == (32777, own, 0)
+    [end] = walker.walk(back | {fields.VLAN_VID: fields.VLAN_PRESENT | 8}).ends
+    assert end.kind is EndKind.DROPPED
+
+
+def test_a_port_that_is_being_moved_here_gets_a_copy_on_both_hosts() -> None:
+    """Until the switch-over nobody knows on which host the guest runs."""
+    walker = a_world(
+        replace(a_local_port(12, addresses=(prefix4(A + 9),), ruleset=0, secure=False), moving=Moving.TARGET),
+        replace(a_remote_port(12, endpoint=PEER, addresses=(prefix4(A + 9),)), moving=True),
+    )
+    ends = walker.walk(tcp(80, ETH_DST=0xFA163E00000C)).sent
+    assert [(end.kind, end.ofport) for end in ends] == [(EndKind.PORT, 32780), (EndKind.TUNNEL, TUNNEL_OFPORT)]
 
 
 def test_arp_for_a_known_address_is_answered_with_its_owner_s_mac() -> None:

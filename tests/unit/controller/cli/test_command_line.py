@@ -32,6 +32,8 @@ ROOT = Path(__file__).parents[4]
         ["host", "add", "h1", "--ovsdb", "tcp:1:1", "--datapath-type", "dpdk"],
         ["host", "list", "--format", "xml"],
         ["port", "status"],
+        ["port", "network-data"],
+        ["port", "network-data", "one", "--device", "other"],
         ["flows"],
     ],
 )

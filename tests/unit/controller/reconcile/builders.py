@@ -8,7 +8,7 @@ from controller.reconcile.bridge import Bridge
 from controller.reconcile.dirty import Dirty, host_changed, take_in
 from controller.reconcile.feed import Changes
 from controller.reconcile.model import Model
-from controller.reconcile.ovsdb_rows import TUNNEL_NAME, TUNNEL_OFPORT
+from controller.reconcile.ovsdb_rows import GENEVE_NAME, GENEVE_OFPORT, PATCH_OFPORTS, TUNNEL_NAME, TUNNEL_OFPORT
 from controller.reconcile.plugs import Plugs
 from controller.reconcile.translate import BridgeView
 from controller.records import (
@@ -42,16 +42,23 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _STAMPS: dict[str, Any] = {"created_at": NOW, "updated_at": NOW, "revision_number": 1}
 
 
-def a_network(number: int = 1, *, physical_network: str | None = None, **more: Any) -> Network:
-    """Network ``n1``, ``n2``, ..., with the number as its segment key."""
-    segment = Segment(
-        id=SegmentId(f"s{number}"),
-        key=SegmentKey(number),
+def a_segment(
+    number: int = 1, kind: str = "vxlan", physical_network: str | None = None, *, key: int | None = None
+) -> Segment:
+    """A segment of network ``n1``, ``n2``, ..., with the network's number as its key unless another is given."""
+    return Segment(
+        id=SegmentId(f"s{key or number}"),
+        key=SegmentKey(key or number),
         network_id=NetworkId(f"n{number}"),
-        network_type="vxlan" if physical_network is None else "flat",
+        network_type=kind,
         physical_network=physical_network,
-        segmentation_id=100 + number if physical_network is None else None,
+        segmentation_id=None if kind == "flat" else 100 + (key or number),
     )
+
+
+def a_network(number: int = 1, *segments: Segment, physical_network: str | None = None, **more: Any) -> Network:
+    """Network ``n1``, ``n2``, ...: VXLAN, or flat when a physical network is named, or with the given segments."""
+    segment = a_segment(number, "vxlan" if physical_network is None else "flat", physical_network)
     values: dict[str, Any] = {
         "id": NetworkId(f"n{number}"),
         "project_id": "p",
@@ -63,7 +70,7 @@ def a_network(number: int = 1, *, physical_network: str | None = None, **more: A
         "router_external": False,
         "port_security_enabled": True,
         "plugin": "openflow",
-        "segments": (segment,),
+        "segments": segments or (segment,),
         "subnet_ids": (),
         **_STAMPS,
         **more,
@@ -103,14 +110,15 @@ def a_port(
     groups: Iterable[str] = (),
     ruleset: int | None = None,
     pairs: Iterable[tuple[str, str]] = (),
+    standby: str | None = None,
     **more: Any,
 ) -> Port:
-    """Port ``p1``, ``p2``, ...; a single group's key is the number in its name, as ``g16``."""
+    """Port ``p1``, ``p2``, ...; a single group's key is the number in its name, as ``g16``.
+
+    Its OpenFlow number is 32768 and its own, on a host it migrates to 100 more.
+    """
     ids = tuple(sorted(groups))
-    binding = None
-    if host is not None:
-        ofport = OfPort(32768 + number)
-        binding = Binding(host=HostName(host), vnic_type="normal", profile={}, active=True, ofport=ofport)
+    binding = None if host is None else _a_binding(host, 32768 + number, active=True)
     fixed = (FixedIp(subnet_id=SubnetId(f"n{network}-{6 if ':' in a else 4}"), ip_address=a) for a in addresses)
     values: dict[str, Any] = {
         "id": PortId(f"p{number}"),
@@ -133,10 +141,15 @@ def a_port(
         "vnic_type": "normal",
         "profile": {},
         "binding": binding,
+        "standby": None if standby is None else _a_binding(standby, 32868 + number, active=False),
         **_STAMPS,
         **more,
     }
     return Port(**values)
+
+
+def _a_binding(host: str, ofport: int, *, active: bool) -> Binding:
+    return Binding(host=HostName(host), vnic_type="normal", profile={}, active=active, ofport=OfPort(ofport))
 
 
 def a_rule(rule_id: str = "r1", *, group: str = "g16", direction: str = "ingress", **more: Any) -> SecurityGroupRule:
@@ -186,16 +199,16 @@ def an_address_group(key: int, *addresses: str) -> AddressGroup:
     )
 
 
-def a_host(number: int = 1) -> Host:
+def a_host(number: int = 1, *, physnets: Iterable[str] = (), tunnel: bool = True) -> Host:
     """Host ``h1``, ``h2``, ..."""
     return Host(
         id=f"host{number}",
         name=HostName(f"h{number}"),
         ovsdb=f"tcp:192.0.2.{number}:6640",
-        tunnel_ip=f"10.0.0.{number}",
+        tunnel_ip=f"10.0.0.{number}" if tunnel else None,
         datapath_type="netdev",
         datapath_id=number,
-        physnets=(),
+        physnets=tuple((name, f"br-{name}") for name in physnets),
         **_STAMPS,
     )
 
@@ -203,9 +216,9 @@ def a_host(number: int = 1) -> Host:
 class Cloud:
     """A model with the bridges of its hosts, brought up to date as the reconciler does, without anything around."""
 
-    def __init__(self, hosts: int = 2) -> None:
+    def __init__(self, hosts: int = 2, *, physnets: Iterable[str] = ()) -> None:
         self.model = Model()
-        self.hosts = [a_host(number) for number in range(1, hosts + 1)]
+        self.hosts = [a_host(number, physnets=physnets) for number in range(1, hosts + 1)]
         self.bridges = {host.name: Bridge(host, 0.0) for host in self.hosts}
         self.deltas: dict[str, Delta] = {}
         """What the last change said to each host's switch."""
@@ -214,8 +227,15 @@ class Cloud:
         self._token = 0
         dirty = Dirty()
         for host in self.hosts:
-            self.bridges[host.name].plugs = plugged_tunnel()
+            self.bridges[host.name].plugs = plugged_ways()
             host_changed(dirty, self.model, self.model.put_host(host.id, host), host)
+        self._settle(dirty)
+
+    def put_host(self, host: Host) -> None:
+        """Let a host be changed."""
+        dirty = Dirty()
+        host_changed(dirty, self.model, self.model.put_host(host.id, host), host)
+        self.bridges[host.name].host = host
         self._settle(dirty)
 
     def put(self, *records: Network | Subnet | Port | SecurityGroup | AddressGroup) -> None:
@@ -279,9 +299,11 @@ class Cloud:
             self.deltas[name], _ = bridge.refresh(view, units, self._token)
 
 
-def plugged_tunnel() -> Plugs:
-    """Return the plugs of a host with nothing but its tunnel."""
-    plugs = Plugs((TUNNEL_NAME,))
-    row = a_row(TUNNEL_NAME, "vxlan", None, TUNNEL_OFPORT)
-    plugs.update(RowChanges(view=HostView(connected=True, synced=True), whole=True, rows={row.uuid: row}))
+def plugged_ways() -> Plugs:
+    """Return the plugs of a host with nothing but its tunnels, and patches for the first two physical networks."""
+    plugs = Plugs((TUNNEL_NAME, GENEVE_NAME))
+    rows = [a_row(TUNNEL_NAME, "vxlan", None, TUNNEL_OFPORT), a_row(GENEVE_NAME, "geneve", None, GENEVE_OFPORT)]
+    rows += [a_row(f"patch{number}", "patch", None, number) for number in PATCH_OFPORTS[:2]]
+    view = HostView(connected=True, synced=True)
+    plugs.update(RowChanges(view=view, whole=True, rows={row.uuid: row for row in rows}))
     return plugs

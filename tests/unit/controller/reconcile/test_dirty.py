@@ -6,16 +6,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.records import AddressGroup, Network, Port, SecurityGroup, Subnet
+from controller.records import AddressGroup, Host, Network, Port, SecurityGroup, Segment, Subnet
 from flows.compiler import compile_bridge
 from flows.delta import same_in_switch
 from flows.intent import Unit, UnitIntent, UnitKind
 from tests.unit.controller.reconcile.builders import (
     Cloud,
     a_group,
+    a_host,
     a_network,
     a_port,
     a_rule,
+    a_segment,
     a_subnet,
     an_address_group,
 )
@@ -27,6 +29,11 @@ MACS = ["fa:16:3e:00:00:01", "fa:16:3e:00:00:02", "00:00:5e:00:01:0a"]
 GROUPS = (16, 17, 18)
 ADDRESS_GROUPS = (50, 51)
 SETS: dict[frozenset[str], int] = {}
+PLACES: list[tuple[str | None, str | None]] = [
+    *(("h1", None), ("h2", None), ("h3", None), (None, None), ("nowhere", None)),
+    *(("h1", "h2"), ("h2", "h1"), ("h2", "h3"), ("h1", "nowhere"), (None, "h1")),
+]
+"""Where a port is bound, and where it migrates to."""
 
 
 def ruleset_of(groups: frozenset[str]) -> int | None:
@@ -34,14 +41,52 @@ def ruleset_of(groups: frozenset[str]) -> int | None:
     return None if len(groups) < 2 else SETS.setdefault(groups, 100 + len(SETS))
 
 
-networks = st.builds(
-    a_network,
-    st.integers(1, 2),
-    physical_network=st.sampled_from([None, "public"]),
-    router_external=st.sampled_from([False, False, True]),
-    admin_state_up=st.sampled_from([True, True, False]),
-)
+def kinds_of_network(number: int) -> list[tuple[Segment, ...]]:
+    vlan = a_segment(number, "vlan", "public")
+    return [
+        (),
+        (a_segment(number, "geneve"),),
+        (vlan,),
+        (a_segment(number, "flat", "lab"),),
+        (vlan, a_segment(number, "vlan", "lab", key=10 + number), a_segment(number, "vxlan", key=20 + number)),
+        (a_segment(number, "vlan", "nobody's"), a_segment(number, "geneve", key=10 + number)),
+    ]
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> Network:
+    number = draw(st.integers(1, 2))
+    return a_network(
+        number,
+        *draw(st.sampled_from(kinds_of_network(number))),
+        router_external=draw(st.sampled_from([False, False, True])),
+        admin_state_up=draw(st.sampled_from([True, True, False])),
+        pvlan=draw(st.booleans()),
+    )
+
+
 subnets = st.builds(a_subnet, st.integers(1, 2), gateway_ip=st.sampled_from([None, "10.0.0.1", "10.0.0.2"]))
+MODES = [(None, None), ("slaac", "slaac"), ("dhcpv6-stateful", "dhcpv6-stateful"), (None, "slaac"), ("slaac", None)]
+subnets6 = st.builds(
+    lambda number, modes, gateway, is_served: a_subnet(
+        number,
+        "fd00::/64",
+        gateway_ip=gateway,
+        enable_dhcp=is_served,
+        ipv6_ra_mode=modes[0],
+        ipv6_address_mode=modes[1],
+    ),
+    st.integers(1, 2),
+    st.sampled_from(MODES),
+    st.sampled_from([None, "fd00::1"]),
+    st.booleans(),
+)
+hosts = st.builds(
+    lambda number, physnets, tunnel: a_host(number, physnets=physnets, tunnel=tunnel),
+    st.integers(1, 3),
+    st.lists(st.sampled_from(["public", "lab", "third"]), unique=True),
+    st.sampled_from([True, True, True, False]),
+)
 rules = st.builds(
     a_rule,
     st.sampled_from(["r1", "r2", "r3"]),
@@ -66,22 +111,27 @@ address_groups = st.builds(
 
 @st.composite
 def ports(draw: st.DrawFn) -> Port:
+    host, standby = draw(st.sampled_from(PLACES))
     chosen = frozenset(draw(st.sets(st.sampled_from([f"g{key}" for key in GROUPS]), max_size=2)))
     return a_port(
         draw(st.integers(1, 4)),
         *draw(st.sets(st.sampled_from(ADDRESSES), max_size=2)),
         network=draw(st.integers(1, 2)),
-        host=draw(st.sampled_from(["h1", "h1", "h2", "h2", None, "nowhere"])),
+        host=host,
+        standby=standby,
+        role=draw(st.sampled_from([0, 0, 1, 30, 31])),
         groups=chosen,
         ruleset=ruleset_of(chosen),
         pairs=draw(st.lists(st.tuples(st.sampled_from(MACS), st.sampled_from(PAIRS)), max_size=2)),
         port_security_enabled=draw(st.sampled_from([True, True, False])),
         admin_state_up=draw(st.sampled_from([True, True, False])),
-        device_owner=draw(st.sampled_from(["", "", "network:dhcp"])),
+        device_owner=draw(st.sampled_from(["", "", "network:dhcp", "network:router_interface"])),
     )
 
 
-records: st.SearchStrategy[Record] = networks | subnets | groups | address_groups | ports() | ports() | ports()
+records: st.SearchStrategy[Record] = (
+    networks() | subnets | subnets6 | groups | address_groups | ports() | ports() | ports() | ports()
+)
 batches = st.lists(st.tuples(st.booleans(), records), min_size=1, max_size=4)
 
 
@@ -139,17 +189,21 @@ def full(cloud: Cloud, host: str) -> dict[Unit, UnitIntent]:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(batches, max_size=15))
-def test_any_history_gives_what_the_last_state_alone_gives(history: list[list[tuple[bool, Record]]]) -> None:
-    cloud, store, empty, fresh = Cloud(), Store(), Cloud(), Cloud()
+@given(st.lists(batches | hosts, max_size=15))
+def test_any_history_gives_what_the_last_state_alone_gives(history: list[list[tuple[bool, Record]] | Host]) -> None:
+    cloud, store, empty, fresh = a_cloud(), Store(), a_cloud(), a_cloud()
     cloud.put(*FIRST)
     for batch in history:
+        if isinstance(batch, Host):
+            for one in (cloud, empty, fresh):
+                one.put_host(batch)
+            assert_all_was_looked_at(cloud)
+            continue
         touched = {record.id for is_gone, record in batch if store.change(record, is_gone=is_gone)}
         seen = {record.id: record for _, record in batch}
         gone = [seen[i] for i in touched if i not in store.there]
         cloud.take({i: store.there[i] for i in touched if i in store.there}, gone)
-        for name, bridge in cloud.bridges.items():
-            assert vars(bridge)["_intents"] == full(cloud, name)
+        assert_all_was_looked_at(cloud)
 
     fresh.take(store.there)
     for name, bridge in cloud.bridges.items():
@@ -164,6 +218,15 @@ def test_any_history_gives_what_the_last_state_alone_gives(history: list[list[tu
         assert bridge.state.tables() == empty.bridges[name].state.tables(), "only static state is left"
         assert not vars(bridge)["_zones"]
     assert remembered(cloud) == remembered(empty), "no index grows for ever"
+
+
+def a_cloud() -> Cloud:
+    return Cloud(3, physnets=("public", "lab"))
+
+
+def assert_all_was_looked_at(cloud: Cloud) -> None:
+    for name, bridge in cloud.bridges.items():
+        assert vars(bridge)["_intents"] == full(cloud, name)
 
 
 def remembered(cloud: Cloud) -> dict[str, Any]:

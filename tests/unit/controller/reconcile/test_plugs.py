@@ -22,7 +22,7 @@ def rows(draw: st.DrawFn, uuid: str) -> InterfaceRow:
     name = draw(st.sampled_from([f"tap-{uuid}", "tunnel"])) if uuid == "u4" else f"tap-{uuid}"
     return a_row(
         name,
-        draw(st.sampled_from(["", "vxlan", "geneve"])) if uuid == "u4" else "",
+        draw(st.sampled_from(["", "vxlan", "geneve", "patch"])) if uuid == "u4" else "",
         iface_id,
         number,
         uuid=uuid,
@@ -45,7 +45,8 @@ def steps(draw: st.DrawFn) -> tuple[bool, dict[str, InterfaceRow | None]]:
 def test_any_history_of_rows_gives_what_reading_all_of_them_gives(
     history: list[tuple[bool, dict[str, InterfaceRow | None]]],
 ) -> None:
-    table, there = Plugs(TUNNELS), {}
+    table = Plugs(TUNNELS)
+    there: dict[str, InterfaceRow] = {}
     table.update(changes(whole=True))
     before = read_plugs((), TUNNELS)
     for whole, news in history:
@@ -54,10 +55,11 @@ def test_any_history_of_rows_gives_what_reading_all_of_them_gives(
         turned = table.update(changes(news, whole=whole))
 
         after = read_plugs(there.values(), TUNNELS)
-        assert (table.by_port, table.ofports, table.tunnels) == (after.by_port, after.ofports, after.tunnels)
+        assert (table.by_port, table.ofports) == (after.by_port, after.ofports)
+        assert (table.tunnels, table.patches) == (after.tunnels, after.patches)
         assert turned.ports == differing(before.by_port, after.by_port)
         assert turned.ofports == differing(before.ofports, after.ofports)
-        assert turned.tunnels == (before.tunnels != after.tunnels)
+        assert turned.ways == ((before.tunnels, before.patches) != (after.tunnels, after.patches))
         before = after
 
 
@@ -76,7 +78,7 @@ def test_what_plugs_do_not_show_turns_nothing(change: dict[str, Any]) -> None:
     table = Plugs(TUNNELS)
     table.update(changes({"u1": a_row("tap1", "", "p1", 1)}, whole=True))
     turned = table.update(changes({"u1": a_row("tap1", "", "p1", 1, **change)}))
-    assert (turned.ports, turned.ofports, turned.tunnels) == (frozenset(), frozenset(), False)
+    assert (turned.ports, turned.ofports, turned.ways) == (frozenset(), frozenset(), False)
 
 
 def test_a_number_that_changes_hands_names_its_new_owner() -> None:

@@ -13,12 +13,20 @@ from hypothesis import strategies as st
 from controller.errors import WeftError
 from controller.reconcile.ovsdb_rows import port_row
 from controller.records import Port, PortStatus, Reason
-from controller.services import address_groups, networks, ports, security_group_rules, security_groups, subnets
+from controller.services import (
+    address_groups,
+    bindings,
+    networks,
+    ports,
+    security_group_rules,
+    security_groups,
+    subnets,
+)
 from controller.services.sentinels import AUTO, DEFAULT_GATEWAY
 from controller.southbound.openflow.events import Failed, Refusal, Synced
 from controller.store.snapshot import load_snapshot
 from controller.store.transaction import Transaction
-from flows.cookie import ObjectKind, decode
+from flows.cookie import Feature, ObjectKind, decode, encode
 from flows.delta import same_in_switch
 from flows.pipeline import TABLE_BY_ID, broadcast_group
 from tests.unit.controller.reconcile.world import ADMIN, World
@@ -52,7 +60,7 @@ def create_network(tx: Transaction, **attributes: Any) -> Any:
     return networks.create(tx, ADMIN, values)
 
 
-def create_subnet(tx: Transaction, network_id: str, cidr: str) -> Any:
+def create_subnet(tx: Transaction, network_id: str, cidr: str, **attributes: Any) -> Any:
     values = {
         "project_id": "p",
         "network_id": network_id,
@@ -67,6 +75,7 @@ def create_subnet(tx: Transaction, network_id: str, cidr: str) -> Any:
         "ipv6_address_mode": None,
         "dns_nameservers": [],
         "host_routes": [],
+        **attributes,
     }
     return subnets.create(tx, ADMIN, values)
 
@@ -139,7 +148,7 @@ def assert_stated_is_intent(world: World) -> None:
     with world.database.read() as tx:
         snapshot = load_snapshot(tx)
     for host in snapshot.hosts:
-        bound = [port_row(p) for p in snapshot.ports if p.binding and p.binding.host == host.name]
+        bound = [row for p in snapshot.ports if (row := port_row(p, host.name)) is not None]
         assert world.desired[host.name].prewired == frozenset(bound), host.name
 
 
@@ -162,8 +171,15 @@ class Actor:
             return  # refused whole; the property is about what was accepted
 
     def network(self, a: int, b: int) -> None:
+        kinds: list[dict[str, Any]] = [
+            {},
+            {"network_type": "geneve"},
+            {"network_type": "vlan", "physical_network": "public", "segmentation_id": 1 + a % 4},
+            {"network_type": "flat", "physical_network": "public"},
+        ]
+
         def call(tx: Transaction) -> str:
-            network = create_network(tx, admin_state_up=bool(a % 4))
+            network = create_network(tx, admin_state_up=bool(a % 4), pvlan=not b % 2, **kinds[b % 4])
             if b % 3:
                 create_subnet(tx, network.id, "10.0.0.0/29")
             return str(network.id)
@@ -174,7 +190,33 @@ class Actor:
         if self.networks:
             network = self.networks[a % len(self.networks)]
             host = (None, "nowhere", *HOSTS)[b % 5]
-            self.ports.append(write(self.world, lambda tx: create_port(tx, network, host)))
+            owner = ("compute:nova", "")[a % 2]
+            self.ports.append(write(self.world, lambda tx: create_port(tx, network, host, device_owner=owner)))
+
+    def isolate(self, a: int, b: int) -> None:
+        if self.ports:
+            port, kind = self.ports[a % len(self.ports)], ("promiscuous", "isolated", "community")[b % 3]
+            changes = {"pvlan_type": kind, "pvlan_community": f"c{b % 5}" if kind == "community" else None}
+            write(self.world, lambda tx: ports.update(tx, ADMIN, port.id, changes))
+
+    def bind_again(self, a: int, b: int) -> None:
+        """Begin a live migration."""
+        if self.ports:
+            port = self.ports[a % len(self.ports)]
+            wanted = {"host": HOSTS[b % 3], "vnic_type": "normal", "profile": {}}
+            write(self.world, lambda tx: bindings.create(tx, ADMIN, port.id, wanted))
+
+    def arrive(self, a: int, b: int) -> None:
+        """A guest shows itself somewhere, be it migrating there or not."""
+        if self.ports:
+            cookie = encode(Feature.MIGRATION, self.ports[a % len(self.ports)].key)
+            dpids = sorted(self.world.switches)
+            self.world.directory.packet_in(dpids[b % 3], cookie, 1, b"\xff" * 60)
+
+    def unbind(self, a: int, b: int) -> None:
+        if self.ports:
+            port, host = self.ports[a % len(self.ports)], HOSTS[b % 3]
+            write(self.world, lambda tx: bindings.delete(tx, ADMIN, port.id, host))
 
     def gateway_port(self, a: int, _b: int) -> None:
         """A port that owns the address the network would answer ARP for."""
@@ -271,7 +313,8 @@ class Actor:
     def change_network(self, a: int, b: int) -> None:
         if self.networks:
             network = self.networks[a % len(self.networks)]
-            write(self.world, lambda tx: networks.update(tx, ADMIN, network, {"admin_state_up": bool(b % 2)}))
+            changes = ({"admin_state_up": bool(b % 2)}, {"pvlan": not b % 2})[a % 2]
+            write(self.world, lambda tx: networks.update(tx, ADMIN, network, changes))
 
     def delete_network(self, a: int, _b: int) -> None:
         if self.networks:
@@ -302,6 +345,11 @@ ACTS = [
     "port",
     "port",
     "gateway_port",
+    "isolate",
+    "bind_again",
+    "bind_again",
+    "arrive",
+    "unbind",
     "change",
     "change",
     "delete",
@@ -333,7 +381,7 @@ def test_any_order_of_calls_and_plugs_gives_the_flows_of_one_full_compile(histor
         world.reconciler.start()
         try:
             for number, host in enumerate(HOSTS, start=1):
-                world.register(host, number)
+                world.register(host, number, *(("public",) if number != 3 else ()))
             static = world.told()
             actor = Actor(world)
             for what in ("network", "group", "group", "address_group"):
@@ -498,3 +546,101 @@ def test_rules_the_switch_refuses_are_told_at_the_ports_that_have_them(world: Wo
     world.reconciler.switch_event(dpid, Synced(token))
     world.settle()
     assert world.port_states[port.id].status is PortStatus.ACTIVE
+
+
+# migration ------------------------------------------------------------------------------------------------------------
+
+
+def migrating(world: World) -> Port:
+    """Return a port of one host that is to go to another."""
+    for number, host in enumerate(("h1", "h2"), start=1):
+        world.register(host, number)
+    network = write(world, create_network)
+    port = write(world, lambda tx: create_port(tx, network.id, "h1", device_owner="compute:nova"))
+    wanted = {"host": "h2", "vnic_type": "normal", "profile": {}}
+    write(world, lambda tx: bindings.create(tx, ADMIN, port.id, wanted))
+    world.settle()
+    return port  # type: ignore[no-any-return]
+
+
+def show(world: World, port: Port, host: str) -> None:
+    """Let the guest announce itself on a host, five times as QEMU does."""
+    with world.database.read() as tx:
+        [dpid] = [h.datapath_id for h in load_snapshot(tx).hosts if h.name == host]
+    for _ in range(5):
+        world.directory.packet_in(dpid, encode(Feature.MIGRATION, port.key), 1, b"\xff" * 60)
+    world.settle()
+    world.settle()
+
+
+def bound(world: World) -> tuple[str | None, str | None]:
+    with world.database.read() as tx:
+        [port] = load_snapshot(tx).ports
+    active, standby = port.binding, port.standby
+    return active.host if active else None, standby.host if standby else None
+
+
+def test_a_guest_that_shows_itself_where_it_migrates_to_is_switched_over_once(world: World) -> None:
+    port = migrating(world)
+    assert bound(world) == ("h1", "h2")
+    show(world, port, "h2")
+    assert bound(world) == ("h2", "h1")
+    assert world.activated.count(True) == 1
+    assert_told_is_compiled(world)
+
+
+@pytest.mark.parametrize("host", ["h1"])
+def test_a_guest_where_it_always_was_changes_nothing(world: World, host: str) -> None:
+    show(world, migrating(world), host)
+    assert (bound(world), world.activated) == (("h1", "h2"), [])
+
+
+def test_a_guest_that_is_not_moved_changes_nothing(world: World) -> None:
+    port = migrating(world)
+    write(world, lambda tx: bindings.delete(tx, ADMIN, port.id, "h2"))
+    world.settle()
+    show(world, port, "h2")
+    assert (bound(world), world.activated) == (("h1", None), [])
+
+
+def test_a_plug_where_a_port_migrates_to_is_not_elsewhere(world: World) -> None:
+    port = migrating(world)
+    world.see("h1", ("vnet0", port.id, 7))
+    world.see("h2", ("vnet9", port.id, 9))
+    assert (world.port_states[port.id].reason, world.port_states[port.id].host) == (Reason.WIRED, "h1")
+    world.see("h1")
+    assert world.port_states[port.id].reason is Reason.NOT_PLUGGED
+    show(world, port, "h2")
+    assert (world.port_states[port.id].reason, world.port_states[port.id].host) == (Reason.WIRED, "h2")
+    write(world, lambda tx: bindings.delete(tx, ADMIN, port.id, "h1"))
+    world.see("h1", ("vnet0", port.id, 7))
+    world.see("h2")
+    assert world.port_states[port.id].reason is Reason.PLUGGED_ELSEWHERE
+
+
+# what is told unasked -------------------------------------------------------------------------------------------------
+
+
+def test_a_network_that_begins_to_advertise_tells_its_ports_at_once(world: World) -> None:
+    world.register("h1", 1)
+    network = write(world, create_network)
+    port = write(world, lambda tx: create_port(tx, network.id, "h1"))
+    world.see("h1", ("vnet0", port.id, 7))
+    slaac = {"ip_version": 6, "ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"}
+    write(world, lambda tx: create_subnet(tx, network.id, "fd00::/64", **slaac))
+    world.settle()
+    world.settle()
+    assert [ofport for _, ofport, _ in world.sent] == [7]
+    assert world.reconciler.advertisements == {"sent": 1, "dropped": 0}
+
+
+def test_the_geneve_tunnel_is_asked_for_with_the_first_network_of_that_type(world: World) -> None:
+    world.register("h1", 1)
+    world.register("h2", 2)
+    assert [len(world.desired[name].bridge.tunnels) for name in ("h1", "h2")] == [1, 1]
+    network = write(world, lambda tx: create_network(tx, network_type="geneve"))
+    world.settle()
+    assert [len(world.desired[name].bridge.tunnels) for name in ("h1", "h2")] == [2, 2]
+    write(world, lambda tx: networks.delete(tx, ADMIN, network.id))
+    world.settle()
+    assert [len(world.desired[name].bridge.tunnels) for name in ("h1", "h2")] == [1, 1]

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from controller.caller import Caller
-from controller.reconcile.directory import DhcpDirectory
+from controller.reconcile.directory import Directory
 from controller.reconcile.feed import Feed
 from controller.reconcile.model import Model
-from controller.reconcile.ovsdb_rows import TUNNEL_NAME, TUNNEL_OFPORT
+from controller.reconcile.ovsdb_rows import GENEVE_NAME, GENEVE_OFPORT, PATCH_OFPORTS, TUNNEL_NAME, TUNNEL_OFPORT
 from controller.reconcile.plugs import Plugs
 from controller.reconcile.reconciler import Reconciler
 from controller.reconcile.translate import BridgeView
@@ -26,6 +26,7 @@ from controller.southbound.ovsdb.model import (
     PrewiredPort,
     RowChanges,
 )
+from controller.store.bindings import activate_binding
 from controller.store.database import Database
 from controller.store.snapshot import load_snapshot
 from controller.store.states import bind_unbound
@@ -74,9 +75,13 @@ class World:
         self.switches: dict[int, Recorder] = {}
         self.port_states: dict[PortId, PortState] = {}
         self.host_states: dict[HostName, HostState] = {}
+        self.activated: list[bool] = []
+        """What became of every wish to switch a port over."""
         self.confirming = True
         self.removed = threading.Event()
-        self.directory = DhcpDirectory()
+        self.sent: list[tuple[int, int, bytes]] = []
+        """(datapath id, OpenFlow number, frame) of every packet-out."""
+        self.directory = Directory(send=self.send, arrived=lambda dpid, key: self.reconciler.arrived(dpid, key))  # noqa: PLW0108
         self.reconciler = Reconciler(
             feed=Feed(self.database),
             ovsdb=self,
@@ -95,6 +100,10 @@ class World:
     def forget(self, dpid: int) -> None:
         self.switches.pop(dpid, None)
 
+    def send(self, dpid: int, ofport: int, frame: bytes) -> bool:
+        self.sent.append((dpid, ofport, frame))
+        return dpid in self.switches
+
     def confirm(self, dpid: int, event: Any) -> None:
         if self.confirming:
             self.reconciler.switch_event(dpid, event)
@@ -103,11 +112,10 @@ class World:
         del target
         self.views.setdefault(name, HostView())
 
-    def remove_host(self, name: str, *, clear: bool) -> bool:
+    def remove_host(self, name: str, *, clear: bool) -> None:
         del clear
         self._taken.pop(name, None)
         self.removed.set()
-        return name in self.views
 
     def set_desired(self, name: str, desired: HostDesired) -> None:
         self.desired[name] = desired
@@ -154,9 +162,14 @@ class World:
             bind_unbound(tx, port_id, host)
         self.reconciler.intent_changed()
 
+    def activate(self, port_id: PortId, host: HostName) -> None:
+        with self.database.write() as tx:
+            self.activated.append(activate_binding(tx, port_id, host))
+        self.reconciler.intent_changed()
+
     # what a test does
 
-    def register(self, name: str, number: int) -> None:
+    def register(self, name: str, number: int, *physnets: str) -> None:
         """Register a host that connects at once."""
         with self.database.write() as tx:
             host = hosts.create(
@@ -167,7 +180,7 @@ class World:
                     "ovsdb": f"tcp:192.0.2.{number}:6640",
                     "tunnel_ip": f"10.0.0.{number}",
                     "datapath_type": "netdev",
-                    "physnets": [],
+                    "physnets": [(physnet, f"br-{physnet}") for physnet in physnets],
                 },
             )
         self.settle()
@@ -177,6 +190,7 @@ class World:
     def see(self, name: str, *plugs: tuple[str, str, int]) -> None:
         """Let a host's database show these plugs: (device, port id, ofport)."""
         rows = [a_row(TUNNEL_NAME, "vxlan", None, TUNNEL_OFPORT), *(a_row(d, "", i, n) for d, i, n in plugs)]
+        rows += [a_row(GENEVE_NAME, "geneve", None, GENEVE_OFPORT), a_row("patch", "patch", None, PATCH_OFPORTS[0])]
         self.views[name] = HostView(connected=True, synced=True)
         self.rows[name] = {row.uuid: row for row in rows}
         self.reconciler.view_changed(name)
@@ -195,7 +209,7 @@ class World:
         model = Model.of(snapshot)
         result = {}
         for host in snapshot.hosts:
-            plugs = Plugs((TUNNEL_NAME,))
+            plugs = Plugs((TUNNEL_NAME, GENEVE_NAME))
             plugs.update(RowChanges(view=self.view(host.name), whole=True, rows=self.rows.get(host.name, {})))
             view = BridgeView(model=model, host=host, plugs=plugs)
             intents = (view.intent(unit) for unit in view.units())

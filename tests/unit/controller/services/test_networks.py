@@ -21,6 +21,7 @@ from controller.errors import (
 from controller.services import networks, ports, subnets
 from controller.store.database import Database, Settings
 from controller.store.snapshot import journal_after
+from controller.store.transaction import DefaultRange
 from tests.unit.controller.store.builders import (
     ADMIN,
     NETWORK,
@@ -59,7 +60,8 @@ def test_a_segmentation_id_belongs_to_one_network_at_a_time(database: Database) 
 
 
 def test_every_segmentation_id_of_a_small_range_is_given_out_once(tmp_path: Path) -> None:
-    database = a_database(tmp_path, settings=Settings(first_vni=100, last_vni=139), rng=random.Random(3))
+    settings = Settings(segment_ranges=(DefaultRange(network_type="vxlan", minimum=100, maximum=139),))
+    database = a_database(tmp_path, settings=settings, rng=random.Random(3))
     with database.write() as tx:
         given = [a_network(tx).segments[0].segmentation_id for _ in range(40)]
         with pytest.raises(NoNetworkAvailable):
@@ -72,7 +74,7 @@ def test_every_segmentation_id_of_a_small_range_is_given_out_once(tmp_path: Path
     ("wanted", "message"),
     [
         ({"network_type": "nope"}, "Invalid input for operation: network_type value 'nope' not supported."),
-        ({"network_type": "vlan"}, "Invalid input for operation: network_type value 'vlan' not supported."),
+        ({"network_type": "gre"}, "Invalid input for operation: network_type value 'gre' not supported."),
         ({"segmentation_id": 5}, "Invalid input for operation: network_type required."),
         (
             {"network_type": "vxlan", "physical_network": "x"},

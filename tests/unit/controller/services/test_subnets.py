@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from controller.errors import (
+    InvalidInput,
     IpAddressGenerationFailure,
     RevisionNumberConstraintFailed,
     SubnetInUse,
@@ -308,3 +309,27 @@ def test_another_projects_subnet_is_not_found(database: Database) -> None:
             subnets.get(tx, a_member("other"), subnet.id)
         with pytest.raises(SubnetNotFound):
             subnets.delete(tx, a_member("other"), subnet.id)
+
+
+MODES = (None, "slaac", "dhcpv6-stateful", "dhcpv6-stateless")
+
+
+@pytest.mark.parametrize("ra_mode", MODES)
+@pytest.mark.parametrize("address_mode", MODES)
+def test_two_ipv6_modes_are_legal_when_they_are_equal_or_one_is_left_out(
+    database: Database, ra_mode: str | None, address_mode: str | None
+) -> None:
+    """Neutron API reference, subnets. Hosts of an automatic one get their EUI-64 address whatever they ask for."""
+    modes = {"ipv6_ra_mode": ra_mode, "ipv6_address_mode": address_mode}
+    wanted = {"ip_version": 6, "cidr": "2001:db8::/64"} | modes
+    with database.write() as tx:
+        network = a_network(tx)
+        if ra_mode and address_mode and ra_mode != address_mode:
+            with pytest.raises(InvalidInput, match="they must be the same value"):
+                a_subnet(tx, network, **wanted)
+            return
+        subnet = a_subnet(tx, network, **wanted)
+        port = a_port(tx, network, mac_address="fa:16:3e:00:00:01", fixed_ips=[])
+        assert (subnet.ipv6_ra_mode, subnet.ipv6_address_mode) == (ra_mode, address_mode)
+    automatic = {"slaac", "dhcpv6-stateless"} & {ra_mode, address_mode}
+    assert addresses(port) == (["2001:db8::f816:3eff:fe00:1"] if automatic else [])

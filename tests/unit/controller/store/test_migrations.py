@@ -8,12 +8,13 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, create_engine, event, text
 
+from controller.network_errors import FlatNetworkInUse
 from controller.services import ports, security_groups
 from controller.services.query import Query
 from controller.store.database import MIGRATIONS, Database
 from controller.store.rulesets import FIRST_KEY
 from controller.store.snapshot import journal_after, load_snapshot
-from tests.unit.controller.store.builders import ADMIN, a_network, a_port, a_security_group
+from tests.unit.controller.store.builders import ADMIN, a_host, a_network, a_port, a_security_group
 
 PORT = (
     "INSERT INTO ports (key, id, project_id, network_id, name, description, mac_address, admin_state_up, status,"
@@ -30,6 +31,7 @@ NETWORK = (
 
 def _fill(connection: Connection) -> None:
     connection.execute(text(NETWORK))
+    connection.execute(text("INSERT INTO segments VALUES (77, 'seg', 'net', 'vxlan', NULL, 4711)"))
     for key, (name, project, guarded, owner) in enumerate(
         (
             ("one", "blue", True, "compute:nova"),
@@ -129,3 +131,24 @@ def test_numbers_go_on_after_those_the_upgrade_gave(upgraded: Database) -> None:
         web, db = a_security_group(tx), a_security_group(tx)
         port = a_port(tx, a_network(tx), security_group_ids=[web.id, db.id])
     assert len(given | {web.key, db.key, port.ruleset}) == 5
+
+
+def test_networks_keep_their_segment_and_are_no_private_vlans(upgraded: Database) -> None:
+    with upgraded.read() as tx:
+        snapshot = load_snapshot(tx)
+    (network,) = snapshot.networks
+    (segment,) = network.segments
+    assert (segment.id, segment.key, segment.segmentation_id, segment.name) == ("seg", 77, 4711, None)
+    assert segment.created_at == network.created_at
+    assert not network.pvlan
+    assert {(port.pvlan_type, port.role, port.standby) for port in snapshot.ports} == {(None, 0, None)}
+
+
+def test_a_flat_network_has_its_physical_network_to_itself_after_the_upgrade(upgraded: Database) -> None:
+    """The index of before let any number of them have it: none has a number."""
+    flat = {"network_type": "flat", "physical_network": "physnet1"}
+    with upgraded.write() as tx:
+        a_host(tx, physnets=(("physnet1", "br-p1"),))
+        a_network(tx, **flat)
+        with pytest.raises(FlatNetworkInUse):
+            a_network(tx, **flat)

@@ -46,7 +46,7 @@ def test_a_packet_goes_through_the_tunnel_into_the_tables_of_the_next_host(desk:
     first, second = found["hosts"]
     assert [end["text"] for end in first["ends"]] == ["through the tunnel to host h2, VNI 101"]
     assert second["entered"] == "through the tunnel from host h1, VNI 101"
-    assert tables(second)[:3] == ["classify", "tunnel", "l2_lookup"]
+    assert tables(second)[:4] == ["classify", "tunnel", "sender", "l2_lookup"]
 
 
 def test_a_rule_for_members_names_rule_and_membership(desk: Desk) -> None:

@@ -76,6 +76,21 @@ def test_answers_are_dropped_and_not_kept_for_a_switch_that_does_not_read(fake: 
         harness.stop()
 
 
+def test_a_frame_goes_out_of_a_port_of_a_connected_switch_only(fake: FakeSwitch) -> None:
+    harness = Harness([DPID])
+    try:
+        assert not harness.service.send(DPID, 7, b"frame")
+        fake.connect("127.0.0.1", harness.port)
+        harness.wait(DPID, Connected)
+        assert harness.service.send(DPID, 7, b"frame")
+        assert not harness.service.send(DPID + 1, 7, b"frame")
+        assert eventually(lambda: fake.packet_outs) == [(7, b"frame")]
+        fake.cut()
+        eventually(lambda: not harness.service.send(DPID, 7, b"frame"))
+    finally:
+        harness.stop()
+
+
 def test_malformed_packet_ins_are_counted_and_the_switch_stays(fake: FakeSwitch) -> None:
     harness = Harness([DPID])
     try:

@@ -1,0 +1,251 @@
+"""What can go wrong with kinds of networks, private VLANs and second bindings, in Neutron's words?
+
+The tree (one class per Neutron exception)::
+
+    WeftError (controller.errors)
+    ├── INVALID    SegmentsSetInConjunctionWithProviders, SegmentsContainDuplicateEntry,
+    │              NetworkSegmentRangeNetTypeNotSupported, NetworkSegmentRangeDefaultReadOnly, NetworkTunnelRangeError,
+    │              NetworkVlanRangeError, PVLANNotEnabledOnNetwork, PVLANCannotSetCommunityName,
+    │              PVLANCommunityNameRequired, PVLANPortSecurityDisabled, PVLANNetworkPortSecurityDisabled
+    ├── NOT_FOUND  SegmentNotFound, NetworkSegmentRangeNotFound, PortBindingNotFound
+    └── CONFLICT   VlanIdInUse, FlatNetworkInUse, SegmentInUse, NetworkSegmentRangeOverlaps,
+                   NetworkSegmentRangeReferencedByProject, PortBindingAlreadyExists, PortBindingAlreadyActive,
+                   PortBindingError
+"""
+
+# ruff: noqa: N818  (the class names are Neutron's, they go on the wire)
+
+from collections.abc import Sequence
+
+from controller.errors import InvalidInput, Kind, WeftError
+
+# --- segments ------------------------------------------------------------------------------------------------------
+
+
+class SegmentsSetInConjunctionWithProviders(InvalidInput):
+    """A network says twice what its segments are."""
+
+    def __init__(self) -> None:
+        WeftError.__init__(self, "Segments and provider values cannot both be set.")
+
+
+class SegmentsContainDuplicateEntry(InvalidInput):
+    """Two segments of one request are the same."""
+
+    def __init__(self) -> None:
+        WeftError.__init__(self, "Duplicate segment entry in request.")
+
+
+class SegmentNotFound(WeftError):
+    """No such segment for this caller."""
+
+    kind = Kind.NOT_FOUND
+
+    def __init__(self, segment_id: str) -> None:
+        self.segment_id = segment_id
+        super().__init__(f"Segment {segment_id} could not be found.")
+
+
+class SegmentInUse(WeftError):
+    """Ports need the segment."""
+
+    kind = Kind.CONFLICT
+
+    def __init__(self, segment_id: str, reason: str) -> None:
+        self.segment_id, self.reason = segment_id, reason
+        super().__init__(f"Segment '{segment_id}' cannot be deleted: {reason}.")
+
+
+class VlanIdInUse(WeftError):
+    """Another segment has the VLAN."""
+
+    kind = Kind.CONFLICT
+
+    def __init__(self, vlan_id: int, physical_network: str) -> None:
+        self.vlan_id, self.physical_network = vlan_id, physical_network
+        super().__init__(
+            f"Unable to create the network. The VLAN {vlan_id} on physical network {physical_network} is in use."
+        )
+
+
+class FlatNetworkInUse(WeftError):
+    """Another segment has the physical network's untagged frames."""
+
+    kind = Kind.CONFLICT
+
+    def __init__(self, physical_network: str) -> None:
+        self.physical_network = physical_network
+        super().__init__(f"Unable to create the flat network. Physical network {physical_network} is in use.")
+
+
+# --- segment ranges ------------------------------------------------------------------------------------------------
+
+
+class NetworkSegmentRangeNotFound(WeftError):
+    """No such range for this caller."""
+
+    kind = Kind.NOT_FOUND
+
+    def __init__(self, range_id: str) -> None:
+        self.range_id = range_id
+        super().__init__(f"Network Segment Range {range_id} could not be found.")
+
+
+class NetworkSegmentRangeNetTypeNotSupported(WeftError):
+    """Networks of the type have no numbers to draw from a range."""
+
+    kind = Kind.INVALID
+
+    def __init__(self, network_type: str) -> None:
+        self.network_type = network_type
+        super().__init__(f"Network type {network_type} does not support network segment ranges.")
+
+
+class NetworkSegmentRangeDefaultReadOnly(WeftError):
+    """The range comes from the configuration."""
+
+    kind = Kind.INVALID
+
+    def __init__(self, range_id: str) -> None:
+        self.range_id = range_id
+        super().__init__(
+            f"Network Segment Range {range_id} is a default segment range which could not be updated or deleted."
+        )
+
+
+class NetworkSegmentRangeOverlaps(WeftError):
+    """Another range of the type has some of the numbers."""
+
+    kind = Kind.CONFLICT
+
+    def __init__(self, range_ids: Sequence[str]) -> None:
+        self.range_ids = tuple(range_ids)
+        super().__init__(f"Network segment range overlaps with range(s) with id {', '.join(range_ids)}")
+
+
+class NetworkSegmentRangeReferencedByProject(WeftError):
+    """Networks have numbers of the range."""
+
+    kind = Kind.CONFLICT
+
+    def __init__(self, range_id: str) -> None:
+        self.range_id = range_id
+        super().__init__(f"Network Segment Range {range_id} is referenced by one or more tenant networks.")
+
+
+class NetworkTunnelRangeError(WeftError):
+    """A range of VNIs is none. Neutron answers 500 here; the fault is the caller's."""
+
+    kind = Kind.INVALID
+
+    def __init__(self, minimum: int, maximum: int, reason: str) -> None:
+        self.minimum, self.maximum, self.reason = minimum, maximum, reason
+        super().__init__(f"Invalid network tunnel range: '{minimum}:{maximum}' - {reason}.")
+
+
+class NetworkVlanRangeError(WeftError):
+    """A range of VLANs is none. Neutron answers 500 here; the fault is the caller's."""
+
+    kind = Kind.INVALID
+
+    def __init__(self, minimum: int, maximum: int, reason: str) -> None:
+        self.minimum, self.maximum, self.reason = minimum, maximum, reason
+        super().__init__(f"Invalid network VLAN range: '{minimum}:{maximum}' - '{reason}'.")
+
+
+# --- private VLANs -------------------------------------------------------------------------------------------------
+
+
+class PVLANNotEnabledOnNetwork(WeftError):
+    """A port has a private VLAN type on an ordinary network."""
+
+    kind = Kind.INVALID
+
+    def __init__(self, network_id: str) -> None:
+        self.network_id = network_id
+        super().__init__(f"PVLAN is not enabled on network {network_id}.")
+
+
+class PVLANCannotSetCommunityName(WeftError):
+    """Only community ports are in a community."""
+
+    kind = Kind.INVALID
+
+    def __init__(self, port_id: str) -> None:
+        self.port_id = port_id
+        super().__init__(
+            f'PVLAN community name cannot be set if port type is not "community" for this port: {port_id}.'
+        )
+
+
+class PVLANCommunityNameRequired(WeftError):
+    """A community port is in some community."""
+
+    kind = Kind.INVALID
+
+    def __init__(self, port_id: str) -> None:
+        self.port_id = port_id
+        super().__init__(f'Community name is required for ports with PVLAN type "community": {port_id}.')
+
+
+class PVLANPortSecurityDisabled(WeftError):
+    """The sender's place in a private VLAN is told by its MAC address, which only port security vouches for."""
+
+    kind = Kind.INVALID
+
+    def __init__(self, port_id: str) -> None:
+        self.port_id = port_id
+        super().__init__(f"Port security is disabled for port {port_id}, cannot set PVLAN.")
+
+
+class PVLANNetworkPortSecurityDisabled(WeftError):
+    """A private VLAN network's ports are guarded."""
+
+    kind = Kind.INVALID
+
+    def __init__(self, network_id: str) -> None:
+        self.network_id = network_id
+        super().__init__(f"Port security is disabled on network {network_id}, cannot enable PVLAN.")
+
+
+# --- bindings ------------------------------------------------------------------------------------------------------
+
+
+class PortBindingNotFound(WeftError):
+    """The port is not bound to the host."""
+
+    kind = Kind.NOT_FOUND
+
+    def __init__(self, port_id: str, host: str) -> None:
+        self.port_id, self.host = port_id, host
+        super().__init__(f"Binding for port {port_id} for host {host} could not be found.")
+
+
+class PortBindingAlreadyExists(WeftError):
+    """The port is bound to the host already."""
+
+    kind = Kind.CONFLICT
+
+    def __init__(self, port_id: str, host: str) -> None:
+        self.port_id, self.host = port_id, host
+        super().__init__(f"Binding for port {port_id} on host {host} already exists.")
+
+
+class PortBindingAlreadyActive(WeftError):
+    """The port is on the host already."""
+
+    kind = Kind.CONFLICT
+
+    def __init__(self, port_id: str, host: str) -> None:
+        self.port_id, self.host = port_id, host
+        super().__init__(f"Binding for port {port_id} on host {host} is already active.")
+
+
+class PortBindingError(WeftError):
+    """The binding cannot be."""
+
+    kind = Kind.CONFLICT
+
+    def __init__(self, port_id: str, host: str, reason: str) -> None:
+        self.port_id, self.host, self.reason = port_id, host, reason
+        super().__init__(f"Binding for port {port_id} on host {host} could not be created or updated: {reason}.")

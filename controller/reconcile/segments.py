@@ -1,0 +1,37 @@
+"""Which segment of its network does a host realise, and what role has a port in one that is private?"""
+
+from collections.abc import Iterator
+
+from controller.reconcile.rules import TRUSTED_OWNER
+from controller.records import Host, Network, Port, Segment
+from flows.intent import PROMISCUOUS, Unit, UnitKind
+
+
+def segment_on(network: Network, host: Host | None) -> Segment:
+    """Return the segment of a network that a host realises; segments of one network are not bridged.
+
+    It is the first whose physical network the host has, else the first overlay. Where there is neither, the first: its
+    ports on that host reach each other and nobody else.
+    """
+    physnets = {name for name, _ in host.physnets} if host else set()
+    for segment in network.segments:
+        if segment.physical_network in physnets:
+            return segment
+    return next((one for one in network.segments if one.physical_network is None), network.segments[0])
+
+
+def segment_units(network: Network) -> Iterator[Unit]:
+    """Yield the units of a network's segments, of which a host realises one."""
+    for segment in network.segments:
+        yield Unit(UnitKind.SEGMENT, segment.key)
+
+
+def is_provider(network: Network) -> bool:
+    """Whether the network goes on outside Weft, where somebody else may answer for its gateway."""
+    return any(segment.physical_network is not None for segment in network.segments)
+
+
+def role_of(network: Network, port: Port) -> int:
+    """Return a port's role in a private VLAN; outside of one, and as a network's own port, it is promiscuous."""
+    is_exempt = not network.pvlan or port.device_owner.startswith(TRUSTED_OWNER)
+    return PROMISCUOUS if is_exempt else port.role
