@@ -28,7 +28,7 @@ SEEDS_A_STAGE = 50
 def story(stage: Stage, seed: int) -> list[str]:
     """Play one story; return what to print if it failed."""
     outcome = Story(stage, seed, steps=STEPS).run()
-    return [] if outcome.is_good else [str(outcome), *outcome.steps, *map(str, outcome.breaches[:10])]
+    return [] if outcome.is_good else [str(outcome), *outcome.steps, *outcome.told_breaches[:10]]
 
 
 def cut(stage: Stage, seed: int) -> list[str]:
