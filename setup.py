@@ -34,6 +34,7 @@ setup(
             "pytest-timeout>=2.3",
             "pytest-xdist>=3.6",
             "ruff>=0.9",
+            "scapy>=2.6",
             "types-requests>=2.31",
         ],
     },

@@ -5,7 +5,8 @@ of a register and is the only way to reach a register. What a flow does with the
 features.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -23,6 +24,8 @@ class Field:
     oxm: str
     bits: int
     form: str = "int"
+    full_mask: int = field(init=False)
+    """All ones in the field's width."""
 
     def __post_init__(self) -> None:
         """Refuse a width no OXM has.
@@ -32,11 +35,7 @@ class Field:
         """
         if not 1 <= self.bits <= 128:  # noqa: PLR2004 - the widest OXM is an IPv6 address
             raise ValueError(f"field {self.name}: {self.bits} bits is no OXM width")
-
-    @property
-    def full_mask(self) -> int:
-        """All ones in the field's width."""
-        return (1 << self.bits) - 1
+        object.__setattr__(self, "full_mask", (1 << self.bits) - 1)
 
     def eq(self, value: int) -> "Term":
         """Match the whole field.
@@ -44,7 +43,9 @@ class Field:
         Raises:
             ValueError: The field cannot hold the value.
         """
-        return self.masked(value, self.full_mask)
+        if value >> self.bits:
+            raise ValueError(f"{self.name}: {value:#x} does not fit {self.bits} bits")
+        return Term(self, value, self.full_mask)
 
     def masked(self, value: int, mask: int) -> "Term":
         """Match the bits of `mask` only; bits of `value` outside it do not matter.
@@ -57,9 +58,11 @@ class Field:
         return Term(self, value & mask, mask)
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
-    """One condition of a match; its identity is canonical. Made by `Field.eq`, `Field.masked` and `RegField.eq`."""
+class Term(NamedTuple):
+    """One condition of a match; its identity is canonical. Made by `Field.eq`, `Field.masked` and `RegField.eq`.
+
+    A plain tuple, because matches are keys: it is hashed and compared without a call of Python.
+    """
 
     field: Field
     value: int

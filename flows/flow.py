@@ -6,7 +6,7 @@ Nothing here knows which flows Weft wants (`flows.features`) or how they look on
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NewType
+from typing import NamedTuple, NewType
 
 from flows.fields import Field, RegField, Term
 
@@ -148,13 +148,12 @@ def canonical_match(terms: Iterable[Term]) -> Match:
     """
     merged: dict[Field, Term] = {}
     for term in terms:
-        known = merged.get(term.field)
-        if known is not None:
+        known = merged.setdefault(term.field, term)
+        if known is not term:
             both = known.mask & term.mask
             if known.value & both != term.value & both:
                 raise ValueError(f"{term.field.name}: contradictory conditions in one match")
-            term = term.field.masked(known.value | term.value, known.mask | term.mask)  # noqa: PLW2901
-        merged[term.field] = term
+            merged[term.field] = term.field.masked(known.value | term.value, known.mask | term.mask)
     return tuple(sorted(merged.values(), key=_field_name))
 
 
@@ -162,8 +161,7 @@ def _field_name(term: Term) -> str:
     return term.field.name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flow:
+class Flow(NamedTuple):
     """One flow entry. Make it with `flows.pipeline.Table.flow`, which checks it against the table's declaration.
 
     Attributes:

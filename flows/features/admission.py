@@ -38,8 +38,6 @@ NEIGHBOUR_SOLICITATION, NEIGHBOUR_ADVERTISEMENT = 135, 136
 ROUTER_SOLICITATION, ROUTER_ADVERTISEMENT, REDIRECT = 133, 134, 137
 WITHOUT_AN_ADDRESS = (131, 132, 143, ROUTER_SOLICITATION, NEIGHBOUR_SOLICITATION)
 """ICMPv6 types that may come from the unspecified address (RFC 3590 section 4, RFC 3810 section 5.2.13, RFC 4861)."""
-EXTENSION_HEADERS = (0, 43, 44, 51, 60, 135)
-"""IPv6 headers that others follow (RFC 8200 section 4, RFC 6275)."""
 LINK_LOCAL = 0xFE80 << 112
 IPV4, IPV6 = 4, 6
 
@@ -111,11 +109,14 @@ def _never_from_guests() -> Iterator[Flow]:
     for kind in (ROUTER_SOLICITATION, NEIGHBOUR_SOLICITATION, NEIGHBOUR_ADVERTISEMENT):
         match = (*ICMP6, fields.ICMP6_TYPE.eq(kind), fragment)
         drops.append((match, "neighbour discovery is never fragmented (RFC 6980)"))
-    # A first fragment that shows no upper-layer header is complete only with a later one that begins with a header.
-    later = fields.IP_FRAG.eq(fields.FRAG_ANY | fields.FRAG_LATER)
-    for header in EXTENSION_HEADERS:
-        match = (*IP6, later, fields.IP_PROTO.eq(header))
-        drops.append((match, "a later fragment that begins with extension headers hides what it is (RFC 7112)"))
+    # What of its headers the switch cannot see is 0: ports and types, or the protocol when the headers are cut short.
+    # Later fragments say nothing of what they belong to, so it is the first one that is held back (RFC 7112).
+    first = fields.IP_FRAG.eq(fields.FRAG_ANY)
+    drops += [
+        ((*ICMP6, fields.ICMP6_TYPE.eq(0), first), "a first fragment that does not show its type (RFC 7112)"),
+        ((*UDP6, fields.UDP_SRC.eq(0), first), "a first fragment that does not show its ports (RFC 7112)"),
+        ((*IP6, fields.IP_PROTO.eq(0)), "IPv6 headers that are cut short hide what follows (RFC 7112)"),
+    ]
     for match, why in drops:
         yield _base(PORT_SECURITY, Priority.GUARD, match, None, why)
 

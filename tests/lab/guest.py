@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -290,6 +291,10 @@ class Vm:
         with self.capture() as capture:
             time.sleep(seconds)
             return capture.frames(wanted)
+
+    def open_socket(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
+        """Return a socket that is the guest's: opened in its namespace, where it stays, and used from here."""
+        return netns.inside(self.namespace, lambda: socket.socket(family, kind, protocol))
 
     def send_frame(self, *frames: bytes) -> None:
         """Send whole Ethernet frames exactly as given."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from flows.pipeline import L2_LOOKUP
 from tests.lab.process import eventually
 from tests.lab_faults import observe
 from tests.lab_faults.membership import Sighting
@@ -23,7 +24,7 @@ from tests.lab_faults.watch import Guest, Target, Watch
 NETWORKS = 2
 BATCH = 15
 ROUNDS = 6
-DESTINATION = re.compile(r"table=40, .*dl_dst=([0-9a-f:]{17})")
+DESTINATION = re.compile(rf"table={L2_LOOKUP.id}, .*dl_dst=([0-9a-f:]{{17}})")
 MOST_OCTETS = {
     ("openflow", Way.TO_TARGET): 2_000,
     ("openflow", Way.TO_CLIENT): 20_000,

@@ -54,6 +54,13 @@ class Outcome:
     unsettled: str
     """What did not come right in the end; empty when everything did."""
     seconds: float
+    began: float
+    """Seconds since 1970: what sightings count from."""
+
+    @property
+    def told_breaches(self) -> tuple[str, ...]:
+        """The breaches, with the seconds of the story at which their frames were sent."""
+        return tuple(f"{sighting.sent - self.began:6.2f} {sighting}" for sighting in self.breaches)
 
     @property
     def is_good(self) -> bool:
@@ -111,6 +118,7 @@ class Story:
             breaches=tuple(self._watch.breaches()),
             unsettled=unsettled,
             seconds=time.monotonic() - self._began,
+            began=time.time() - (time.monotonic() - self._began),
         )
 
     def _tell(self, what: str) -> None:
