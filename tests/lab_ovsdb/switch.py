@@ -18,6 +18,7 @@ from controller.southbound.ovsdb.model import (
     HostDesired,
     HostView,
     InterfaceRow,
+    PatchPair,
     PrewiredPort,
     TunnelPort,
 )
@@ -42,8 +43,19 @@ def a_port(number: int = 0) -> PrewiredPort:
     )
 
 
-def a_desire(*ports: PrewiredPort, target: str = TARGET, tunnels: tuple[TunnelPort, ...] = (VXLAN,)) -> HostDesired:
-    bridge = BridgeConfig(datapath_type="netdev", datapath_id=DATAPATH_ID, controller_target=target, tunnels=tunnels)
+def a_desire(
+    *ports: PrewiredPort,
+    target: str = TARGET,
+    tunnels: tuple[TunnelPort, ...] = (VXLAN,),
+    patches: tuple[PatchPair, ...] = (),
+) -> HostDesired:
+    bridge = BridgeConfig(
+        datapath_type="netdev",
+        datapath_id=DATAPATH_ID,
+        controller_target=target,
+        tunnels=tunnels,
+        patches=patches,
+    )
     return HostDesired(bridge=bridge, prewired=frozenset(ports))
 
 
@@ -83,6 +95,8 @@ class Switch:
         pid = self._daemons.pop(daemon)
         os.kill(pid, signal.SIGKILL)
         wait_until(lambda: not _is_running(pid), "the killed daemon is gone")
+        # Its last threads may hold the lock on this file for a moment longer.
+        (self.directory / f"{daemon}.pid").unlink()
 
     def vsctl(self, *arguments: str) -> str:
         return run("ovs-vsctl", f"--db={self.target}", "--timeout=10", *arguments)

@@ -1,13 +1,14 @@
 """What is wanted of one host, indexed so that a change of one port costs that port only.
 
-A *place* is what is planned as one: the device name of a pre-wired port, or ``SETTINGS`` for the bridge with its
-controller and its tunnels.
+A *place* is what is planned as one: the device name of a pre-wired port, the name of our end of a patch pair, or
+``SETTINGS`` for the bridge with its controller and its tunnels.
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 
 from controller.southbound.ovsdb.index import Index
-from controller.southbound.ovsdb.model import BridgeConfig, HostDesired, PrewiredPort
+from controller.southbound.ovsdb.model import BridgeConfig, HostDesired, PatchPair, PrewiredPort
 
 SETTINGS = ""
 """No device is called so."""
@@ -31,10 +32,11 @@ class Desired:
 
     def put_bridge(self, bridge: BridgeConfig) -> set[str]:
         """Want another bridge; return the places that differ."""
-        if bridge == self.bridge:
-            return set()
-        self.bridge = bridge
-        return {SETTINGS}
+        old, self.bridge = self.bridge, bridge
+        places = {pair.name for pair in {*old.patches} ^ {*bridge.patches}}
+        if replace(old, patches=bridge.patches) != bridge:
+            places.add(SETTINGS)
+        return places
 
     def put_ports(self, ports: Mapping[str, PrewiredPort | None]) -> set[str]:
         """Want some ports, by their iface-id, or no longer when None; return the places that differ."""
@@ -54,6 +56,14 @@ class Desired:
                 self._by_number.add(port.ofport, iface_id)
                 places.add(port.name)
         return places
+
+    def patch_places(self) -> set[str]:
+        """Return the places of the patch pairs wanted."""
+        return {pair.name for pair in self.bridge.patches}
+
+    def patches(self, place: str) -> list[PatchPair]:
+        """Return the patch pairs that want a place; the first of them gets it."""
+        return [pair for pair in self.bridge.patches if pair.name == place]
 
     def names(self) -> Collection[str]:
         """Return the device names wanted."""

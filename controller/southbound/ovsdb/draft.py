@@ -44,6 +44,15 @@ class Plan:
 
 
 @dataclass(slots=True)
+class _OtherBridge:
+    """What the transaction does to the ports of a bridge that is not ours."""
+
+    record: BridgeRecord
+    new_ports: list[object] = field(default_factory=list)
+    gone_ports: list[object] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Draft:
     """A plan in the making."""
 
@@ -57,6 +66,8 @@ class Draft:
     _inserts: list[Operation] = field(default_factory=list)
     _edits: list[Operation] = field(default_factory=list)
     _gone_ports: list[object] = field(default_factory=list)
+    _elsewhere: dict[str, "_OtherBridge"] = field(default_factory=dict)
+    """By the uuid of a bridge that is not ours."""
 
     def change(self, place: str, text: str, *, is_life: bool = False, may_wait: bool = False) -> None:
         """Note what changes of a place."""
@@ -72,14 +83,19 @@ class Draft:
         self._inserts.append({"op": "insert", "table": table, "uuid-name": name, "row": row})
         return values.to_named_uuid(name)
 
-    def insert_port(self, name: str, interface: Row) -> None:
-        """Insert a port with its one interface, to be referred to by the bridge."""
+    def insert_port(self, name: str, interface: Row, *, other: BridgeRecord | None = None) -> None:
+        """Insert a port with its one interface, to be referred to by our bridge or by another one."""
         reference = self.insert("Interface", {"name": name, **interface})
-        self.new_ports.append(self.insert("Port", {"name": name, "interfaces": reference}))
+        ports = self._other(other).new_ports if other else self.new_ports
+        ports.append(self.insert("Port", {"name": name, "interfaces": reference}))
 
-    def remove_port(self, uuid: str) -> None:
-        """Take a port off the bridge; the server removes rows nobody refers to (RFC 7047 section 3.2, isRoot)."""
-        self._gone_ports.append(values.to_uuid(uuid))
+    def remove_port(self, uuid: str, *, other: BridgeRecord | None = None) -> None:
+        """Take a port off its bridge; the server removes rows nobody refers to (RFC 7047 section 3.2, isRoot)."""
+        ports = self._other(other).gone_ports if other else self._gone_ports
+        ports.append(values.to_uuid(uuid))
+
+    def _other(self, bridge: BridgeRecord) -> _OtherBridge:
+        return self._elsewhere.setdefault(bridge.uuid, _OtherBridge(bridge))
 
     def update(self, table: str, uuid: str, row: Row) -> None:
         """Set columns of a row."""
@@ -96,21 +112,20 @@ class Draft:
 
     def port_mutations(self) -> list[object]:
         """Return what brings the bridge's set of ports up to date."""
-        mutations: list[object] = []
-        if self._gone_ports:
-            mutations.append(["ports", "delete", values.to_set(self._gone_ports)])
-        if self.new_ports:
-            mutations.append(["ports", "insert", values.to_set(self.new_ports)])
-        return mutations
+        return _port_mutations(self._gone_ports, self.new_ports)
 
     def finish(self, *, guard: BridgeRecord | None, switch_uuid: str | None = None) -> Plan:
         """Return the plan.
 
         ``guard``: the bridge whose controllers must still be those the plan was made from, else the transaction fails.
         """
+        for uuid, other in self._elsewhere.items():
+            self.mutate("Bridge", uuid, _port_mutations(other.gone_ports, other.new_ports))
         operations = self._inserts + self._edits
+        unchanged = [_unchanged_type(other.record) for other in self._elsewhere.values() if other.new_ports]
         if operations and guard:
-            operations.insert(0, _unchanged_controllers(guard))
+            unchanged.append(_unchanged_controllers(guard))
+        operations = unchanged + operations
         if operations and self.must_settle and switch_uuid:
             raise_cfg: Operation = {"op": "mutate", "table": "Open_vSwitch", "where": where(switch_uuid)}
             operations.append({**raise_cfg, "mutations": [["next_cfg", "+=", 1]]})
@@ -132,6 +147,28 @@ def where(uuid: str) -> list[object]:
 def missing(wanted: Mapping[str, str], present: Mapping[str, str]) -> dict[str, str]:
     """Return the pairs of ``wanted`` that ``present`` does not have."""
     return {key: value for key, value in wanted.items() if present.get(key) != value}
+
+
+def _port_mutations(gone: list[object], new: list[object]) -> list[object]:
+    mutations: list[object] = []
+    if gone:
+        mutations.append(["ports", "delete", values.to_set(gone)])
+    if new:
+        mutations.append(["ports", "insert", values.to_set(new)])
+    return mutations
+
+
+def _unchanged_type(bridge: BridgeRecord) -> Operation:
+    """Let the transaction fail when a bridge has gone meanwhile, or has become one our ports do not fit."""
+    return {
+        "op": "wait",
+        "timeout": 0,
+        "table": "Bridge",
+        "where": where(bridge.uuid),
+        "columns": ["datapath_type"],
+        "until": "==",
+        "rows": [{"datapath_type": bridge.datapath_type}],
+    }
 
 
 def _unchanged_controllers(bridge: BridgeRecord) -> Operation:

@@ -107,6 +107,21 @@ class TunnelPort:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PatchPair:
+    """A way wanted between our bridge and a provider bridge, which is the operator's: two ports, one on each."""
+
+    name: str
+    """Of the end on our bridge; at most 15 characters, as every interface name."""
+    far_name: str
+    """Of the end on the provider bridge."""
+    bridge: str
+    """The provider bridge."""
+    physical_network: str
+    ofport: int
+    """Wanted for the end on our bridge; the number of the other end is nobody's business."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeConfig:
     """The integration bridge as it should be."""
 
@@ -118,6 +133,7 @@ class BridgeConfig:
     controller_target: str
     """``tcp:IP:PORT`` of Weft's OpenFlow listener, as this host reaches it."""
     tunnels: tuple[TunnelPort, ...] = ()
+    patches: tuple[PatchPair, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """What must be written so that a host becomes as desired? A pure function of what is there and what is wanted.
 
 Nothing is written that is already so. Rows somebody else made are not touched, with one exception that is ours by
-contract: the bridge itself. Ports are planned in ``plan_ports``.
+contract: the bridge itself. Ports are planned in ``plan_ports``, the ways to provider bridges in ``plan_patches``.
 """
 
 from collections.abc import Collection
@@ -10,6 +10,7 @@ from controller.southbound.ovsdb import values
 from controller.southbound.ovsdb.desired import SETTINGS, Desired
 from controller.southbound.ovsdb.draft import Draft, Note, Plan, Row, missing
 from controller.southbound.ovsdb.model import BridgeConfig
+from controller.southbound.ovsdb.plan_patches import marked_ends, plan_patches, remove_patches
 from controller.southbound.ovsdb.plan_ports import plan_ports, remove_marked_ports
 from controller.southbound.ovsdb.records import MARK, MARK_PREWIRED, BridgeRecord, ControllerRecord, SwitchRecord
 from controller.southbound.ovsdb.replica import Replica
@@ -41,6 +42,7 @@ def plan(replica: Replica, desired: Desired, places: Collection[str]) -> Plan:
         return Plan(places=looked_at, problems=(Note(place=SETTINGS, text=refusal),), is_refused=True)
     draft = Draft(places=looked_at)
     plan_ports(draft, replica, bridge, desired, looked_at)
+    plan_patches(draft, replica, bridge, desired, looked_at)
     if bridge is None:
         _create_bridge(draft, switch, config)
     elif SETTINGS in looked_at:
@@ -55,16 +57,17 @@ def plan(replica: Replica, desired: Desired, places: Collection[str]) -> Plan:
 
 def all_places(replica: Replica, desired: Desired) -> set[str]:
     """Return every place where something is wanted or something of Weft's is left."""
-    places = {SETTINGS, *desired.names()}
+    places = {SETTINGS, *desired.names(), *desired.patch_places(), *marked_ends(replica)}
     places.update(replica.interfaces[uuid].name for uuid in replica.interfaces_by_mark[MARK_PREWIRED])
     return places
 
 
 def plan_clear(replica: Replica, bridge_name: str) -> Plan:
-    """Return what to write so that nothing of Weft's is left on the bridge but the bridge."""
+    """Return what to write so that nothing of Weft's is left but the bridge itself."""
     draft, bridge = Draft(), replica.bridge(bridge_name)
+    remove_patches(draft, replica, bridge)
     if bridge is None:
-        return Plan()
+        return draft.finish(guard=None)
     mutations: list[object] = []
     ours = [record.uuid for record in _controllers(replica, bridge) if MARK in record.external_ids]
     if ours:

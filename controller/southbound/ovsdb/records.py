@@ -16,6 +16,10 @@ MARK = "weft"
 """Key in ``external_ids`` of every row Weft made or configures; the value says as what."""
 MARK_PREWIRED = "weft-prewired"
 """Key in ``external_ids`` of an Interface written before its device exists."""
+MARK_PATCH = "weft-patch"
+"""Key in ``external_ids`` of both ends of a patch pair; the value is the place, the name of the end on our bridge."""
+
+MARKS = (MARK, MARK_PREWIRED, MARK_PATCH)
 
 
 class Kind(Enum):
@@ -227,7 +231,7 @@ class InterfaceRecord:
     @property
     def is_marked(self) -> bool:
         """Weft made this row."""
-        return MARK_PREWIRED in self.external_ids or MARK in self.external_ids
+        return any(mark in self.external_ids for mark in MARKS)
 
     @property
     def numbers(self) -> tuple[int, ...]:

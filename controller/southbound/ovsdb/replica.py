@@ -11,8 +11,7 @@ from typing import Any
 from controller.southbound.ovsdb.errors import PeerError
 from controller.southbound.ovsdb.index import Index
 from controller.southbound.ovsdb.records import (
-    MARK,
-    MARK_PREWIRED,
+    MARKS,
     BridgeRecord,
     ControllerRecord,
     InterfaceRecord,
@@ -89,6 +88,16 @@ class Replica:
         """Return those of some interfaces that are on the bridge, sorted by name."""
         found = [pair for uuid in interface_uuids if (pair := self.pair(bridge, uuid))]
         return sorted(found, key=lambda pair: pair[1].name)
+
+    def located(self, interface_uuid: str) -> tuple[BridgeRecord, PortRecord, InterfaceRecord] | None:
+        """Return an interface with its port and its bridge, whichever that is."""
+        for port_uuid in sorted(self._ports_of_interface[interface_uuid]):
+            for bridge_uuid in sorted(self._bridges_of_port[port_uuid]):
+                bridge = self.bridges.get(bridge_uuid)
+                pair = self.pair(bridge, interface_uuid) if bridge else None
+                if bridge and pair:
+                    return bridge, *pair
+        return None
 
     def take_touched(self) -> Touched:
         """Return what changed since this was last asked."""
@@ -198,7 +207,7 @@ class Replica:
             yield self.interfaces_by_iface_id, iface_id
         for number in interface.numbers:
             yield self.interfaces_by_number, number
-        for mark in (MARK, MARK_PREWIRED):
+        for mark in MARKS:
             if mark in interface.external_ids:
                 yield self.interfaces_by_mark, mark
 

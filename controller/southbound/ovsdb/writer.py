@@ -119,8 +119,9 @@ class Writer:
             return
         self._has_news = True
         if self._desired and not self._look_everywhere:
-            # The tunnels are few, so they are looked at with the bridge, whatever it was that changed.
+            # Tunnels and patches are few, so they are looked at with the bridge, whatever it was that changed.
             self._look.add(SETTINGS)
+            self._look |= self._desired.patch_places()
             self._look |= touched.names
             self._look |= self._desired.concerned(iface_ids=touched.iface_ids, numbers=touched.numbers)
 
@@ -237,6 +238,8 @@ class Writer:
         self._has_news = False
         if not self._look:
             self._satisfied()
+        elif self._problems:
+            self.error = self._problem()  # what is held back is told all the same
         return None
 
     def _next_places(self, now: float) -> frozenset[str]:

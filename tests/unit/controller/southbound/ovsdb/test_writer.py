@@ -15,7 +15,7 @@ from controller.southbound.ovsdb.patience import CALM_S, RETRY_MOST_S
 from controller.southbound.ovsdb.plan import all_places, plan
 from controller.southbound.ovsdb.session import Outcome
 from controller.southbound.ovsdb.writer import MAX_PLACES, SETTLE_MOST_S, ClearState, Writer
-from tests.unit.controller.southbound.ovsdb.builders import TARGET, VXLAN, a_desire, a_port
+from tests.unit.controller.southbound.ovsdb.builders import TARGET, VXLAN, a_desire, a_patch, a_port
 from tests.unit.controller.southbound.ovsdb.fake import FakeDatabase, to_map
 
 
@@ -432,3 +432,60 @@ def meddle(database: FakeDatabase, what: str, number: int) -> None:
         database.add_port(uuid, f"vnet{number}", port={"tag": 4095}, external_ids=ids, ofport=taken, ifindex=7)
     elif what == "elsewhere" and row is None and database.row("Bridge", "br-ex") is None:
         database.add_port(database.add_bridge("br-ex"), a_port(number).name)
+
+
+def test_a_missing_provider_bridge_is_reported_until_it_is_there_and_hides_no_drift() -> None:
+    host = Host()
+    host.writer.want(a_desire(a_port(), patches=(a_patch(),)))
+    host.settle(0.0)
+    assert "provider bridge br-blue of physical network blue does not exist" in (host.writer.error or "")
+
+    host.damage()
+    host.settle(1.0)
+    assert host.writer.drift_count == 1
+    assert "does not exist" in (host.writer.error or "")
+
+    host.database.add_bridge("br-blue", datapath_type="netdev")
+    host.refresh()
+    host.settle(2.0)
+    assert host.writer.error is None
+    assert host.database.row("Interface", "wp-br-blue")
+    assert host.writer.drift_count == 1
+
+
+def test_a_patch_that_somebody_takes_off_the_provider_bridge_is_drift() -> None:
+    host = Host()
+    host.database.add_bridge("br-blue", datapath_type="netdev")
+    host.refresh()
+    host.writer.want(a_desire(a_port(), patches=(a_patch(),)))
+    host.settle(0.0)
+    bridge = host.database.row("Bridge", "br-blue")
+    assert bridge
+    bridge["ports"] = ["set", bridge["ports"][1][:1]]
+    host.database._collect_garbage()
+    host.refresh()
+
+    host.settle(1.0)
+
+    assert host.database.row("Interface", "wp-br-blue")
+    assert (host.writer.drift_count, host.writer.last_drift) == (1, "patch wp-br-blue made")
+
+
+def test_a_patch_that_never_gets_its_number_is_made_anew_no_more_than_once_a_second() -> None:
+    host = Host()
+    host.database.add_bridge("br-blue", datapath_type="netdev")
+    host.refresh()
+    host.writer.want(a_desire(a_port(), patches=(a_patch(),)))
+    removals = 0
+    for tick in range(100):
+        while host.step(tick / 10):
+            near = host.database.row("Interface", "wi-br-blue")
+            removals += near is None
+            if near:
+                near["ofport"] = 1
+                host.refresh()
+            root = host.database.tables["Open_vSwitch"][host.database.root]
+            root["cur_cfg"] = root["next_cfg"]
+            host.refresh()
+    assert 3 <= removals <= 10
+    assert "has OpenFlow port 1 instead of 65200" in (host.writer.error or "")
