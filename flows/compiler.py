@@ -54,6 +54,7 @@ def compile_unit(intent: UnitIntent) -> Contribution:
                 flows=(
                     *services.service_address_flows(intent),
                     *provider.flows(intent),
+                    *isolation.segment_flows(intent),
                     *l2.segment_flows(intent),
                 ),
                 groups=(broadcast_group(intent.segment), unknown_group(intent.segment)),

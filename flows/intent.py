@@ -183,6 +183,8 @@ class SegmentIntent:
     """IPv4 addresses the network itself answers ARP for: DHCP server identifiers that no port owns. Sorted."""
     wire: Wire | None = None
     """For a provider network; None for an overlay, or where this host has no way to the physical network."""
+    private: bool = False
+    """Whether it is a private VLAN."""
 
     @property
     def unit(self) -> Unit:
@@ -248,6 +250,8 @@ class RemotePortIntent:
     """As a local port's."""
     role: int = PROMISCUOUS
     """In a private VLAN."""
+    private: bool = False
+    """Whether the network is a private VLAN."""
     takes_unknown: bool = False
     """Whether frames for unknown unicast addresses go to its host: port security is off."""
     wire: Wire | None = None

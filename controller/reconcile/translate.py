@@ -83,14 +83,28 @@ def is_up(network: Network | None, port: Port) -> bool:
     return network is not None and network.admin_state_up and port.admin_state_up
 
 
-def guards_of(port: Port) -> tuple[Guard, ...]:
+def guards_of(network: Network, port: Port) -> tuple[Guard, ...]:
     """Return the sources a guarded port may use: its addresses and its allowed pairs."""
     if not is_guarded(port):
         return ()
     mac = mac_number(port.mac_address)
     guards = {Guard(mac, prefix_of(fixed.ip_address)) for fixed in port.fixed_ips}
-    guards.update(Guard(mac_number(m) if m else mac, prefix_of(ip)) for m, ip in port.allowed_address_pairs)
+    guards.update(Guard(pair_mac, prefix) for pair_mac, prefix in pairs_of(network, port))
     return tuple(sorted(guards))
+
+
+def pairs_of(network: Network, port: Port) -> Iterator[tuple[int, Prefix]]:
+    """Yield the allowed pairs of a port that count.
+
+    Other hosts know the role of an isolated or community port by its MAC address: with another one it could pass for
+    somebody else, so it may not use any.
+    """
+    own = mac_number(port.mac_address)
+    is_bound_to_its_mac = role_of(network, port) != PROMISCUOUS
+    for text, address in port.allowed_address_pairs:
+        mac = mac_number(text) if text else own
+        if mac == own or not is_bound_to_its_mac:
+            yield mac, prefix_of(address)
 
 
 def owned_by(model: Model, network: Network, port: Port) -> tuple[Owned, ...]:
@@ -105,8 +119,7 @@ def owned_by(model: Model, network: Network, port: Port) -> tuple[Owned, ...]:
     mac = mac_number(port.mac_address)
     owned: dict[Prefix, Owned] = {}
     shared: set[Prefix] = set()
-    for pair_mac, text in port.allowed_address_pairs:
-        prefix, pair = prefix_of(text), mac_number(pair_mac) if pair_mac else mac
+    for pair, prefix in pairs_of(network, port):
         known = owned.get(prefix)
         owned[prefix] = Owned(prefix, pair if known is None else min(pair, known.mac), answered=False)
         if pair != mac:
@@ -232,6 +245,7 @@ class BridgeView:
             service_mac=mac_number(SERVICE_MAC),
             service_addresses=tuple(sorted(ipv4_number(server) for server in free)),
             wire=self._wire(segment),
+            private=network.pvlan,
         )
 
     def _local(self, key: PortKey) -> LocalPortIntent | None:
@@ -250,7 +264,7 @@ class BridgeView:
             mac=mac_number(port.mac_address),
             number=binding.ofport,
             guarded=is_guarded(port),
-            guards=guards_of(port),
+            guards=guards_of(network, port),
             owned=owned_by(self.model, network, port),
             ruleset=ruleset_of(port),
             groups=self._groups(port),
@@ -285,6 +299,7 @@ class BridgeView:
             ruleset=ruleset_of(port),
             groups=self._groups(port),
             role=role_of(network, port),
+            private=network.pvlan,
             takes_unknown=not is_guarded(port),
             wire=wire,
             moving=binding_on(port, self.host.name) is not None,

@@ -11,7 +11,7 @@ from functools import lru_cache
 from flows import fields
 from flows.cookie import Feature
 from flows.flow import Flow, Load
-from flows.intent import ISOLATED, PROMISCUOUS, LocalPortIntent, RemotePortIntent
+from flows.intent import ISOLATED, PROMISCUOUS, LocalPortIntent, RemotePortIntent, SegmentIntent
 from flows.pipeline import FROM_ROLE, ISOLATION, L2_LOOKUP, SEGMENT, SENDER, TO_ROLE, TO_TRACK, Priority
 
 
@@ -52,17 +52,43 @@ def _community(role: int) -> Flow:
     )
 
 
-def remote_flows(port: RemotePortIntent) -> Iterator[Flow]:
-    """Yield the flows that tell the role of a port on another host by the MAC addresses it may send from."""
-    if port.role == PROMISCUOUS:
-        return
-    for mac in sorted({port.mac, *(owned.mac for owned in port.owned)}):
+def segment_flows(segment: SegmentIntent) -> Iterator[Flow]:
+    """Yield the flow that takes an unknown sender of a private VLAN for an isolated port.
+
+    A new port may send before this host has heard of it. On a physical network an unknown sender is the router.
+    """
+    if segment.private and segment.wire is None:
         yield SENDER.flow(
-            priority=Priority.UNICAST,
+            priority=Priority.DEFAULT,
             feature=Feature.ISOLATION,
-            key=port.port,
-            match=[SEGMENT.eq(port.segment), fields.ETH_SRC.eq(mac)],
-            actions=[Load(FROM_ROLE, port.role)],
+            match=[SEGMENT.eq(segment.segment)],
+            actions=[Load(FROM_ROLE, ISOLATED)],
             goto=L2_LOOKUP,
-            why="this MAC address is an isolated port, or one of a community, on another host",
+            why="nobody this host knows: until it does, it is taken for an isolated port",
         )
+
+
+def remote_flows(port: RemotePortIntent) -> Iterator[Flow]:
+    """Yield the flows that tell the role of a port on another host by the MAC addresses it may send from.
+
+    Isolated and community ports may send from their own only, which counts before what promiscuous ones may use beside
+    theirs.
+    """
+    if port.role != PROMISCUOUS:
+        yield _sender(port, port.mac, Priority.UNICAST)
+    elif port.private:
+        yield _sender(port, port.mac, Priority.UNICAST)
+        for mac in sorted({owned.mac for owned in port.owned} - {port.mac}):
+            yield _sender(port, mac, Priority.SHARED)
+
+
+def _sender(port: RemotePortIntent, mac: int, priority: Priority) -> Flow:
+    return SENDER.flow(
+        priority=priority,
+        feature=Feature.ISOLATION,
+        key=port.port,
+        match=[SEGMENT.eq(port.segment), fields.ETH_SRC.eq(mac)],
+        actions=[Load(FROM_ROLE, port.role)],
+        goto=L2_LOOKUP,
+        why="this MAC address is a port of the private VLAN on another host",
+    )

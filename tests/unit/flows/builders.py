@@ -26,8 +26,12 @@ TUNNEL_OFPORT = 65279
 SERVICE_MAC = 0x025745465401
 
 
-def a_segment(segment: int = 5, servers: tuple[int, ...] = (), wire: Wire | None = None) -> SegmentIntent:
-    return SegmentIntent(segment=segment, service_mac=SERVICE_MAC, service_addresses=servers, wire=wire)
+def a_segment(
+    segment: int = 5, servers: tuple[int, ...] = (), wire: Wire | None = None, *, private: bool = False
+) -> SegmentIntent:
+    return SegmentIntent(
+        segment=segment, service_mac=SERVICE_MAC, service_addresses=servers, wire=wire, private=private
+    )
 
 
 def prefix4(address: int, length: int = 32) -> Prefix:
@@ -84,6 +88,7 @@ def a_remote_port(
     pairs: tuple[Guard, ...] = (),
     groups: tuple[int, ...] = (),
     role: int = PROMISCUOUS,
+    private: bool = False,
     takes_unknown: bool = False,
     wire: Wire | None = None,
     moving: bool = False,
@@ -101,6 +106,7 @@ def a_remote_port(
         ruleset=ruleset_of(groups),
         groups=groups,
         role=role,
+        private=private,
         takes_unknown=takes_unknown,
         wire=wire,
         moving=moving,

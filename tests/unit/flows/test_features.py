@@ -267,6 +267,24 @@ def test_the_role_of_a_sender_on_another_host_is_told_by_its_mac_address() -> No
     assert not any("table=sender" in line for line in lines(a_remote_port(10)))
 
 
+def test_in_a_private_vlan_an_unknown_sender_is_taken_for_isolated_until_its_port_is_known() -> None:
+    text = lines(a_segment(5, private=True), a_remote_port(10, private=True))
+    assert [line for line in text if "table=sender" in line] == [
+        "table=sender,priority=100,reg0=0x5/0xffffff actions=load:0x1->reg11[0..31],goto_table:l2_lookup",
+        "table=sender,priority=300,dl_src=fa:16:3e:00:00:0a,reg0=0x5/0xffffff "
+        "actions=load:0x0->reg11[0..31],goto_table:l2_lookup",
+    ]
+    wire = Wire(ofport=65200, vlan=100)
+    assert not any("table=sender" in line for line in lines(a_segment(5, private=True, wire=wire)))
+
+
+def test_what_a_promiscuous_port_may_use_beside_its_own_never_hides_an_isolated_port() -> None:
+    pair = (Guard(0xFA163E00000B, prefix4(0x0A000009)),)
+    text = lines(a_remote_port(10, private=True, pairs=pair), a_remote_port(11, private=True, role=ISOLATED))
+    borne = [line for line in text if "table=sender" in line and "dl_src=fa:16:3e:00:00:0b" in line]
+    assert [("priority=300" in line, "load:0x1->reg11" in line) for line in borne] == [(False, False), (True, True)]
+
+
 def test_while_a_port_is_moved_both_hosts_get_its_frames() -> None:
     (here,) = [
         line
