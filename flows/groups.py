@@ -22,8 +22,8 @@ CHUNK_SHIFT = 24
 """Chunk n of group g has the id g | n << 24; segment keys have 24 bits, and bit 31 is the layout's (`pipeline`)."""
 MAX_CHUNKS = 63
 BUCKETS_PER_GROUP = 400
-"""More than this in one chunk, and the members are dealt out evenly: a message has room for 511 buckets of 128 octets (the
-largest: a local port), so 63 chunks hold 32,193 members, some 200 fewer than a host has numbers for ports."""
+"""More than this in one chunk, and the members are dealt out evenly: a message has room for 511 buckets of 128 octets
+(the largest: a local port), so 63 chunks hold 32,193 members, some 200 fewer than a host has numbers for ports."""
 _MIX = 0x9E3779B97F4A7C15
 _BITS64 = (1 << 64) - 1
 
