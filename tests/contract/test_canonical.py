@@ -32,6 +32,8 @@ from flows.flow import (
     Output,
     OutputInPort,
     OutputReg,
+    PopVlan,
+    PushVlan,
     Resubmit,
     SetField,
     ToController,
@@ -239,6 +241,9 @@ def acting() -> Iterator[tuple[tuple[Term, ...], tuple[Action, ...]]]:
     yield from _tracking()
     yield (), (OutputReg(OUT_PORT),)
     yield (), (Output(5), OutputInPort(), ToController(), ToGroup(7), Resubmit(70))
+    tagged = fields.VLAN_VID.eq(fields.VLAN_PRESENT | 100)
+    yield (), (PushVlan(), SetField(fields.VLAN_VID, fields.VLAN_PRESENT | 100), Output(5))
+    yield (tagged,), (PopVlan(), Output(5))
     yield (), (Resubmit(70), Load(SEGMENT, 1), Load(OUT_PORT, 2), Output(1))
     yield (IPV4,), (Conjunction(5, 1, 2),)
     yield (IPV6,), (Conjunction(1 << 31 | 7, 2, 2), Conjunction(3, 1, 3), *(Conjunction(n, 1, 2) for n in range(100)))
