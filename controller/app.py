@@ -1,6 +1,7 @@
 """How is the controller put together? The one place where its parts are made and handed to each other."""
 
 import logging
+import os
 import socket
 import time
 from collections.abc import Callable
@@ -12,8 +13,10 @@ from controller.inspect import Inspector
 from controller.metrics import Metrics
 from controller.reconcile.directory import Directory
 from controller.reconcile.feed import Feed
+from controller.reconcile.probing import Probing
 from controller.reconcile.reconciler import Reconciler
 from controller.reconcile.sink import StateWriter
+from controller.reconcile.underlay import INTERVAL_S, KEY_BYTES, Seal
 from controller.southbound.openflow.service import OpenFlowService
 from controller.southbound.ovsdb.model import HostView
 from controller.southbound.ovsdb.service import OvsdbService
@@ -44,7 +47,13 @@ class Controller:
     """The controller process: store in, switches out."""
 
     def __init__(
-        self, *, database: Database, listener: socket.socket, advertise: Address | None, control: Path
+        self,
+        *,
+        database: Database,
+        listener: socket.socket,
+        advertise: Address | None,
+        control: Path,
+        probe_interval_s: float = INTERVAL_S,
     ) -> None:
         """Put the parts together; `listener` is a bound and listening TCP socket for switches."""
         name = listener.getsockname()
@@ -59,8 +68,14 @@ class Controller:
             listener,
             admit=lambda dpid: self._reconciler.admit(dpid),  # noqa: PLW0108
             on_event=lambda dpid, event: self._reconciler.switch_event(dpid, event),  # noqa: PLW0108
-            packet_in=self._directory.packet_in,
+            packet_in=self._packet_in,
             misnumbered=lambda dpid, devices: self._reconciler.misnumbered(dpid, devices),  # noqa: PLW0108
+        )
+        self._probing = Probing(
+            offer=self._openflow.offer,
+            seal=Seal(os.urandom(KEY_BYTES)),
+            monotonic=time.monotonic,
+            interval_s=probe_interval_s,
         )
         self._reconciler: Reconciler = Reconciler(
             feed=Feed(database),
@@ -68,11 +83,12 @@ class Controller:
             openflow=self._openflow,
             sink=self._writer,
             leases=self._directory,
+            probing=self._probing,
             advertise=advertiser(Address(name[0], name[1]), advertise),
             monotonic=time.monotonic,
         )
         inspector = Inspector(self._reconciler, self._openflow, self._openflow.encoder)
-        metrics = Metrics(self._reconciler, self._openflow, self._directory)
+        metrics = Metrics(self._reconciler, self._openflow, self._directory, self._probing)
         tracer = Tracer(self._reconciler, self._openflow, self._openflow.encoder)
         operations = {
             "flows": inspector.flows,
@@ -100,3 +116,8 @@ class Controller:
         self._writer.stop()
         self._database.close()
         _log.info("controller_stopped")
+
+    def _packet_in(self, dpid: int, cookie: int, in_port: int, frame: bytes) -> bytes | None:
+        if self._probing.packet_in(dpid, cookie, in_port, frame):
+            return None
+        return self._directory.packet_in(dpid, cookie, in_port, frame)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from controller.reconcile.directory import Directory, samples_of
+from controller.reconcile.probing import Probing
 from controller.reconcile.reconciler import Reconciler
 
 ASK_S = 2.0
@@ -27,8 +28,9 @@ class Counting(Protocol):
 class Metrics:
     """Takes the samples; called from threads that may wait."""
 
-    def __init__(self, reconciler: Reconciler, openflow: Counting, directory: Directory) -> None:
+    def __init__(self, reconciler: Reconciler, openflow: Counting, directory: Directory, probing: Probing) -> None:
         self._reconciler, self._openflow, self._directory = reconciler, openflow, directory
+        self._probing = probing
 
     def samples(self, _args: Mapping[str, Any]) -> list[Sample]:
         """Return every sample.
@@ -50,6 +52,10 @@ class Metrics:
             ("weft_packet_ins_total", {"outcome": outcome}, float(count))
             for outcome, count in self._openflow.packet_in_counts.items()
         ]
+        found += [
+            ("weft_underlay_probes_total", {"outcome": outcome}, float(count))
+            for outcome, count in self._probing.counts().items()
+        ]
         return found
 
     def _of_intent(self) -> list[Sample]:
@@ -65,6 +71,7 @@ class Metrics:
         ]
         statuses = Counter(str(state.status) for state in reconciler.port_states.values())
         found += [("weft_ports", {"status": status}, float(count)) for status, count in sorted(statuses.items())]
+        found += [("weft_underlay_paths", {"state": s}, float(count)) for s, count in self._probing.paths().items()]
         for name in sorted(model.hosts):
             bridge = reconciler.bridge(name)
             if bridge is None:
@@ -74,6 +81,7 @@ class Metrics:
                 ("weft_host_ovsdb_connected", label, float(bridge.condition.ovsdb)),
                 ("weft_host_openflow_connected", label, float(bridge.condition.openflow)),
                 ("weft_host_programmed", label, float(bridge.programmed)),
+                ("weft_host_dead_paths", label, float(self._probing.dead_paths(bridge.host.datapath_id))),
                 ("weft_host_flows", label, float(bridge.state.flow_count)),
                 ("weft_host_messages_sent_total", label, float(self._openflow.switch(bridge.host.datapath_id).sent)),
             ]

@@ -61,7 +61,10 @@ def compile_unit(intent: UnitIntent) -> Contribution:
                 members=tuple(provider.members(intent)),
             )
         case PeerIntent():
-            return Contribution(flows=tuple(tunnel.peer_flows(intent)))
+            return Contribution(
+                flows=(*tunnel.peer_flows(intent), *tunnel.probe_flows(intent)),
+                meters=tuple(meters.of_peer(intent)),
+            )
         case RulesetIntent():
             return Contribution(flows=tuple(rules.ruleset_flows(intent)))
         case AddressGroupIntent():

@@ -46,6 +46,7 @@ class Feature(IntEnum):
     ROUTER_SOLICITATION = 20
     DHCPV6 = 21
     MIGRATION = 22
+    PROBE = 23
 
 
 class ObjectKind(IntEnum):
@@ -84,6 +85,7 @@ OBJECT_KIND: dict[Feature, ObjectKind] = {
     Feature.ROUTER_SOLICITATION: ObjectKind.PORT,
     Feature.DHCPV6: ObjectKind.PORT,
     Feature.MIGRATION: ObjectKind.PORT,
+    Feature.PROBE: ObjectKind.NONE,
 }
 
 

@@ -161,6 +161,11 @@ class PeerIntent:
         """The unit's name."""
         return Unit(UnitKind.PEER, self.endpoint)
 
+    @property
+    def tunnels(self) -> tuple[int, ...]:
+        """OpenFlow numbers of the tunnels by which it may send."""
+        return (self.tunnel_ofport, *self.more_ofports)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wire:

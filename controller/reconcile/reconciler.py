@@ -33,6 +33,7 @@ from controller.reconcile.ovsdb_rows import (
 )
 from controller.reconcile.places import moving_on
 from controller.reconcile.plugs import Plugs
+from controller.reconcile.probing import Probing
 from controller.reconcile.translate import BridgeView
 from controller.reconcile.verdicts import GRACE_S, Verdicts
 from controller.records import Host, HostName, PortId, PortKey, PortState
@@ -73,6 +74,7 @@ class Reconciler:
         openflow: OpenFlow,
         sink: Sink,
         leases: Leases,
+        probing: Probing,
         advertise: Callable[[HostView], str | None],
         monotonic: Callable[[], float],
     ) -> None:
@@ -84,6 +86,7 @@ class Reconciler:
             openflow: The OpenFlow side.
             sink: Where states go.
             leases: Where answers to guests are kept.
+            probing: Finds out whether the underlay joins the hosts.
             advertise: The controller target a host is told, given its view, or None when it cannot be known yet.
             monotonic: Seconds of a clock that never goes back.
         """
@@ -95,7 +98,10 @@ class Reconciler:
         self._bridges: dict[HostName, Bridge] = {}
         self._host_of_dpid: dict[int, HostName] = {}
         self._live_hosts: dict[PortId, set[HostName]] = {}
-        self._verdicts = Verdicts(ovsdb=ovsdb, openflow=openflow, sink=sink, advertise=advertise, monotonic=monotonic)
+        self._probing = probing
+        self._verdicts = Verdicts(
+            ovsdb=ovsdb, openflow=openflow, sink=sink, probing=probing, advertise=advertise, monotonic=monotonic
+        )
         self._stated = StatedRows()
         self._advertiser = Advertiser(openflow=openflow, leases=leases)
         self._token = 0
@@ -210,7 +216,7 @@ class Reconciler:
 
     def _next_batch(self) -> list[object]:
         try:
-            batch = [self._events.get(timeout=TICK_S)]
+            batch = [self._events.get(timeout=self._probing.wait_s(TICK_S))]
         except queue.Empty:
             return []
         if any(e is self._feed for e in batch):
@@ -225,7 +231,9 @@ class Reconciler:
         dirty = Dirty()
         for dpid, event in (e for e in batch if isinstance(e, tuple)):
             self._switch_said(dirty, dpid, event)
-        if not batch or any(e is self._feed for e in batch):
+        now = self._monotonic()
+        if any(e is self._feed for e in batch) or now >= self._last_poll + TICK_S:
+            self._last_poll = now
             changes = self._feed.poll()
             if changes.lost:
                 self._reload()
@@ -237,9 +245,11 @@ class Reconciler:
             self._guest_arrived(arrival)
         for name in {e for e in batch if isinstance(e, str)}:
             self._ovsdb_said(dirty, HostName(name))
-        if self._monotonic() >= self._next_tick:
+        is_tick = self._monotonic() >= self._next_tick
+        if is_tick:
             self._next_tick = self._monotonic() + TICK_S
             self._look_after_hosts(dirty)
+        self._probe(dirty, is_tick=is_tick)
         self._inform(dirty)
         self._settle(dirty)
         self._advertiser.advertise(self._model, self._bridges, self._monotonic())
@@ -249,6 +259,7 @@ class Reconciler:
     def _reload(self) -> None:
         """Start over from the store: after an error, or when the feed cannot say what changed."""
         snapshot, _ = self._feed.open()
+        self._probing.outdated()
         _log.warning("intent_reloaded seq=%d", snapshot.seq)
         before = self._model
         self._model = Model.of(snapshot)
@@ -271,6 +282,8 @@ class Reconciler:
 
     def _intent_said(self, dirty: Dirty, changes: Changes) -> None:
         marks.take_in(dirty, self._model, changes)
+        if changes.networks or changes.ports or changes.hosts:
+            self._probing.outdated()
         for host_id, host in changes.hosts.items():
             self._host_said(dirty, host_id, host)
 
@@ -294,6 +307,7 @@ class Reconciler:
         turned = bridge.plugs.update(changes)
         self._live_changed(name, turned.ports, bridge.plugs)
         if turned.is_first or turned.ways:
+            self._probing.outdated()
             dirty.host(self._model, name)
         for port_id in turned.ports:
             dirty.ports.add(port_id)
@@ -340,6 +354,7 @@ class Reconciler:
             case Connected():
                 self._connection_changed(dirty, bridge, openflow=True)
             case Disconnected():
+                self._probing.lost(dpid)
                 self._connection_changed(dirty, bridge, openflow=False)
             case Synced(token):
                 accepted = bridge.accept_all()
@@ -355,6 +370,8 @@ class Reconciler:
                 bridge.refuse(problems)
                 settled = bridge.confirm(_number(token)) | frozenset(problems)
                 self._rules_judged(dirty, bridge, problems)
+        if isinstance(event, Synced | Failed):
+            self._probing.told(dpid)
         for unit in settled:
             self._unit_settled(dirty, bridge, unit)
         self._verdicts.host(bridge)
@@ -450,6 +467,13 @@ class Reconciler:
                 dirty.ports.update(p.id for p in self._model.ports_of_host(bridge.host.name))
             self._verdicts.host(bridge, is_tick=True)
 
+    def _probe(self, dirty: Dirty, *, is_tick: bool) -> None:
+        turned = self._probing.run(self._model, self._bridges, is_tick=is_tick)
+        for name in turned.ports_of:
+            dirty.ports.update(p.id for p in self._model.ports_of_host(name))
+        for name in turned.hosts & self._bridges.keys():
+            self._verdicts.host(self._bridges[name])
+
     def _add_bridge(self, host: Host) -> None:
         self._bridges[host.name] = bridge = Bridge(host, self._monotonic())
         bridge.plugs = Plugs((TUNNEL_NAME, GENEVE_NAME))
@@ -462,6 +486,7 @@ class Reconciler:
     def _drop_bridge(self, name: HostName) -> None:
         bridge = self._bridges.pop(name)
         self._host_of_dpid.pop(bridge.host.datapath_id, None)
+        self._probing.lost(bridge.host.datapath_id)
         self._verdicts.forget_host(name)
         self._stated.forget(name)
         self._live_changed(name, bridge.plugs.by_port, Plugs())

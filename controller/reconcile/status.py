@@ -33,6 +33,8 @@ class Place:
     progress: Progress = Progress.PENDING
     refusal: str = ""
     """What the switch refused, one sentence."""
+    cut_off: str | None = None
+    """Which of the network's other hosts the underlay does not join to this one, one sentence."""
 
 
 def port_state(
@@ -108,7 +110,12 @@ def _live(host: HostName, place: Place) -> tuple[PortStatus, Reason, str]:
         case Progress.REFUSED:
             return PortStatus.ERROR, Reason.PROGRAMMING_FAILED, f"the switch on {host} refused: {place.refusal}"
         case Progress.CONFIRMED:
-            return PortStatus.ACTIVE, Reason.WIRED, f"plugged as {device}, OpenFlow port {place.plug.ofport} of {host}"
+            but = f", but {place.cut_off}" if place.cut_off else ""
+            return (
+                PortStatus.ACTIVE,
+                Reason.WIRED,
+                f"plugged as {device}, OpenFlow port {place.plug.ofport} of {host}{but}",
+            )
 
 
 def device_name(port_id: str) -> str:

@@ -20,11 +20,11 @@ from typing import NamedTuple
 
 from controller.reconcile.ovsdb_rows import GENEVE_OFPORT, TUNNEL_OFPORT
 from flows import fields
+from flows.features.tunnel import PROBE_VNI
 from flows.flow import Action, Output, SetField
 
 ETHERTYPE = 0x88B6
 """Local Experimental Ethertype 2 (IEEE 802 section 9.2.4): who dumps the underlay sees what it is."""
-PROBE_VNI = 0
 INTERVAL_S = 5.0
 """Between two probes of one path, as long as there are few enough paths."""
 ROUND_MOST_S = 30.0
@@ -268,27 +268,31 @@ class Prober:
         """Return the dead paths from and to a host."""
         return frozenset(p for p, w in self._watches.items() if w.verdict is Verdict.DEAD and dpid in p[1:])
 
-    def counts(self, dpid: int) -> Mapping[str, int]:
-        """Return how many paths from and to a host are in which state."""
+    def counts(self, dpid: int | None = None) -> Mapping[str, int]:
+        """Return how many paths from and to a host, or all of them, are in which state."""
         counts = {verdict.value: 0 for verdict in Verdict}
         for path, watch in self._watches.items():
-            if dpid in path[1:]:
+            if dpid is None or dpid in path[1:]:
                 counts[watch.verdict.value] += 1
         return counts
 
     def problem(self, dpid: int, name: Callable[[int], str]) -> str | None:
         """Return one sentence about a host's dead paths, None when it has none; `name` tells a datapath's host."""
-        dead = self.dead(dpid)
-        parts = []
-        for tunnel in sorted({path.tunnel for path in dead}, reverse=True):
-            frames = f"no {_TUNNELS.get(tunnel, 'tunnel')} frames"
-            if sources := {path.source for path in dead if (path.tunnel, path.target) == (tunnel, dpid)}:
-                parts.append(f"{frames} arrive from {_listed(sources, name)}")
-            if targets := {path.target for path in dead if (path.tunnel, path.source) == (tunnel, dpid)}:
-                parts.append(f"{frames} reach {_listed(targets, name)}")
-        if not parts:
-            return None
-        return f"{', '.join(parts)}: check the underlay between them (address, route, firewall)"
+        return broken(self.dead(dpid), dpid, name)
+
+
+def broken(dead: Collection[Path], dpid: int, name: Callable[[int], str]) -> str | None:
+    """Return one sentence about dead paths from and to a host, None when there is none."""
+    parts = []
+    for tunnel in sorted({path.tunnel for path in dead}, reverse=True):
+        frames = f"no {_TUNNELS.get(tunnel, 'tunnel')} frames"
+        if sources := {path.source for path in dead if (path.tunnel, path.target) == (tunnel, dpid)}:
+            parts.append(f"{frames} arrive from {_listed(sources, name)}")
+        if targets := {path.target for path in dead if (path.tunnel, path.source) == (tunnel, dpid)}:
+            parts.append(f"{frames} reach {_listed(targets, name)}")
+    if not parts:
+        return None
+    return f"{', '.join(parts)}: check the underlay between them (address, route, firewall)"
 
 
 def _listed(dpids: Collection[int], name: Callable[[int], str]) -> str:

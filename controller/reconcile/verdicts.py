@@ -8,6 +8,7 @@ from controller.reconcile.bridge import Bridge
 from controller.reconcile.model import Model
 from controller.reconcile.neighbours import OpenFlow, Ovsdb, Sink
 from controller.reconcile.places import hosts_of
+from controller.reconcile.probing import Probing
 from controller.reconcile.segments import segment_on
 from controller.reconcile.status import Place, port_state
 from controller.records import HostName, HostState, Port, PortId, PortState, Reason
@@ -29,12 +30,13 @@ class Verdicts:
         ovsdb: Ovsdb,
         openflow: OpenFlow,
         sink: Sink,
+        probing: Probing,
         advertise: Callable[[HostView], str | None],
         monotonic: Callable[[], float],
     ) -> None:
         """Take those to ask, and the one to tell; see `Reconciler`."""
         self._ovsdb, self._openflow, self._sink = ovsdb, openflow, sink
-        self._advertise, self._monotonic = advertise, monotonic
+        self._advertise, self._monotonic, self._probing = advertise, monotonic, probing
         self.port_states: dict[PortId, PortState] = {}
         """What was last decided of each port."""
         self._host_states: dict[HostName, HostState] = {}
@@ -97,6 +99,7 @@ class Verdicts:
             plug=bridge.plugs.plug(port.id),
             progress=progress,
             refusal=refusal,
+            cut_off=self._probing.cut_off(model, network, bridge.host.datapath_id),
         )
         return port_state(port, network, place, live_hosts.get(port.id, frozenset()) - set(hosts_of(port)))
 
@@ -110,4 +113,6 @@ class Verdicts:
         if not bridge.condition.openflow:
             return f"{name}'s switch is not connected to {self._advertise(view)}"
         problem = self._openflow.switch(bridge.host.datapath_id).problem
-        return None if problem is None else problem.replace("weft reconcile HOST", f"weft reconcile {name}")
+        if problem is not None:
+            problem = problem.replace("weft reconcile HOST", f"weft reconcile {name}")
+        return "; ".join(filter(None, (problem, self._probing.problem(bridge.host.datapath_id)))) or None

@@ -24,6 +24,8 @@ DATAPATH_TYPES = frozenset({"system", "netdev"})
 """ovs-vswitchd.conf.db(5) Bridge:datapath_type."""
 DATAPATH_ID_BITS = 48
 """As many as OVS itself takes from a MAC address (ovs-vswitchd.conf.db(5) Bridge:datapath_id)."""
+MOST_PHYSNETS = 78
+"""Each has a patch port, and so many OpenFlow numbers are kept for them."""
 
 RESOURCE = listing.Resource(
     rows=SELECT_HOSTS,
@@ -220,4 +222,12 @@ def _physnets(wanted: Sequence[Sequence[str]] | None) -> tuple[tuple[str, str], 
     pairs = tuple((name, bridge) for name, bridge in wanted or ())
     if len({name for name, _ in pairs}) != len(pairs):
         raise InvalidInput("a physical network is given twice")
+    if len(pairs) > MOST_PHYSNETS:
+        raise InvalidInput(f"{len(pairs)} physical networks are given, a host may have {MOST_PHYSNETS}")
+    of_bridge: dict[str, str] = {}
+    for name, bridge in pairs:
+        if bridge in of_bridge:
+            both = f"{of_bridge[bridge]} and {name}"
+            raise InvalidInput(f"bridge {bridge} is given for two physical networks, {both}: it would join them")
+        of_bridge[bridge] = name
     return pairs

@@ -37,6 +37,8 @@ _PRUNE_EVENTS = delete(PORT_EVENTS).where(
 def save_port_states(tx: Transaction, states: Sequence[PortState]) -> None:
     """Store what was seen of ports; a change of status, reason or host becomes a line of the port's timeline.
 
+    So does what is said otherwise of a wired port: it has another device, or the underlay has broken or healed.
+
     Ports deleted meanwhile are left out.
     """
     latest = {state.port_id: state for state in states}
@@ -205,8 +207,10 @@ def _append_events(tx: Transaction, states: Sequence[PortState]) -> None:
         tx.connection.execute(_PRUNE_EVENTS, too_long)
 
 
-def _headline(state: PortState | None) -> tuple[PortStatus, Reason, str | None] | None:
-    return None if state is None else (state.status, state.reason, state.host)
+def _headline(state: PortState | None) -> tuple[PortStatus, Reason, str | None, str] | None:
+    if state is None:
+        return None
+    return state.status, state.reason, state.host, state.detail if state.reason is Reason.WIRED else ""
 
 
 def _load_rows(tx: Transaction, port_ids: Sequence[str] | None) -> dict[PortId, PortState]:

@@ -1,12 +1,13 @@
-"""How much may one port ask of what all ports share? Its three meters, and their numbers.
+"""How much may one port, or one tunnel, ask of what all share? The meters, and their numbers.
 
-Meter ids are made of the binding's number (16 bits): no two ports of a bridge share one.
+Meter ids are made of the binding's number (16 bits): no two ports of a bridge share one. That of a
+tunnel is its own OpenFlow number, which no binding has.
 """
 
 from collections.abc import Iterator
 
 from flows.flow import Meter
-from flows.intent import LocalPortIntent
+from flows.intent import LocalPortIntent, PeerIntent
 
 PUNT_RATE_PPS, PUNT_BURST = 50, 50
 """Packet-ins; a DHCP client sends a handful per lease (RFC 2131 section 4.1)."""
@@ -15,6 +16,9 @@ NEIGHBOUR_RATE_PPS, NEIGHBOUR_BURST = 200, 400
 CONNECTION_RATE_PPS, CONNECTION_BURST = 2_000, 4_000
 """First packets of connections. Conntrack is shared by all ports of a host: at this rate and the userspace datapath's
 longest wait for an answer (60 s for UDP), one port holds 120,000 of its three million entries."""
+
+PROBE_RATE_PPS, PROBE_BURST = 400, 400
+"""Probes that arrive through one tunnel; twice as many as the controller sends to all hosts together."""
 
 
 def punts(number: int) -> int:
@@ -32,6 +36,11 @@ def connections(number: int) -> int:
     return number | 1 << 17
 
 
+def probes(tunnel: int) -> int:
+    """Return the id of the meter of the probes that arrive through a tunnel."""
+    return tunnel
+
+
 def of_port(port: LocalPortIntent) -> Iterator[Meter]:
     """Yield the meters a port's flows use."""
     if port.dhcp or port.dhcp6 or port.router or port.moving:
@@ -39,3 +48,9 @@ def of_port(port: LocalPortIntent) -> Iterator[Meter]:
     yield Meter(id=neighbours(port.number), rate_pps=NEIGHBOUR_RATE_PPS, burst=NEIGHBOUR_BURST)
     if port.ruleset:
         yield Meter(id=connections(port.number), rate_pps=CONNECTION_RATE_PPS, burst=CONNECTION_BURST)
+
+
+def of_peer(peer: PeerIntent) -> Iterator[Meter]:
+    """Yield the meters of the tunnels by which a host may send; all peers share them."""
+    for tunnel in peer.tunnels:
+        yield Meter(id=probes(tunnel), rate_pps=PROBE_RATE_PPS, burst=PROBE_BURST)

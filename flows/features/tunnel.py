@@ -10,14 +10,18 @@ from functools import lru_cache
 
 from flows import fields
 from flows.cookie import Feature
-from flows.flow import Flow, Load
+from flows.features import meters
+from flows.flow import Flow, Load, ToController
 from flows.intent import PeerIntent, RemotePortIntent
 from flows.pipeline import CLASSIFY, SEGMENT, SENDER, TUNNEL, Priority
 
+PROBE_VNI = 0
+"""VNI of the controller's own frames; no segment has it."""
+
 
 def peer_flows(peer: PeerIntent) -> Iterator[Flow]:
-    """Yield the flows that admit frames of one registered host, one for each type of tunnel."""
-    for ofport in (peer.tunnel_ofport, *peer.more_ofports):
+    """Yield the flow of each tunnel that admits frames of one registered host."""
+    for ofport in peer.tunnels:
         yield CLASSIFY.flow(
             priority=Priority.DEFAULT,
             feature=Feature.TUNNEL_PEER,
@@ -25,6 +29,22 @@ def peer_flows(peer: PeerIntent) -> Iterator[Flow]:
             match=[fields.IN_PORT.eq(ofport), fields.TUN_SRC.eq(peer.endpoint)],
             goto=TUNNEL,
             why="frames from the tunnel endpoint of a registered host are let in",
+        )
+
+
+def probe_flows(peer: PeerIntent) -> Iterator[Flow]:
+    """Yield the flow of each tunnel that tells the controller that a probe has arrived; all peers share it.
+
+    VNI 0 is no segment's. What forges probes can only make the meter drop genuine ones: the rest bears no right mark.
+    """
+    for ofport in peer.tunnels:
+        yield TUNNEL.flow(
+            priority=Priority.SERVICE,
+            feature=Feature.PROBE,
+            match=[fields.IN_PORT.eq(ofport), fields.TUN_ID.eq(PROBE_VNI)],
+            meter=meters.probes(ofport),
+            actions=[ToController()],
+            why="the controller probes whether frames from other hosts arrive, at a bounded rate",
         )
 
 

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from struct import Struct
 from typing import Any
 
+from controller.southbound.openflow.actions import Shape, action_widths, actions_shape, osken_action
 from controller.southbound.openflow.encode import FlowId
 from controller.southbound.openflow.osken import NX_EXPERIMENTER_ID, ofp, parser, protocol
 from controller.southbound.openflow.template import compile_template
 from flows.cookie import MASK, OWNER_MARK
+from flows.flow import Action
 
 HEADER_SIZE: int = ofp.OFP_HEADER_SIZE
 _XID = slice(4, 8)
@@ -140,6 +142,8 @@ class Messages:
             (),
         )
         self._packet_out = _Message(_packet_out, (32,))
+        self._packet_outs: dict[Shape, _Message] = {}
+        """Packet-outs that do more than leave by one port, by what is constant in their actions."""
         self._flush_zone = _Message(_flush_zone, (16,))
         self._flush_protocol = _Message(_flush_protocol, (16, 8))
 
@@ -209,6 +213,19 @@ class Messages:
         """Send a frame out of a port; an error bears the transaction id 0, which nobody waits for."""
         return self._packet_out(0, ofport, rest=frame)
 
+    def packet_out_by(self, actions: tuple[Action, ...], frame: bytes) -> bytes:
+        """Do something with a frame of the controller's own; its transaction id is 0 as well.
+
+        Raises:
+            EncodeError: OpenFlow has no such action, or a value does not fit.
+        """
+        shape, values = actions_shape(actions)
+        message = self._packet_outs.get(tuple(shape))
+        if message is None:
+            widths = [width for action in actions for width in action_widths(action)]
+            message = self._packet_outs[tuple(shape)] = _Message(_packet_out_by(actions), widths)
+        return message(0, *values, rest=frame)
+
 
 def _flow_mod(command: int) -> Callable[[Any, Sequence[int]], Any]:
     cookie_mask = MASK if command == ofp.OFPFC_DELETE_STRICT else 0
@@ -239,6 +256,20 @@ def _packet_out(datapath: Any, values: Sequence[int]) -> Any:
         actions=[parser.OFPActionOutput(values[0], 0)],
         data=b"",
     )
+
+
+def _packet_out_by(actions: tuple[Action, ...]) -> Callable[[Any, Sequence[int]], Any]:
+    def build(datapath: Any, values: Sequence[int]) -> Any:
+        left = iter(values)
+        return parser.OFPPacketOut(
+            datapath,
+            buffer_id=ofp.OFP_NO_BUFFER,
+            in_port=ofp.OFPP_CONTROLLER,
+            actions=[osken_action(action, left) for action in actions],
+            data=b"",
+        )
+
+    return build
 
 
 def _flush_zone(datapath: Any, values: Sequence[int]) -> Any:

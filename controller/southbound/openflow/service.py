@@ -21,6 +21,7 @@ from controller.southbound.openflow.osken import ensure_handshake
 from controller.southbound.openflow.packet_in import PacketInHook, PacketIns
 from controller.southbound.openflow.switch import DEADLINE_S, Misnumbered, Switch
 from controller.southbound.openflow.watchdog import Limits
+from flows.flow import Action
 
 _log = logging.getLogger(__name__)
 
@@ -126,6 +127,16 @@ class OpenFlowService:
         with self._lock:
             connection = self._up.get(dpid)
         return connection is not None and connection.offer(self._messages.packet_out(ofport, frame))
+
+    def offer(self, dpid: int, actions: tuple[Action, ...], frame: bytes) -> bool:
+        """Let a switch do something with a frame, without ever waiting; whether it is there and takes it.
+
+        Raises:
+            EncodeError: OpenFlow has no such action.
+        """
+        with self._lock:
+            connection = self._up.get(dpid)
+        return connection is not None and connection.offer(self._messages.packet_out_by(actions, frame))
 
     @property
     def packet_in_counts(self) -> Mapping[str, int]:

@@ -100,6 +100,16 @@ def test_the_forms_of_an_ovsdb_address(make: SimpleNamespace, ovsdb: str) -> Non
         ("physnets", [{"physical_network": "x"}], "Invalid data format for physnet"),
         ("physnets", [{"physical_network": "x", "bridge": "far-too-long-name"}], "is not a valid bridge name"),
         ("physnets", [{"physical_network": "x", "bridge": b} for b in ("a", "b")], "Duplicate physical network 'x'"),
+        (
+            "physnets",
+            [{"physical_network": n, "bridge": "br-ex"} for n in ("x", "y")],
+            "bridge br-ex is given for two physical networks, x and y",
+        ),
+        (
+            "physnets",
+            [{"physical_network": f"n{n}", "bridge": f"br{n}"} for n in range(79)],
+            "a host may have 78",
+        ),
     ],
 )
 def test_a_bad_host_is_refused(client: FlaskClient, attribute: str, value: object, words: str) -> None:

@@ -1,5 +1,7 @@
 """Which flows each unit gets, as an engineer reads them."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -186,8 +188,33 @@ def test_a_port_with_a_group_address_as_mac_does_not_take_the_segments_broadcast
 
 
 def test_tunnel_frames_enter_only_from_a_registered_peer() -> None:
-    text = lines(a_peer(0x0A000002))
-    assert text == ["table=classify,priority=100,in_port=65279,tun_src=10.0.0.2 actions=goto_table:tunnel"]
+    text = lines(replace(a_peer(0x0A000002), more_ofports=(65278,)))
+    assert [line for line in text if "classify" in line] == [
+        "table=classify,priority=100,in_port=65279,tun_src=10.0.0.2 actions=goto_table:tunnel",
+        "table=classify,priority=100,in_port=65278,tun_src=10.0.0.2 actions=goto_table:tunnel",
+    ]
+
+
+def test_probes_of_all_peers_are_punted_by_one_flow_and_one_meter_a_tunnel() -> None:
+    peers = [replace(a_peer(endpoint), more_ofports=(65278,)) for endpoint in (0x0A000002, 0x0A000003)]
+    assert [line for line in lines(*peers) if "CONTROLLER" in line] == [
+        "table=tunnel,priority=400,in_port=65279,tun_id=0x0 actions=meter:65279,CONTROLLER:65535",
+        "table=tunnel,priority=400,in_port=65278,tun_id=0x0 actions=meter:65278,CONTROLLER:65535",
+    ]
+    state = compile_bridge(peers)
+    assert {(m.id, m.rate_pps, m.burst) for m in state.tables().meters.values()} == {
+        (65278, 400, 400),
+        (65279, 400, 400),
+    }
+    assert not state.replace({peers[0].unit: None}).deleted_meters, "the other peer still needs them"
+    assert state.replace({peers[1].unit: None}).deleted_meters == (65278, 65279)
+
+
+def test_without_a_geneve_tunnel_nothing_is_said_of_it() -> None:
+    assert lines(a_peer(0x0A000002)) == [
+        "table=classify,priority=100,in_port=65279,tun_src=10.0.0.2 actions=goto_table:tunnel",
+        "table=tunnel,priority=400,in_port=65279,tun_id=0x0 actions=meter:65279,CONTROLLER:65535",
+    ]
 
 
 def test_a_guest_may_not_play_dhcp_server_nor_send_tags() -> None:

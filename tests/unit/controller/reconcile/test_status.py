@@ -76,6 +76,13 @@ def test_a_plugged_port_with_confirmed_flows_is_active_even_with_its_link_down()
     assert (state.status, state.reason, state.link_state) == (PortStatus.ACTIVE, Reason.WIRED, "down")
 
 
+def test_a_port_the_underlay_cuts_off_stays_active_and_says_so() -> None:
+    place = Place(reachable=True, plug=LIVE, progress=Progress.CONFIRMED, cut_off="no VXLAN frames reach h2: check it")
+    state = port_state(a_port(), a_network(), place)
+    assert (state.status, state.reason) == (PortStatus.ACTIVE, Reason.WIRED)
+    assert state.detail.endswith(" of h1, but no VXLAN frames reach h2: check it")
+
+
 @pytest.mark.parametrize(
     ("port", "network", "place", "elsewhere", "status", "reason", "words"),
     [

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from controller.reconcile.feed import Feed
 from controller.reconcile.model import Model
 from controller.reconcile.ovsdb_rows import GENEVE_NAME, GENEVE_OFPORT, PATCH_OFPORTS, TUNNEL_NAME, TUNNEL_OFPORT
 from controller.reconcile.plugs import Plugs
+from controller.reconcile.probing import Probing
 from controller.reconcile.reconciler import Reconciler
 from controller.reconcile.translate import BridgeView
+from controller.reconcile.underlay import KEY_BYTES, Seal
 from controller.records import HostName, HostState, PortId, PortState
 from controller.services import hosts
 from controller.southbound.openflow.events import Applied, Connected, Synced
@@ -31,7 +34,9 @@ from controller.store.database import Database
 from controller.store.snapshot import load_snapshot
 from controller.store.states import bind_unbound
 from flows.compiler import compile_bridge
+from flows.cookie import Feature, encode
 from flows.delta import Delta, Tables, apply
+from flows.flow import Action, Output, SetField
 
 ADMIN = Caller(project_id="p", roles=frozenset({"admin"}), is_admin=True)
 EMPTY = Tables(flows={}, groups={}, meters={})
@@ -78,18 +83,27 @@ class World:
         self.activated: list[bool] = []
         """What became of every wish to switch a port over."""
         self.confirming = True
+        self.refuses = False
+        """Whether switches take no frames to send."""
+        self.dpids: dict[str, int] = {}
+        self.endpoints: dict[int, int] = {}
         self.removed = threading.Event()
         self.sent: list[tuple[int, int, bytes]] = []
         """(datapath id, OpenFlow number, frame) of every packet-out."""
         self.directory = Directory(send=self.send, arrived=lambda dpid, key: self.reconciler.arrived(dpid, key))  # noqa: PLW0108
+        self.now = 1000.0
+        self.broken: set[tuple[int, int]] = set()
+        """Datapath ids of source and target of the paths on which probes are lost."""
+        self.probing = Probing(offer=self.carry, seal=Seal(bytes(KEY_BYTES)), monotonic=lambda: self.now)
         self.reconciler = Reconciler(
             feed=Feed(self.database),
             ovsdb=self,
             openflow=self,
             sink=self,
             leases=self.directory,
+            probing=self.probing,
             advertise=lambda _view: "tcp:127.0.0.1:6653",
-            monotonic=lambda: 1000.0,
+            monotonic=lambda: self.now,
         )
 
     # the reconciler's neighbours
@@ -107,6 +121,17 @@ class World:
     def confirm(self, dpid: int, event: Any) -> None:
         if self.confirming:
             self.reconciler.switch_event(dpid, event)
+
+    def carry(self, dpid: int, actions: tuple[Action, ...], frame: bytes) -> bool:
+        """Do with a probe what switches and the underlay do."""
+        if self.refuses:
+            return False
+        match actions:
+            case (SetField(value=endpoint), SetField(), Output(ofport=tunnel)):
+                target = next(b for b in self.dpids.values() if self.endpoints[b] == endpoint)
+                if (dpid, target) not in self.broken:
+                    self.probing.packet_in(target, encode(Feature.PROBE), tunnel, frame)
+        return True
 
     def add_host(self, name: str, target: str) -> None:
         del target
@@ -183,9 +208,17 @@ class World:
                     "physnets": [(physnet, f"br-{physnet}") for physnet in physnets],
                 },
             )
+        self.dpids[name] = host.datapath_id
+        self.endpoints[host.datapath_id] = int(IPv4Address(f"10.0.0.{number}"))
         self.settle()
         self.reconciler.switch_event(host.datapath_id, Connected())
         self.see(name)
+
+    def unregister(self, name: str) -> None:
+        """Remove a host with all that is bound to it."""
+        with self.database.write() as tx:
+            hosts.delete(tx, ADMIN, name, force=True)
+        self.settle()
 
     def see(self, name: str, *plugs: tuple[str, str, int]) -> None:
         """Let a host's database show these plugs: (device, port id, ofport)."""
@@ -195,6 +228,12 @@ class World:
         self.rows[name] = {row.uuid: row for row in rows}
         self.reconciler.view_changed(name)
         self.settle()
+
+    def pass_time(self, seconds: int) -> None:
+        """Let time pass in steps of a second."""
+        for _ in range(seconds):
+            self.now += 1.0
+            self.settle()
 
     def settle(self) -> None:
         """Wait until everything said so far, and what follows from it, is done."""

@@ -10,6 +10,7 @@ from controller.errors import (
     PolicyNotAuthorized,
     RevisionNumberConstraintFailed,
 )
+from controller.reconcile.ovsdb_rows import PATCH_OFPORTS
 from controller.services import hosts, ports
 from controller.store.database import Database
 from tests.unit.controller.store.builders import ADMIN, HOST, a_host, a_member, a_network, a_port
@@ -42,6 +43,32 @@ def test_name_and_ovsdb_address_are_unique(database: Database, wanted: dict[str,
 def test_an_unknown_datapath_type_is_refused(database: Database) -> None:
     with database.write() as tx, pytest.raises(InvalidInput):
         a_host(tx, datapath_type="dpdk")
+
+
+@pytest.mark.parametrize(
+    ("physnets", "message"),
+    [
+        ([("red", "br-ex"), ("red", "br-in")], "a physical network is given twice"),
+        ([("red", "br-ex"), ("blue", "br-ex")], "bridge br-ex is given for two physical networks, red and blue"),
+        ([(f"net{n}", f"br{n}") for n in range(79)], "79 physical networks are given, a host may have 78"),
+    ],
+)
+def test_physical_networks_that_cannot_be_kept_apart_are_refused(
+    database: Database, physnets: list[tuple[str, str]], message: str
+) -> None:
+    with database.write() as tx:
+        with pytest.raises(InvalidInput, match=message):
+            a_host(tx, physnets=physnets)
+        a_host(tx, physnets=[("red", "br-ex")])
+        with pytest.raises(InvalidInput, match=message):
+            hosts.update(tx, ADMIN, "h1", {"physnets": physnets})
+
+
+def test_as_many_physical_networks_are_taken_as_patches_have_numbers(database: Database) -> None:
+    assert len(PATCH_OFPORTS) == hosts.MOST_PHYSNETS
+    with database.write() as tx:
+        host = a_host(tx, physnets=[(f"net{n}", f"br{n}") for n in range(hosts.MOST_PHYSNETS)])
+    assert len(host.physnets) == hosts.MOST_PHYSNETS
 
 
 def test_a_host_is_changed_but_not_renamed(database: Database) -> None:

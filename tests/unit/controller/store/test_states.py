@@ -1,5 +1,6 @@
 """Are states kept apart from intent, and does a first plug bind?"""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -57,10 +58,19 @@ def test_the_timeline_has_a_line_for_each_change_of_status_reason_or_host(databa
     with database.write() as tx:
         port = a_port(tx, a_network(tx))
         down = a_state(port.id, status=PortStatus.DOWN, reason=Reason.NOT_PLUGGED, link_state=None)
-        for state in (down, a_state(port.id), a_state(port.id, link_state="down", detail="x"), down):
+        for state in (down, replace(down, detail="x"), a_state(port.id), a_state(port.id, link_state="down"), down):
             save_port_states(tx, [state])
         timeline = load_port_state(tx, port.id).timeline
     assert [line.reason for line in timeline] == [Reason.NOT_PLUGGED, Reason.WIRED, Reason.NOT_PLUGGED]
+
+
+def test_the_timeline_has_a_line_when_something_else_is_said_of_a_wired_port(database: Database) -> None:
+    with database.write() as tx:
+        port = a_port(tx, a_network(tx))
+        for detail in ("plugged", "plugged, but cut off", "plugged, but cut off", "plugged"):
+            save_port_states(tx, [a_state(port.id, detail=detail)])
+        timeline = load_port_state(tx, port.id).timeline
+    assert [line.detail for line in timeline] == ["plugged", "plugged, but cut off", "plugged"]
 
 
 def test_the_timeline_keeps_the_last_lines_only(database: Database) -> None:

@@ -2,6 +2,7 @@
 
 import struct
 from dataclasses import replace
+from ipaddress import IPv4Address
 from typing import Any
 
 from hypothesis import given
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 from controller.southbound.openflow.encode import Encoder
 from controller.southbound.openflow.messages import Messages, header
 from controller.southbound.openflow.osken import ofp, ofproto_parser, parser, protocol
+from flows import fields
 from flows.cookie import MASK, OWNER_MARK
-from flows.flow import GroupKind, Output
+from flows.flow import GroupKind, Output, SetField
 from tests.contract.harness import a_flow, a_group, a_meter
 
 MESSAGES, ENCODER = Messages(), Encoder()
@@ -107,6 +109,30 @@ def test_a_packet_out_leaves_by_one_port(ofport: int, frame: bytes) -> None:
     expected.set_xid(0)
     expected.serialize()
     assert MESSAGES.packet_out(ofport, frame) == bytes(expected.buf)
+
+
+@given(
+    endpoint=st.integers(0, 0xFFFFFFFF),
+    vni=st.integers(0, 0xFFFFFF),
+    ofport=st.integers(1, 0xFFFFFFFF),
+    frame=st.binary(max_size=100),
+)
+def test_a_packet_out_does_what_its_actions_say(endpoint: int, vni: int, ofport: int, frame: bytes) -> None:
+    actions = (SetField(fields.TUN_DST, endpoint), SetField(fields.TUN_ID, vni), Output(ofport))
+    expected = parser.OFPPacketOut(
+        protocol(),
+        ofp.OFP_NO_BUFFER,
+        ofp.OFPP_CONTROLLER,
+        [
+            parser.OFPActionSetField(tun_ipv4_dst=str(IPv4Address(endpoint))),
+            parser.OFPActionSetField(tunnel_id=vni),
+            parser.OFPActionOutput(ofport, 0),
+        ],
+        frame,
+    )
+    expected.set_xid(0)
+    expected.serialize()
+    assert MESSAGES.packet_out_by(actions, frame) == bytes(expected.buf)
 
 
 def test_the_flow_monitor_tells_all_foreign_changes_and_own_ones_in_short() -> None:

@@ -10,6 +10,7 @@ import pytest
 from controller.southbound.openflow.events import Connected, Synced
 from controller.southbound.openflow.service import OpenFlowService
 from controller.southbound.openflow.watchdog import Limits
+from flows.flow import Output
 from tests.contract.harness import Harness, a_flow, eventually, tables
 from tests.fakes.switch import FakeSwitch
 
@@ -87,6 +88,23 @@ def test_a_frame_goes_out_of_a_port_of_a_connected_switch_only(fake: FakeSwitch)
         assert eventually(lambda: fake.packet_outs) == [(7, b"frame")]
         fake.cut()
         eventually(lambda: not harness.service.send(DPID, 7, b"frame"))
+    finally:
+        harness.stop()
+
+
+def test_a_frame_is_offered_to_a_switch_that_is_there_and_reads(fake: FakeSwitch) -> None:
+    harness = Harness([DPID], limits=SMALL)
+    try:
+        assert not harness.service.offer(DPID, (Output(7),), b"early"), "it is not connected yet"
+        assert not harness.service.offer(DPID + 1, (Output(7),), b"nobody's")
+        fake.connect("127.0.0.1", harness.port)
+        harness.wait(DPID, Connected)
+        eventually(lambda: harness.switch(DPID).features)
+        assert harness.service.offer(DPID, (Output(7),), b"frame")
+        eventually(lambda: fake.packet_outs == [(7, b"frame")])
+        fake.faults.is_deaf = True
+        taken = [harness.service.offer(DPID, (Output(7),), bytes(60_000)) for _ in range(300)]
+        assert not taken[-1], "no room is left, and nobody waited"
     finally:
         harness.stop()
 
