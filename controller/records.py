@@ -41,6 +41,7 @@ class Reason(StrEnum):
     WIRED = "WIRED"
     UNBOUND = "UNBOUND"
     HOST_NOT_REGISTERED = "HOST_NOT_REGISTERED"
+    PHYSNET_MISSING = "PHYSNET_MISSING"
     HOST_UNREACHABLE = "HOST_UNREACHABLE"
     NOT_PLUGGED = "NOT_PLUGGED"
     PLUGGED_ELSEWHERE = "PLUGGED_ELSEWHERE"
@@ -156,10 +157,9 @@ class Binding:
     active: bool
     ofport: OfPort
     """Number requested for the device, unique on the host, 32768..65199; also its meter id and conntrack zone."""
-    host_registered: bool = False
-    """Whether ``host`` names a registered host; without one Neutron's ``vif_type`` is ``binding_failed``."""
     datapath_type: str | None = None
-    """The registered host's; None without one."""
+    """The host's; None when no such host is registered, or it has no way to the network: then nothing can be plugged
+    there, and Neutron's ``vif_type`` is ``binding_failed``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,6 +264,17 @@ class AddressGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Physnet:
+    """A physical network of a host."""
+
+    name: str
+    bridge: str
+    """The provider bridge that leads to it."""
+    ofport: OfPort
+    """Number wanted for our end of the patch pair to the bridge; it stays as long as the host has the bridge."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
     """A registered hypervisor, known by its OVSDB address."""
 
@@ -275,8 +286,8 @@ class Host:
     datapath_type: str
     datapath_id: int
     """64 bits, set by Weft in ``other_config:datapath-id``."""
-    physnets: tuple[tuple[str, str], ...]
-    """(physical network, provider bridge) pairs."""
+    physnets: tuple[Physnet, ...]
+    """In the order they were given."""
     created_at: datetime
     updated_at: datetime
     revision_number: int

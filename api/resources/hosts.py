@@ -175,7 +175,7 @@ HOST: Resource[Host, HostView] = Resource(
         Attribute(
             name="physnets",
             doc="Physical networks and the bridges that lead to them.",
-            show=lambda view: [{"physical_network": name, "bridge": bridge} for name, bridge in view.host.physnets],
+            show=lambda view: [{"physical_network": one.name, "bridge": one.bridge} for one in view.host.physnets],
             key="physnets",
             parse=nullable(_physnets, null=[]),
             default=(),

@@ -146,12 +146,12 @@ def vif_type(binding: Binding | None) -> str:
     """Return how a binding is plugged, or that it cannot be."""
     if binding is None:
         return "unbound"
-    return "ovs" if binding.host_registered else "binding_failed"
+    return "binding_failed" if binding.datapath_type is None else "ovs"
 
 
 def vif_details(binding: Binding | None) -> dict[str, object]:
     """Return what compute needs to plug the port (os-vif, plug-in ``ovs``)."""
-    if binding is None or not binding.host_registered:
+    if binding is None or binding.datapath_type is None:
         return {}
     return {
         "connectivity": "l2",

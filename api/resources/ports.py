@@ -240,7 +240,7 @@ PORT: Resource[Port, Port] = Resource(
         ),
         Attribute(
             name="binding:vif_type",
-            doc="unbound, ovs, or binding_failed when the host is not registered.",
+            doc="unbound, ovs, or binding_failed when the host is not registered or lacks the physical network.",
             show=lambda port: vif_type(port.binding),
             shown_to=Audience.ADMIN,
         ),

@@ -11,8 +11,10 @@ from controller.reconcile.rules import is_narrower
 from controller.reconcile.status import Progress, device_name
 from controller.reconcile.translate import BridgeView
 from controller.records import Host, PortKey, SegmentKey
+from controller.southbound.openflow.events import Refusal
 from flows.compiler import compile_unit
 from flows.contribution import Contribution
+from flows.cookie import ObjectKind, decode
 from flows.delta import Delta
 from flows.intent import (
     AddressGroupIntent,
@@ -26,6 +28,13 @@ from flows.intent import (
 from flows.state import BridgeState
 
 RULESETS_REMEMBERED = 1024
+_UNIT_KIND = {
+    ObjectKind.PORT: UnitKind.LOCAL_PORT,
+    ObjectKind.SEGMENT: UnitKind.SEGMENT,
+    ObjectKind.PEER: UnitKind.PEER,
+    ObjectKind.RULESET: UnitKind.RULESET,
+    ObjectKind.ADDRESS_GROUP: UnitKind.ADDRESS_GROUP,
+}
 
 
 def _lost(old: AddressGroupIntent, new: AddressGroupIntent) -> bool:
@@ -42,6 +51,25 @@ class Condition:
     lost_at: float | None = None
     is_given_up: bool = False
     """The host was silent for so long that its ports are no longer called ACTIVE."""
+
+    def heard(self, now: float, *, ovsdb: bool | None = None, openflow: bool | None = None) -> bool:
+        """Note whether a connection is up (None: as it was); return whether that turned the host as a whole."""
+        was = self.ovsdb and self.openflow
+        self.ovsdb = self.ovsdb if ovsdb is None else ovsdb
+        self.openflow = self.openflow if openflow is None else openflow
+        is_there = self.ovsdb and self.openflow
+        if is_there:
+            self.lost_at, self.is_given_up = None, False
+        elif was:
+            self.lost_at = now
+        return is_there != was
+
+    def give_up(self, now: float, grace_s: float) -> bool:
+        """Give the host up when it has been silent for longer than `grace_s`; return whether that is new."""
+        if self.is_given_up or self.lost_at is None or now - self.lost_at < grace_s:
+            return False
+        self.is_given_up = True
+        return True
 
 
 class Bridge:
@@ -154,8 +182,10 @@ class Bridge:
         """Return the units that have an intent now."""
         return frozenset(self._intents)
 
-    def confirm(self, token: int) -> frozenset[Unit]:
+    def confirm(self, token: object) -> frozenset[Unit]:
         """Note that everything up to `token` is in the switch; return the units this settles."""
+        if not isinstance(token, int):
+            raise TypeError(f"a switch confirmed {token!r}, which is no token of the reconciler")
         settled = frozenset(unit for unit, needed in self._pending.items() if needed <= token)
         for unit in settled:
             del self._pending[unit]
@@ -185,6 +215,16 @@ class Bridge:
         """Return the unit of a local port's rules. It is never waited for: new rules come before or with the port."""
         port = self._intents.get(unit)
         return (Unit(UnitKind.RULESET, port.ruleset),) if isinstance(port, LocalPortIntent) else ()
+
+
+def refused_units(refusals: Iterable[Refusal]) -> dict[Unit, str]:
+    """Return the units that a switch's refusals are about, and what it said."""
+    problems = {}
+    for refusal in refusals:
+        owner = None if refusal.cookie is None else decode(refusal.cookie)
+        kind, key = (ObjectKind.NONE, 0) if owner is None else (owner.kind, owner.key)
+        problems[Unit(_UNIT_KIND.get(kind, UnitKind.BASE), key)] = str(refusal)
+    return problems
 
 
 @lru_cache(maxsize=RULESETS_REMEMBERED)

@@ -9,11 +9,11 @@ from controller.reconcile.addresses import claims_of, prefix_of
 from controller.reconcile.feed import Changes
 from controller.reconcile.ipv6 import IPV6, is_advertised, is_router
 from controller.reconcile.model import Model
-from controller.reconcile.ovsdb_rows import GENEVE_TYPE
 from controller.reconcile.places import hosts_of
 from controller.reconcile.rulesets import references, uses_of
 from controller.reconcile.segments import is_provider, segment_units
 from controller.reconcile.translate import ipv4_number
+from controller.reconcile.ways import GENEVE_TYPE
 from controller.records import (
     AddressGroup,
     Host,
@@ -22,8 +22,10 @@ from controller.records import (
     NetworkId,
     Port,
     PortId,
+    PortKey,
     RuleKey,
     SecurityGroup,
+    SegmentKey,
     Subnet,
 )
 from flows.intent import Unit, UnitKind
@@ -241,6 +243,23 @@ def subnet_changed(dirty: Dirty, model: Model, old: Subnet | None, new: Subnet |
         if subnet is not None and subnet.gateway_ip is not None and is_provider(network):
             for owner in model.addresses.owners_within(network.id, prefix_of(subnet.gateway_ip)):
                 _mark_everywhere(dirty, model, model.ports[owner])
+
+
+def units_settled(dirty: Dirty, model: Model, host: HostName, units: Iterable[Unit]) -> None:
+    """Mark the ports whose flows a host's switch has confirmed or refused."""
+    for unit in units:
+        port = model.port_by_key.get(PortKey(unit.key)) if unit.kind == UnitKind.LOCAL_PORT else None
+        if port is not None:
+            dirty.ports.add(port.id)
+        network_id = model.network_by_segment.get(SegmentKey(unit.key)) if unit.kind == UnitKind.SEGMENT else None
+        members = () if network_id is None else model.ports_of_network(network_id)
+        dirty.ports.update(p.id for p in members if p.binding and p.binding.host == host)
+
+
+def rules_judged(dirty: Dirty, model: Model, host: HostName, units: Iterable[Unit]) -> None:
+    """Mark a host's ports when rules were refused there, or accepted after all."""
+    if any(unit.kind in {UnitKind.RULESET, UnitKind.ADDRESS_GROUP} for unit in units):
+        dirty.ports.update(port.id for port in model.ports_of_host(host))
 
 
 def host_changed(dirty: Dirty, model: Model, old: Host | None, new: Host | None) -> None:

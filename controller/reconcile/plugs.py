@@ -3,15 +3,16 @@
 ``read_plugs`` is the definition, over all rows at once; the table ``Plugs`` says the same and costs what changed.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TypeVar
 
-from controller.records import OfPort, PortId
+from controller.reconcile.index import discard
+from controller.reconcile.ways import Ways
+from controller.records import HostName, OfPort, PortId
 from controller.southbound.ovsdb.model import InterfaceRow, RowChanges
 
-PATCH_TYPE = "patch"
-"""Interface:type of one end of a patch pair (ovs-vswitchd.conf.db(5))."""
 INACTIVE = "inactive"
 """external_ids:iface-status of an interface that its owner has put aside."""
 
@@ -44,10 +45,6 @@ class Reading:
     by_port: Mapping[PortId, Plug]
     ofports: Mapping[OfPort, PortId | None]
     """Who has each OpenFlow number: a port id, or None for a device that is no plug."""
-    tunnels: Mapping[str, OfPort]
-    """OpenFlow number of each opened tunnel port, by its type."""
-    patches: Mapping[OfPort, str]
-    """Name of each opened patch port, by its OpenFlow number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,17 +54,15 @@ class Turned:
     ports: frozenset[PortId] = frozenset()
     ofports: frozenset[OfPort] = frozenset()
     ways: bool = False
-    """Tunnels or patches."""
+    """Tunnels or patches that may be used."""
     is_first: bool = False
     """Nothing was known before."""
 
 
-def read_plugs(rows: Iterable[InterfaceRow], tunnel_names: Collection[str]) -> Reading:
+def read_plugs(rows: Iterable[InterfaceRow]) -> Reading:
     """Return what all rows of one bridge say; where two claim the same number, the last by name has it."""
     found: dict[PortId, list[InterfaceRow]] = {}
     ofports: dict[OfPort, PortId | None] = {}
-    tunnels: dict[str, OfPort] = {}
-    patches: dict[OfPort, str] = {}
     for row in sorted(rows, key=_order):
         owner = _owner(row)
         if owner is not None:
@@ -75,29 +70,23 @@ def read_plugs(rows: Iterable[InterfaceRow], tunnel_names: Collection[str]) -> R
         number = _number(row)
         if number is not None:
             ofports[number] = owner
-            if row.name in tunnel_names:
-                tunnels[row.type] = number
-            elif row.type == PATCH_TYPE:
-                patches[number] = row.name
     by_port = {port_id: _plug(of_port) for port_id, of_port in found.items()}
-    return Reading(by_port=by_port, ofports=ofports, tunnels=tunnels, patches=patches)
+    return Reading(by_port=by_port, ofports=ofports)
 
 
 class Plugs:
     """What one host's bridge has plugged; owned by the reconciler's thread."""
 
-    def __init__(self, tunnel_names: Iterable[str] = ()) -> None:
+    def __init__(self) -> None:
         self.synced = False
         """Whether the rows were ever read whole; until then nothing may be concluded from an absent one."""
-        self._tunnel_names = frozenset(tunnel_names)
+        self.ways = Ways()
+        """The tunnels and patches among the rows."""
         self._rows: dict[str, InterfaceRow] = {}
         self._rows_of_port: dict[PortId, dict[str, InterfaceRow]] = {}
         self._rows_of_number: dict[OfPort, dict[str, InterfaceRow]] = {}
-        self._way_rows: dict[str, InterfaceRow] = {}
         self._by_port: dict[PortId, Plug] = {}
         self._ofports: dict[OfPort, PortId | None] = {}
-        self._tunnels: dict[str, OfPort] = {}
-        self._patches: dict[OfPort, str] = {}
 
     @property
     def by_port(self) -> Mapping[PortId, Plug]:
@@ -108,16 +97,6 @@ class Plugs:
     def ofports(self) -> Mapping[OfPort, PortId | None]:
         """Who has each OpenFlow number: a port id, or None for a device that is no plug."""
         return self._ofports
-
-    @property
-    def tunnels(self) -> Mapping[str, OfPort]:
-        """OpenFlow number of each opened tunnel port, by its type."""
-        return self._tunnels
-
-    @property
-    def patches(self) -> Mapping[OfPort, str]:
-        """Name of each opened patch port, by its OpenFlow number."""
-        return self._patches
 
     def plug(self, port_id: PortId) -> Plug:
         """Return where a port is plugged on this host."""
@@ -133,7 +112,6 @@ class Plugs:
             rows = dict.fromkeys(self._rows) | rows
         ports: set[PortId] = set()
         numbers: set[OfPort] = set()
-        has_way = False
         for uuid, new in rows.items():
             old = self._rows.pop(uuid, None)
             if new is not None:
@@ -142,20 +120,12 @@ class Plugs:
                 continue
             ports |= _move(self._rows_of_port, _owner, uuid, old, new)
             numbers |= _move(self._rows_of_number, _number, uuid, old, new)
-            has_way |= self._move_way(uuid, new)
         return Turned(
             ports=frozenset(p for p in ports if self._reread_port(p)),
             ofports=frozenset(n for n in numbers if self._reread_number(n)),
-            ways=has_way and self._reread_ways(),
+            ways=self.ways.update(changes),
             is_first=is_first,
         )
-
-    def _move_way(self, uuid: str, new: InterfaceRow | None) -> bool:
-        was_there = self._way_rows.pop(uuid, None) is not None
-        if new is not None and (new.name in self._tunnel_names or new.type == PATCH_TYPE):
-            self._way_rows[uuid] = new
-            return True
-        return was_there
 
     def _reread_port(self, port_id: PortId) -> bool:
         rows = self._rows_of_port.get(port_id)
@@ -168,18 +138,24 @@ class Plugs:
             self._ofports[number] = _owner(_sorted(rows)[-1])
         return (had, before) != (bool(rows), self._ofports.get(number))
 
-    def _reread_ways(self) -> bool:
-        before = self._tunnels, self._patches
-        self._tunnels, self._patches = {}, {}
-        for row in _sorted(self._way_rows):
-            number = _number(row)
-            if number is None:
-                continue
-            if row.name in self._tunnel_names:
-                self._tunnels[row.type] = number
-            else:
-                self._patches[number] = row.name
-        return before != (self._tunnels, self._patches)
+
+class LiveHosts:
+    """On which hosts has each port a live device? Owned by the reconciler's thread."""
+
+    def __init__(self) -> None:
+        self._hosts: dict[PortId, set[HostName]] = {}
+
+    def of(self, port_id: PortId) -> AbstractSet[HostName]:
+        """Return the hosts with a live device that bears a port's id."""
+        return self._hosts.get(port_id, frozenset())
+
+    def update(self, name: HostName, ports: Iterable[PortId], plugs: Plugs) -> None:
+        """Take in what became of some ports on a host."""
+        for port_id in ports:
+            if plugs.plug(port_id).live:
+                self._hosts.setdefault(port_id, set()).add(name)
+            elif port_id in self._hosts:
+                discard(self._hosts, port_id, name)
 
 
 def _owner(row: InterfaceRow) -> PortId | None:

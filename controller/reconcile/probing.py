@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from controller.reconcile.bridge import Bridge
 from controller.reconcile.index import discard
 from controller.reconcile.model import Model
-from controller.reconcile.ovsdb_rows import tunnel_ofport
 from controller.reconcile.segments import segment_on
 from controller.reconcile.translate import ipv4_number
 from controller.reconcile.underlay import (
@@ -30,6 +29,7 @@ from controller.reconcile.underlay import (
     choose_paths,
     way,
 )
+from controller.reconcile.ways import tunnel_ofport
 from controller.records import HostName, Network, OfPort, Segment, SegmentKey
 from flows.cookie import Feature, decode
 from flows.flow import Action
@@ -209,7 +209,7 @@ class Probing:
             met: dict[tuple[SegmentKey, OfPort], list[int]] = {}
             for bridge in filter(None, map(bridges.get, members)):
                 segment = segment_on(network, bridge.host)
-                tunnel = bridge.plugs.tunnels.get(segment.network_type)
+                tunnel = bridge.plugs.ways.tunnel(segment.network_type)
                 if tunnel is not None and bridge.host.datapath_id in self._endpoints:
                     met.setdefault((segment.key, tunnel), []).append(bridge.host.datapath_id)
             yield from ((tunnel, dpids) for (_, tunnel), dpids in met.items())

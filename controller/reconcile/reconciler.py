@@ -9,37 +9,28 @@ worker. The thread never waits for a switch or for a write to the store.
 """
 
 import logging
-import queue
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from controller.reconcile import dirty as marks
 from controller.reconcile.advertiser import INITIAL_S, Advertiser
-from controller.reconcile.bridge import Bridge
+from controller.reconcile.bridge import Bridge, refused_units
 from controller.reconcile.dirty import Dirty
 from controller.reconcile.feed import Changes, Feed
+from controller.reconcile.inbox import Arrival, Batch, Inbox
 from controller.reconcile.model import Model
 from controller.reconcile.neighbours import Leases, OpenFlow, Ovsdb, Sink
-from controller.reconcile.ovsdb_rows import (
-    GENEVE_NAME,
-    GENEVE_TYPE,
-    TUNNEL_NAME,
-    TUNNEL_TYPE,
-    StatedRows,
-    bridge_rows,
-)
+from controller.reconcile.ovsdb_rows import StatedRows, bridge_rows
 from controller.reconcile.places import moving_on
-from controller.reconcile.plugs import Plugs
+from controller.reconcile.plugs import LiveHosts, Plugs
 from controller.reconcile.probing import Probing
 from controller.reconcile.translate import BridgeView
 from controller.reconcile.verdicts import GRACE_S, Verdicts
+from controller.reconcile.ways import GENEVE_TYPE, TUNNEL_TYPE
 from controller.records import Host, HostName, PortId, PortKey, PortState
 from controller.southbound.openflow.events import Applied, Connected, Disconnected, Failed, SwitchEvent, Synced
 from controller.southbound.ovsdb.model import HostView
-from flows.cookie import ObjectKind, decode
 from flows.intent import Moving, Unit, UnitKind
 
 _log = logging.getLogger(__name__)
@@ -49,18 +40,6 @@ TICK_S = 1.0
 ASK_S = 5.0
 POLL_S = 0.005
 """The least time between two looks into the journal."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Arrival:
-    dpid: int
-    key: PortKey
-
-
-@dataclass(frozen=True, slots=True)
-class _Ask:
-    call: Callable[[], object]
-    answer: "Future[object]"
 
 
 class Reconciler:
@@ -92,12 +71,12 @@ class Reconciler:
         """
         self._feed, self._ovsdb, self._openflow = feed, ovsdb, openflow
         self._sink, self._leases, self._advertise, self._monotonic = sink, leases, advertise, monotonic
-        self._events: queue.SimpleQueue[object] = queue.SimpleQueue()
+        self._inbox = Inbox()
         self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
         self._model = Model()
         self._bridges: dict[HostName, Bridge] = {}
         self._host_of_dpid: dict[int, HostName] = {}
-        self._live_hosts: dict[PortId, set[HostName]] = {}
+        self._live_hosts = LiveHosts()
         self._probing = probing
         self._verdicts = Verdicts(
             ovsdb=ovsdb, openflow=openflow, sink=sink, probing=probing, advertise=advertise, monotonic=monotonic
@@ -129,25 +108,25 @@ class Reconciler:
     def stop(self) -> None:
         """Stop the thread; switches and rows stay as they are."""
         self._stop.set()
-        self._events.put(None)
+        self._inbox.wake()
         if self._thread.ident is not None:
             self._thread.join()
 
     def intent_changed(self) -> None:
         """Note that the journal may have grown."""
-        self._events.put(self._feed)
+        self._inbox.intent()
 
     def view_changed(self, host: str) -> None:
         """Note that a host's OVSDB view changed."""
-        self._events.put(HostName(host))
+        self._inbox.host(HostName(host))
 
     def switch_event(self, dpid: int, event: SwitchEvent) -> None:
         """Note what a switch's worker reports."""
-        self._events.put((dpid, event))
+        self._inbox.switch(dpid, event)
 
     def arrived(self, dpid: int, key: PortKey) -> None:
         """Note that a guest was seen on a switch its port migrates to."""
-        self._events.put(_Arrival(dpid, key))
+        self._inbox.arrival(Arrival(dpid, key))
 
     def admit(self, dpid: int) -> bool:
         """Whether a datapath id belongs to a registered host."""
@@ -177,9 +156,7 @@ class Reconciler:
         Raises:
             TimeoutError: Not answered within `deadline_s` seconds.
         """
-        answer: Future[object] = Future()
-        self._events.put(_Ask(call, answer))
-        return answer.result(deadline_s)  # type: ignore[return-value]
+        return self._inbox.ask(call, deadline_s)
 
     # what `ask`ed calls may read --------------------------------------------------------------------------------------
 
@@ -206,33 +183,24 @@ class Reconciler:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            batch = self._next_batch()
+            batch = self._inbox.take(self._probing.wait_s(TICK_S), self._pause)
             try:
                 self._work(batch)
             except Exception:  # noqa: BLE001 - whatever it was, starting over from the store is the cure
-                _log.exception("reconcile_batch_failed events=%d", len(batch))
+                _log.exception("reconcile_batch_failed events=%d", batch.size)
                 self._stop.wait(TICK_S)
                 self._reload()
 
-    def _next_batch(self) -> list[object]:
-        try:
-            batch = [self._events.get(timeout=self._probing.wait_s(TICK_S))]
-        except queue.Empty:
-            return []
-        if any(e is self._feed for e in batch):
-            # Requests in a row are one batch: reading the journal for each would take the machine from them.
-            self._stop.wait(max(0.0, self._last_poll + POLL_S - self._monotonic()))
-            self._last_poll = self._monotonic()
-        while not self._events.empty():
-            batch.append(self._events.get())
-        return batch
+    def _pause(self) -> None:
+        """Wait until the journal may be read again: reading it for each request would take the machine from them."""
+        self._stop.wait(max(0.0, self._last_poll + POLL_S - self._monotonic()))
 
-    def _work(self, batch: list[object]) -> None:
+    def _work(self, batch: Batch) -> None:
         dirty = Dirty()
-        for dpid, event in (e for e in batch if isinstance(e, tuple)):
+        for dpid, event in batch.switches:
             self._switch_said(dirty, dpid, event)
         now = self._monotonic()
-        if any(e is self._feed for e in batch) or now >= self._last_poll + TICK_S:
+        if batch.is_intent or now >= self._last_poll + TICK_S:
             self._last_poll = now
             changes = self._feed.poll()
             if changes.lost:
@@ -241,10 +209,10 @@ class Reconciler:
             self._intent_said(dirty, changes)
             if changes.more:
                 self.intent_changed()
-        for arrival in {e for e in batch if isinstance(e, _Arrival)}:
+        for arrival in batch.arrivals:
             self._guest_arrived(arrival)
-        for name in {e for e in batch if isinstance(e, str)}:
-            self._ovsdb_said(dirty, HostName(name))
+        for name in batch.hosts:
+            self._ovsdb_said(dirty, name)
         is_tick = self._monotonic() >= self._next_tick
         if is_tick:
             self._next_tick = self._monotonic() + TICK_S
@@ -253,8 +221,8 @@ class Reconciler:
         self._inform(dirty)
         self._settle(dirty)
         self._advertiser.advertise(self._model, self._bridges, self._monotonic())
-        for ask in (e for e in batch if isinstance(e, _Ask)):
-            _answer(ask)
+        for ask in batch.asks:
+            ask()
 
     def _reload(self) -> None:
         """Start over from the store: after an error, or when the feed cannot say what changed."""
@@ -305,7 +273,7 @@ class Reconciler:
         self._connection_changed(dirty, bridge, ovsdb=changes.view.connected and changes.view.synced)
         dirty.rows.add(name)
         turned = bridge.plugs.update(changes)
-        self._live_changed(name, turned.ports, bridge.plugs)
+        self._live_hosts.update(name, turned.ports, bridge.plugs)
         if turned.is_first or turned.ways:
             self._probing.outdated()
             dirty.host(self._model, name)
@@ -323,7 +291,7 @@ class Reconciler:
             if port is not None:
                 dirty.mark(name, Unit(UnitKind.LOCAL_PORT, port.key))
 
-    def _guest_arrived(self, arrival: _Arrival) -> None:
+    def _guest_arrived(self, arrival: Arrival) -> None:
         """Switch a port over to the host its guest has shown itself on, if that is where it migrates to.
 
         Whether it is so still is decided by the store, once for all the times a guest announces itself; then the
@@ -335,21 +303,11 @@ class Reconciler:
         if port is not None and host is not None and moving_on(port, host) is Moving.TARGET:
             self._sink.activate(port.id, host)
 
-    def _live_changed(self, name: HostName, ports: Iterable[PortId], plugs: Plugs) -> None:
-        for port_id in ports:
-            hosts = self._live_hosts.setdefault(port_id, set())
-            if plugs.plug(port_id).live:
-                hosts.add(name)
-            else:
-                hosts.discard(name)
-            if not hosts:
-                del self._live_hosts[port_id]
-
     def _switch_said(self, dirty: Dirty, dpid: int, event: SwitchEvent) -> None:
         bridge = self._bridges.get(self._host_of_dpid.get(dpid, HostName("")))
         if bridge is None:
             return
-        settled: Iterable[Unit] = ()
+        name, settled = bridge.host.name, frozenset[Unit]()
         match event:
             case Connected():
                 self._connection_changed(dirty, bridge, openflow=True)
@@ -358,50 +316,24 @@ class Reconciler:
                 self._connection_changed(dirty, bridge, openflow=False)
             case Synced(token):
                 accepted = bridge.accept_all()
-                settled = accepted | bridge.confirm(_number(token))
-                self._rules_judged(dirty, bridge, accepted)
+                settled = accepted | bridge.confirm(token)
+                marks.rules_judged(dirty, self._model, name, accepted)
             case Applied(token):
-                settled = bridge.confirm(_number(token))
+                settled = bridge.confirm(token)
             case Failed(token, refusals):
-                problems = {}
-                for refusal in refusals:
-                    owner = None if refusal.cookie is None else decode(refusal.cookie)
-                    problems[_unit_of(owner.kind, owner.key) if owner else Unit(UnitKind.BASE, 0)] = str(refusal)
+                problems = refused_units(refusals)
                 bridge.refuse(problems)
-                settled = bridge.confirm(_number(token)) | frozenset(problems)
-                self._rules_judged(dirty, bridge, problems)
+                settled = bridge.confirm(token) | frozenset(problems)
+                marks.rules_judged(dirty, self._model, name, problems)
         if isinstance(event, Synced | Failed):
             self._probing.told(dpid)
-        for unit in settled:
-            self._unit_settled(dirty, bridge, unit)
+        marks.units_settled(dirty, self._model, name, settled)
         self._verdicts.host(bridge)
-
-    def _unit_settled(self, dirty: Dirty, bridge: Bridge, unit: Unit) -> None:
-        if unit.kind == UnitKind.LOCAL_PORT and unit.key in self._model.port_by_key:
-            dirty.ports.add(self._model.port_by_key[unit.key].id)  # type: ignore[index]
-        elif unit.kind == UnitKind.SEGMENT:
-            network_id = self._model.network_by_segment.get(unit.key)  # type: ignore[call-overload]
-            members = () if network_id is None else self._model.ports_of_network(network_id)
-            dirty.ports.update(p.id for p in members if p.binding and p.binding.host == bridge.host.name)
-
-    def _rules_judged(self, dirty: Dirty, bridge: Bridge, units: Iterable[Unit]) -> None:
-        """Decide the states of a host's ports again when rules were refused, or accepted after all."""
-        if any(unit.kind in {UnitKind.RULESET, UnitKind.ADDRESS_GROUP} for unit in units):
-            dirty.ports.update(p.id for p in self._model.ports_of_host(bridge.host.name))
 
     def _connection_changed(
         self, dirty: Dirty, bridge: Bridge, *, ovsdb: bool | None = None, openflow: bool | None = None
     ) -> None:
-        condition = bridge.condition
-        was = condition.ovsdb and condition.openflow
-        condition.ovsdb = condition.ovsdb if ovsdb is None else ovsdb
-        condition.openflow = condition.openflow if openflow is None else openflow
-        both = condition.ovsdb and condition.openflow
-        if both:
-            condition.lost_at, condition.is_given_up = None, False
-        elif was:
-            condition.lost_at = self._monotonic()
-        if both != was:
+        if bridge.condition.heard(self._monotonic(), ovsdb=ovsdb, openflow=openflow):
             dirty.ports.update(p.id for p in self._model.ports_of_host(bridge.host.name))
         self._verdicts.host(bridge)
 
@@ -437,7 +369,7 @@ class Reconciler:
                 self._ovsdb.set_bridge(name, config)
 
     def _compile(self, dirty: Dirty, bridge: Bridge) -> None:
-        if bridge.host.tunnel_ip and TUNNEL_TYPE not in bridge.plugs.tunnels and not bridge.loaded:
+        if bridge.host.tunnel_ip and bridge.plugs.ways.tunnel(TUNNEL_TYPE) is None and not bridge.loaded:
             return  # a load without the tunnel would take every remote flow away from a switch that has them
         view = BridgeView(model=self._model, host=bridge.host, plugs=bridge.plugs)
         units: set[Unit] = dirty.units.get(bridge.host.name, set())
@@ -453,17 +385,14 @@ class Reconciler:
         elif delta:
             switch.apply(delta, self._token, self._feed.position)
         else:
-            for unit in changed:
-                self._unit_settled(dirty, bridge, unit)
+            marks.units_settled(dirty, self._model, bridge.host.name, changed)
         self._verdicts.host(bridge)
 
     def _look_after_hosts(self, dirty: Dirty) -> None:
         """See once a tick whose silence lasts too long, and what is to be said of each host."""
         now = self._monotonic()
         for bridge in self._bridges.values():
-            lost = bridge.condition.lost_at
-            if lost is not None and now - lost >= GRACE_S and not bridge.condition.is_given_up:
-                bridge.condition.is_given_up = True
+            if bridge.condition.give_up(now, GRACE_S):
                 dirty.ports.update(p.id for p in self._model.ports_of_host(bridge.host.name))
             self._verdicts.host(bridge, is_tick=True)
 
@@ -476,7 +405,6 @@ class Reconciler:
 
     def _add_bridge(self, host: Host) -> None:
         self._bridges[host.name] = bridge = Bridge(host, self._monotonic())
-        bridge.plugs = Plugs((TUNNEL_NAME, GENEVE_NAME))
         self._host_of_dpid[host.datapath_id] = host.name
         self._openflow.switch(host.datapath_id)
         self._ovsdb.add_host(host.name, host.ovsdb)
@@ -489,7 +417,7 @@ class Reconciler:
         self._probing.lost(bridge.host.datapath_id)
         self._verdicts.forget_host(name)
         self._stated.forget(name)
-        self._live_changed(name, bridge.plugs.by_port, Plugs())
+        self._live_hosts.update(name, bridge.plugs.by_port, Plugs())
         self._ovsdb.remove_host(name, clear=True)
         self._openflow.forget(bridge.host.datapath_id)
         _log.info("host_removed host=%s", name)
@@ -497,31 +425,3 @@ class Reconciler:
 
 def _needs_new_bridge(old: Host, new: Host) -> bool:
     return (old.name, old.ovsdb, old.datapath_id) != (new.name, new.ovsdb, new.datapath_id)
-
-
-def _number(token: object) -> int:
-    if not isinstance(token, int):
-        raise TypeError(f"a switch confirmed {token!r}, which is no token of the reconciler")
-    return token
-
-
-def _unit_of(kind: ObjectKind, key: int) -> Unit:
-    return Unit(
-        {
-            ObjectKind.PORT: UnitKind.LOCAL_PORT,
-            ObjectKind.SEGMENT: UnitKind.SEGMENT,
-            ObjectKind.PEER: UnitKind.PEER,
-            ObjectKind.RULESET: UnitKind.RULESET,
-            ObjectKind.ADDRESS_GROUP: UnitKind.ADDRESS_GROUP,
-        }.get(kind, UnitKind.BASE),
-        key,
-    )
-
-
-def _answer(ask: _Ask) -> None:
-    if not ask.answer.set_running_or_notify_cancel():
-        return
-    try:
-        ask.answer.set_result(ask.call())
-    except Exception as error:  # noqa: BLE001 - handed to whoever asked
-        ask.answer.set_exception(error)

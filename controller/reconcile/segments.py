@@ -13,11 +13,24 @@ def segment_on(network: Network, host: Host | None) -> Segment:
     It is the first whose physical network the host has, else the first overlay. Where there is neither, the first: its
     ports on that host reach each other and nobody else.
     """
-    physnets = {name for name, _ in host.physnets} if host else set()
+    physnets = physnets_of(host) if host else frozenset[str]()
     for segment in network.segments:
         if segment.physical_network in physnets:
             return segment
     return next((one for one in network.segments if one.physical_network is None), network.segments[0])
+
+
+def physnets_of(host: Host) -> frozenset[str]:
+    """Return the names of a host's physical networks."""
+    return frozenset(physnet.name for physnet in host.physnets)
+
+
+def missing_physnets(network: Network, host: Host) -> tuple[str, ...]:
+    """Return the physical networks of which a host would need one for this network and has none, sorted."""
+    wanted = {segment.physical_network for segment in network.segments}
+    if None in wanted or wanted & physnets_of(host):
+        return ()
+    return tuple(sorted(name for name in wanted if name))
 
 
 def segment_units(network: Network) -> Iterator[Unit]:

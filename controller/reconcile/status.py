@@ -29,6 +29,8 @@ class Place:
     """Its database and its switch answer, or have been silent for a short time only."""
     problem: str = ""
     """What keeps it from being reachable, one sentence."""
+    missing: tuple[str, ...] = ()
+    """Physical networks of which it would need one for the port's network, and has none."""
     plug: Plug = UNPLUGGED
     progress: Progress = Progress.PENDING
     refusal: str = ""
@@ -68,6 +70,13 @@ def _decide(
     host = port.binding.host
     if place is None:
         return PortStatus.DOWN, Reason.HOST_NOT_REGISTERED, f"host {host} is not registered: weft host add {host} ..."
+    if place.missing:
+        names = " or ".join(place.missing)
+        return (
+            PortStatus.DOWN,
+            Reason.PHYSNET_MISSING,
+            f"host {host} has no way to physical network {names}: add it to the physnets of the host, with its bridge",
+        )
     if not port.admin_state_up:
         return PortStatus.DOWN, Reason.ADMIN_DOWN, "admin_state_up of the port is false"
     if network is not None and not network.admin_state_up:

@@ -8,11 +8,10 @@ from ipaddress import IPv4Address
 from controller.reconcile import ipv6
 from controller.reconcile.addresses import prefix_of
 from controller.reconcile.model import Model
-from controller.reconcile.ovsdb_rows import patch_ofport
 from controller.reconcile.places import binding_on, hosts_of, moving_on
 from controller.reconcile.plugs import Plugs
 from controller.reconcile.rules import is_guarded, ruleset_of
-from controller.reconcile.segments import is_provider, role_of, segment_on, segment_units
+from controller.reconcile.segments import is_provider, physnets_of, role_of, segment_on, segment_units
 from controller.records import (
     Host,
     HostName,
@@ -210,19 +209,20 @@ class BridgeView:
 
     def _tunnel(self, segment: Segment) -> OfPort | None:
         """Return the tunnel port that carries a segment, None when it is none for tunnels or the port is not there."""
-        return self.plugs.tunnels.get(segment.network_type) if self.host.tunnel_ip else None
+        return self.plugs.ways.tunnel(segment.network_type) if self.host.tunnel_ip else None
 
     def _wire(self, segment: Segment) -> Wire | None:
         """Return this host's way to the physical network of a segment, None when there is none."""
-        ofport = None if segment.physical_network is None else patch_ofport(self.host, segment.physical_network)
-        if ofport is None or ofport not in self.plugs.patches:
+        physnet = segment.physical_network
+        ofport = None if physnet is None else self.plugs.ways.patch(self.host, physnet)
+        if ofport is None:
             return None
         return Wire(ofport=ofport, vlan=segment.segmentation_id)
 
     def _peer(self, endpoint: int) -> PeerIntent | None:
         if self.host.tunnel_ip is None or ipv4_number(self.host.tunnel_ip) == endpoint:
             return None
-        tunnels = sorted(self.plugs.tunnels.values(), reverse=True)
+        tunnels = sorted(self.plugs.ways.tunnels.values(), reverse=True)
         if tunnels and self.model.has_endpoint(str(IPv4Address(endpoint))):
             return PeerIntent(tunnel_ofport=tunnels[0], more_ofports=tuple(tunnels[1:]), endpoint=endpoint)
         return None
@@ -311,8 +311,7 @@ class BridgeView:
         host = self.model.hosts.get(name)
         if host is None or name == self.host.name or segment_on(network, host).key != segment.key:
             return None
-        physnet = segment.physical_network
-        return host if physnet is None or patch_ofport(host, physnet) is not None else None
+        return host if segment.physical_network in {None, *physnets_of(host)} else None
 
     def _groups(self, port: Port) -> tuple[int, ...]:
         return self.model.rulesets.keys_of(port) if ruleset_of(port) > DENY_ALL else ()

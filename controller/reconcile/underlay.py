@@ -18,7 +18,7 @@ from hashlib import blake2s
 from hmac import compare_digest
 from typing import NamedTuple
 
-from controller.reconcile.ovsdb_rows import GENEVE_OFPORT, TUNNEL_OFPORT
+from controller.reconcile.ways import GENEVE_OFPORT, TUNNEL_OFPORT
 from flows import fields
 from flows.features.tunnel import PROBE_VNI
 from flows.flow import Action, Output, SetField

@@ -1,15 +1,15 @@
 """What is to be said of ports and hosts now? Decided from what is known, told to the sink when it changed."""
 
 from collections.abc import Callable, Iterable, Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from controller.reconcile.bridge import Bridge
 from controller.reconcile.model import Model
 from controller.reconcile.neighbours import OpenFlow, Ovsdb, Sink
 from controller.reconcile.places import hosts_of
+from controller.reconcile.plugs import LiveHosts
 from controller.reconcile.probing import Probing
-from controller.reconcile.segments import segment_on
+from controller.reconcile.segments import missing_physnets, segment_on
 from controller.reconcile.status import Place, port_state
 from controller.records import HostName, HostState, Port, PortId, PortState, Reason
 from controller.southbound.ovsdb.model import HostView
@@ -17,8 +17,6 @@ from controller.southbound.ovsdb.model import HostView
 GRACE_S = 5.0
 """How long a host may be silent before its ports stop being called ACTIVE."""
 Bridges = Mapping[HostName, Bridge]
-LiveHosts = Mapping[PortId, AbstractSet[HostName]]
-"""Where each port has a live device."""
 
 
 class Verdicts:
@@ -96,12 +94,13 @@ class Verdicts:
         place = Place(
             reachable=lost is None,
             problem=self._problem(bridge) or "",
+            missing=missing_physnets(network, bridge.host),
             plug=bridge.plugs.plug(port.id),
             progress=progress,
             refusal=refusal,
             cut_off=self._probing.cut_off(model, network, bridge.host.datapath_id),
         )
-        return port_state(port, network, place, live_hosts.get(port.id, frozenset()) - set(hosts_of(port)))
+        return port_state(port, network, place, live_hosts.of(port.id) - set(hosts_of(port)))
 
     def _problem(self, bridge: Bridge) -> str | None:
         name = bridge.host.name
@@ -115,4 +114,5 @@ class Verdicts:
         problem = self._openflow.switch(bridge.host.datapath_id).problem
         if problem is not None:
             problem = problem.replace("weft reconcile HOST", f"weft reconcile {name}")
-        return "; ".join(filter(None, (problem, self._probing.problem(bridge.host.datapath_id)))) or None
+        problems = (problem, bridge.plugs.ways.problem, self._probing.problem(bridge.host.datapath_id))
+        return "; ".join(filter(None, problems)) or None

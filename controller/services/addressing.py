@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import bindparam, case, or_, select
 
 from controller.caller import Caller
 from controller.errors import (
@@ -25,6 +25,7 @@ from controller.errors import (
 from controller.records import FixedIp, Port, SubnetId
 from controller.services.sentinels import Sentinel
 from controller.store.allocations import Allocations
+from controller.store.physnets import has_way
 from controller.store.schema import ALLOCATION_POOLS, HOSTS, NETWORKS, SUBNETS
 from controller.store.transaction import Transaction
 from ipam.addresses import Pool, eui64, parse_address, parse_cidr, text, usable
@@ -60,7 +61,7 @@ _PLACE = (
         SUBNETS.c.open_blocks,
         ALLOCATION_POOLS.c.first,
         ALLOCATION_POOLS.c.last,
-        HOSTS.c.datapath_type,
+        case((has_way(NETWORKS.c.id, HOSTS.c.id), HOSTS.c.datapath_type)).label("datapath_type"),
     )
     .select_from(
         NETWORKS.outerjoin(SUBNETS, SUBNETS.c.network_id == NETWORKS.c.id)
@@ -102,7 +103,7 @@ class Place:
     is_pvlan: bool
     subnets: tuple[PortSubnet, ...]
     datapath_type: str | None
-    """The host's, None when no such host is registered."""
+    """The host's, None when no such host is registered or it has no way to the network."""
 
 
 def is_automatic(ra_mode: str | None, address_mode: str | None) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import literal, select
 
 from controller.caller import Caller
 from controller.errors import BadRequest, PolicyNotAuthorized
@@ -22,6 +22,7 @@ from controller.records import Binding, Port
 from controller.services import listing, ports
 from controller.store.bindings import activate_binding, bind, change_binding, unbind
 from controller.store.loading import ports_of
+from controller.store.physnets import has_way
 from controller.store.schema import HOSTS
 from controller.store.transaction import Transaction
 
@@ -54,7 +55,7 @@ def create(tx: Transaction, caller: Caller, port_id: str, wanted: Mapping[str, A
     Raises:
         PortNotFound, PolicyNotAuthorized, BadRequest, OfPortExhausted
         PortBindingAlreadyExists: bound to the host already.
-        PortBindingError: the host is not registered, or the port has a second binding already.
+        PortBindingError: the host is not registered or has no way to the network, or the port has two bindings already.
     """
     port = _port(tx, caller, port_id, "create_port_binding", lock=True)
     host = wanted["host"]
@@ -64,9 +65,15 @@ def create(tx: Transaction, caller: Caller, port_id: str, wanted: Mapping[str, A
         raise PortBindingError(
             port.id, host, f"there is an inactive binding on host {port.standby.host} already, delete it first"
         )
-    datapath_type = tx.connection.execute(select(HOSTS.c.datapath_type).where(HOSTS.c.name == host)).scalar()
-    if datapath_type is None:
+    found = tx.connection.execute(
+        select(HOSTS.c.datapath_type, has_way(literal(port.network_id), HOSTS.c.id).label("has_way")).where(
+            HOSTS.c.name == host
+        )
+    ).first()
+    if found is None:
         raise PortBindingError(port.id, host, "no such host is registered")
+    if not found.has_way:
+        raise PortBindingError(port.id, host, "it has none of the physical networks of the port's network")
     if port.binding is None:
         changes = {"host": host, "vnic_type": wanted["vnic_type"], "profile": wanted["profile"]}
         return _on_host(ports.update(tx, caller, port.id, changes), host)
@@ -76,7 +83,7 @@ def create(tx: Transaction, caller: Caller, port_id: str, wanted: Mapping[str, A
         host=host,
         vnic_type=wanted["vnic_type"],
         profile=wanted["profile"],
-        datapath_type=datapath_type,
+        datapath_type=found.datapath_type,
         active=False,
     )
     ports.touch(tx, port)

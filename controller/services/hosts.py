@@ -1,6 +1,5 @@
 """What can a caller do with hosts? Administrators only: to anybody else there are none."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,7 +15,8 @@ from controller.records import Host, HostName
 from controller.services import listing
 from controller.services.query import Query
 from controller.services.rules import check_revision, each
-from controller.store.loading import SELECT_HOSTS, host_of
+from controller.store.loading import SELECT_HOSTS, hosts_of
+from controller.store.physnets import MOST_PHYSNETS, PHYSNETS, numbered, store_physnets
 from controller.store.schema import BINDINGS, HOSTS, PORTS
 from controller.store.transaction import Transaction
 
@@ -24,13 +24,11 @@ DATAPATH_TYPES = frozenset({"system", "netdev"})
 """ovs-vswitchd.conf.db(5) Bridge:datapath_type."""
 DATAPATH_ID_BITS = 48
 """As many as OVS itself takes from a MAC address (ovs-vswitchd.conf.db(5) Bridge:datapath_id)."""
-MOST_PHYSNETS = 78
-"""Each has a patch port, and so many OpenFlow numbers are kept for them."""
 
 RESOURCE = listing.Resource(
     rows=SELECT_HOSTS,
     table=HOSTS,
-    columns={column.name: column for column in HOSTS.columns if column.name != "physnets"},
+    columns={column.name: column for column in HOSTS.columns},
     not_found=HostNotFound,
     scope=lambda _caller: false(),
 )
@@ -51,7 +49,7 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Host:
         tunnel_ip=wanted["tunnel_ip"],
         datapath_type=_datapath_type(wanted["datapath_type"]),
         datapath_id=_new_datapath_id(tx),
-        physnets=_physnets(wanted["physnets"]),
+        physnets=numbered(_physnets(wanted["physnets"])),
         created_at=tx.now,
         updated_at=tx.now,
         revision_number=1,
@@ -72,6 +70,7 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Host:
     except IntegrityError as error:
         # Only where writers do not queue can another host come between the check and the insert.
         raise HostAlreadyExists("name or OVSDB address", f"{host.name}, {host.ovsdb}") from error
+    store_physnets(tx, host.id, host.physnets)
     tx.journal("host", host.id)
     return host
 
@@ -91,7 +90,7 @@ def get(tx: Transaction, caller: Caller, object_id: str) -> Host:
     row = tx.connection.execute(statement).first()
     if row is None:
         raise HostNotFound(object_id)
-    return host_of(row)
+    return hosts_of(tx.connection, [row])[0]
 
 
 def find(tx: Transaction, caller: Caller, query: Query) -> list[Host]:
@@ -101,7 +100,7 @@ def find(tx: Transaction, caller: Caller, query: Query) -> list[Host]:
         HostNotFound: the marker is no host.
         InvalidInput: a filter or sort name is unknown.
     """
-    return [host_of(row) for row in listing.many(tx, caller, RESOURCE, query)]
+    return hosts_of(tx.connection, listing.many(tx, caller, RESOURCE, query))
 
 
 def names(tx: Transaction) -> frozenset[str]:
@@ -111,8 +110,7 @@ def names(tx: Transaction) -> frozenset[str]:
 
 def physical_networks(tx: Transaction) -> frozenset[str]:
     """Return the physical networks registered hosts have."""
-    stored = tx.connection.scalars(select(HOSTS.c.physnets).where(HOSTS.c.physnets != "[]"))
-    return frozenset(name for physnets in stored for name, _bridge in json.loads(physnets))
+    return frozenset(tx.connection.scalars(select(PHYSNETS.c.name).distinct()))
 
 
 def update(
@@ -131,7 +129,7 @@ def update(
     if "datapath_type" in changes:
         values["datapath_type"] = _datapath_type(changes["datapath_type"])
     if "physnets" in changes:
-        values["physnets"] = _physnets(changes["physnets"])
+        values["physnets"] = numbered(_physnets(changes["physnets"]), old.physnets)
     new = replace(old, **values)
     if new == old:
         return old
@@ -139,6 +137,8 @@ def update(
     new = replace(new, updated_at=tx.now, revision_number=old.revision_number + 1)
     row = _changeable(new) | {"updated_at": tx.timestamp, "revision_number": new.revision_number}
     tx.connection.execute(sql_update(HOSTS).where(HOSTS.c.id == old.id).values(row))
+    if new.physnets != old.physnets:
+        store_physnets(tx, old.id, new.physnets)
     tx.journal("host", old.id)
     return new
 
@@ -208,7 +208,6 @@ def _changeable(host: Host) -> dict[str, Any]:
         "ovsdb": host.ovsdb,
         "tunnel_ip": host.tunnel_ip,
         "datapath_type": host.datapath_type,
-        "physnets": json.dumps(host.physnets),
     }
 
 

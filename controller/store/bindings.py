@@ -60,7 +60,7 @@ def bind(
     datapath_type: str | None,
     active: bool = True,
 ) -> Binding:
-    """Bind a port to a host with a number of its own; ``datapath_type`` is the host's, None when not registered.
+    """Bind a port to a host with a number of its own; ``datapath_type`` is as in the record.
 
     Raises:
         OfPortExhausted: 32,432 ports are bound to the host.
@@ -106,7 +106,6 @@ def bind_all(
             profile=port.profile,
             active=active,
             ofport=OfPort(row["ofport"]),
-            host_registered=datapath_type is not None,
             datapath_type=datapath_type,
         )
         for port, row in zip(ports, rows, strict=True)

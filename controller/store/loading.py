@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Row, RowMapping, Select, and_, bindparam, not_, select
+from sqlalchemy import Column, ColumnElement, Connection, Row, RowMapping, Select, and_, bindparam, case, not_, select
 
 from controller.records import (
     AddressGroup,
@@ -21,6 +21,7 @@ from controller.records import (
     NetworkId,
     NetworkSegmentRange,
     OfPort,
+    Physnet,
     Port,
     PortId,
     PortKey,
@@ -34,6 +35,7 @@ from controller.records import (
     Subnet,
     SubnetId,
 )
+from controller.store.physnets import PHYSNETS, has_way
 from controller.store.schema import (
     ADDRESS_GROUPS,
     ALLOCATION_POOLS,
@@ -64,14 +66,16 @@ SELECT_PORTS = select(
     BINDINGS.c.vnic_type.label("bound_vnic_type"),
     BINDINGS.c.profile.label("bound_profile"),
     BINDINGS.c.ofport,
-    HOSTS.c.datapath_type,
+    case((has_way(PORTS.c.network_id, HOSTS.c.id), HOSTS.c.datapath_type)).label("datapath_type"),
     SECURITY_GROUPS.c.id.label("only_group_id"),
     SECURITY_GROUP_SETS.c.group_ids,
     _STANDBY.c.host.label("standby_host"),
     _STANDBY.c.vnic_type.label("standby_vnic_type"),
     _STANDBY.c.profile.label("standby_profile"),
     _STANDBY.c.ofport.label("standby_ofport"),
-    _STANDBY_HOST.c.datapath_type.label("standby_datapath_type"),
+    case((has_way(PORTS.c.network_id, _STANDBY_HOST.c.id), _STANDBY_HOST.c.datapath_type)).label(
+        "standby_datapath_type"
+    ),
 ).select_from(
     PORTS.outerjoin(BINDINGS, and_(BINDINGS.c.port_id == PORTS.c.id, BINDINGS.c.active))
     .outerjoin(HOSTS, HOSTS.c.name == BINDINGS.c.host)
@@ -94,6 +98,7 @@ _FIXED_IPS = (
     .where(ALLOCATIONS.c.released_at.is_(None))
     .order_by(ALLOCATIONS.c.id)
 )
+_PHYSNETS = select(PHYSNETS).order_by(PHYSNETS.c.host_id, PHYSNETS.c.position)
 _RULES = select(SECURITY_GROUP_RULES).order_by(SECURITY_GROUP_RULES.c.id)
 
 
@@ -106,6 +111,7 @@ _SEGMENTS_AMONG = _SEGMENTS.where(_among(SEGMENTS.c.network_id))
 _SUBNET_IDS_AMONG = _SUBNET_IDS.where(_among(SUBNETS.c.network_id))
 _POOLS_AMONG = _POOLS.where(_among(ALLOCATION_POOLS.c.subnet_id))
 _FIXED_IPS_AMONG = _FIXED_IPS.where(_among(ALLOCATIONS.c.port_id))
+_PHYSNETS_AMONG = _PHYSNETS.where(_among(PHYSNETS.c.host_id))
 _RULES_AMONG = _RULES.where(_among(SECURITY_GROUP_RULES.c.security_group_id))
 
 
@@ -167,8 +173,17 @@ def in_display_order(fixed_ips: Collection[FixedIp]) -> tuple[FixedIp, ...]:
     return tuple(sorted(fixed_ips, key=lambda one: ":" in one.ip_address))
 
 
-def host_of(row: Row[Any]) -> Host:
-    """Turn a row of ``SELECT_HOSTS`` into a record."""
+def hosts_of(connection: Connection, rows: Sequence[Row[Any]], *, is_all: bool = False) -> list[Host]:
+    """Complete rows of ``SELECT_HOSTS``."""
+    physnets: dict[str, list[Physnet]] = {}
+    ids = None if is_all else [row.id for row in rows]
+    for row in _details(connection, _PHYSNETS, _PHYSNETS_AMONG, ids):
+        one = Physnet(name=row.name, bridge=row.bridge, ofport=OfPort(row.ofport))
+        physnets.setdefault(row.host_id, []).append(one)
+    return [_host(row, physnets.get(row.id, ())) for row in rows]
+
+
+def _host(row: Row[Any], physnets: Sequence[Physnet]) -> Host:
     return Host(
         id=row.id,
         name=HostName(row.name),
@@ -176,7 +191,7 @@ def host_of(row: Row[Any]) -> Host:
         tunnel_ip=row.tunnel_ip,
         datapath_type=row.datapath_type,
         datapath_id=row.datapath_id,
-        physnets=_pairs(row.physnets),
+        physnets=tuple(physnets),
         created_at=instant(row.created_at),
         updated_at=instant(row.updated_at),
         revision_number=row.revision_number,
@@ -340,7 +355,6 @@ def _port(row: Row[Any], fixed_ips: tuple[FixedIp, ...]) -> Port:
             profile=_mapping(values["bound_profile"]),
             active=True,
             ofport=OfPort(values["ofport"]),
-            host_registered=values["datapath_type"] is not None,
             datapath_type=values["datapath_type"],
         )
     standby = None
@@ -351,7 +365,6 @@ def _port(row: Row[Any], fixed_ips: tuple[FixedIp, ...]) -> Port:
             profile=_mapping(values["standby_profile"]),
             active=False,
             ofport=OfPort(values["standby_ofport"]),
-            host_registered=values["standby_datapath_type"] is not None,
             datapath_type=values["standby_datapath_type"],
         )
     return Port(

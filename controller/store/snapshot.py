@@ -29,7 +29,7 @@ from controller.store.loading import (
     SELECT_SECURITY_GROUPS,
     SELECT_SUBNETS,
     address_group_of,
-    host_of,
+    hosts_of,
     in_chunks,
     networks_of,
     ports_of,
@@ -72,7 +72,7 @@ def load_snapshot(tx: Transaction) -> Snapshot:
         networks=tuple(networks_of(connection, networks, is_all=True)),
         subnets=tuple(subnets_of(connection, subnets, is_all=True)),
         ports=tuple(ports_of(connection, ports, is_all=True)),
-        hosts=tuple(host_of(row) for row in hosts),
+        hosts=tuple(hosts_of(connection, hosts, is_all=True)),
         security_groups=tuple(security_groups_of(connection, security_groups, is_all=True)),
         address_groups=tuple(address_group_of(row) for row in address_groups),
     )
@@ -118,7 +118,7 @@ def load_ports(tx: Transaction, ids: Collection[str]) -> dict[str, Port]:
 
 def load_hosts(tx: Transaction, ids: Collection[str]) -> dict[str, Host]:
     """Return the hosts that exist, by id."""
-    return _load(tx, ids, SELECT_HOSTS, HOSTS.c.id, lambda _connection, rows: [host_of(row) for row in rows])
+    return _load(tx, ids, SELECT_HOSTS, HOSTS.c.id, hosts_of)
 
 
 def load_security_groups(tx: Transaction, ids: Collection[str]) -> dict[str, SecurityGroup]:

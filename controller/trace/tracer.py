@@ -9,6 +9,7 @@ from controller.errors import SwitchUnavailable
 from controller.inspect import ASK_S, DUMP_S, Switches
 from controller.reconcile.bridge import Bridge
 from controller.reconcile.model import Model
+from controller.reconcile.segments import physnets_of
 from controller.reconcile.translate import BridgeView, ipv4_number, is_up
 from controller.records import Host, HostName, Network, PortId, PortState
 from controller.southbound.openflow.encode import Encoder
@@ -65,9 +66,7 @@ class _Others:
 
     def on(self, physical_network: str) -> Iterator[Site]:
         """Yield the hosts on which the network leaves for a physical network."""
-        sites = self.tracer.sites(
-            self.network, self.question, lambda host: physical_network in {name for name, _ in host.physnets}
-        )
+        sites = self.tracer.sites(self.network, self.question, lambda host: physical_network in physnets_of(host))
         return (site for site in sites if physical_network in site.wires.values())
 
 
@@ -125,7 +124,7 @@ class Tracer:
         return Site(
             host=bridge.host.name,
             tables=bridge.state.tables(),
-            tunnels={kind: int(ofport) for kind, ofport in bridge.plugs.tunnels.items()},
+            tunnels={kind: int(ofport) for kind, ofport in bridge.plugs.ways.tunnels.items()},
             endpoint=ipv4_number(endpoint) if endpoint else 0,
             ports=ports,
             wires=dict(_wires(view, network)),

@@ -6,19 +6,15 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from operator import attrgetter
 
 import pytest
 
-from controller.reconcile.ovsdb_rows import (
-    GENEVE_OFPORT,
-    TUNNEL_OFPORT,
-    Ways,
-    bridge_rows,
-    patch_name,
-    patch_ofport,
-)
+from controller.reconcile.ovsdb_rows import bridge_rows
+from controller.reconcile.ways import GENEVE_OFPORT, TUNNEL_OFPORT, Ways, patch_name
 from controller.records import Host, HostName
 from controller.southbound.ovsdb.model import HostDesired
+from controller.store.physnets import numbered
 from tests.lab.packets import Capture, open_socket
 from tests.lab_ovsdb.switch import DATAPATH_ID, TARGET, Switch, Watch, interface, is_live, run, wait_until
 
@@ -38,11 +34,16 @@ def a_host(*physnets: tuple[str, str]) -> Host:
         tunnel_ip="127.0.0.1",
         datapath_type="netdev",
         datapath_id=DATAPATH_ID,
-        physnets=physnets,
+        physnets=numbered(physnets),
         created_at=now,
         updated_at=now,
         revision_number=1,
     )
+
+
+def changed(host: Host, *physnets: tuple[str, str]) -> Host:
+    """Return a host whose physical networks were changed."""
+    return replace(host, physnets=numbered(physnets, host.physnets))
 
 
 BLUE, RED = ("blue", "br-blue"), ("red", "br-of-red-net")
@@ -103,7 +104,7 @@ def test_frames_pass_both_ways_with_their_tag(switch: Switch, watch: Watch, outs
     watch.service.set_desired("h1", a_desire(host))
     until_patched(watch, host, "br-blue")
     until_patched(watch, host, RED[1])
-    patch = patch_ofport(host, "blue")
+    patch = next(physnet.ofport for physnet in host.physnets if physnet.name == "blue")
     assert patch == 65201
     switch.add_device("tap")
     switch.vsctl("add-port", "br-int", "tap", "--", "set", "interface", "tap", "ofport_request=40000")
@@ -202,15 +203,10 @@ def test_patches_go_when_they_are_not_wanted_any_more(
     until_patched(watch, host, "br-blue")
     until_patched(watch, host, RED[1])
 
-    watch.service.set_bridge("h1", a_desire(a_host(RED)).bridge)
-    watch.until(
-        lambda view: (
-            interface(view, patch_name("br-blue")) is None
-            and (row := interface(view, patch_name(RED[1])))
-            and row.ofport == 65200
-        ),
-        "the first is gone, and the second has its number",
-    )
+    watch.service.set_bridge("h1", a_desire(changed(host, RED)).bridge)
+    view = watch.until(lambda view: interface(view, patch_name("br-blue")) is None, "the first is gone")
+    assert (row := interface(view, patch_name(RED[1])))
+    assert row.ofport == 65201, "the second keeps its number"
     assert switch.vsctl("list-ports", "br-blue") == "theirs"
 
     watch.service.remove_host("h1", clear=True)
@@ -219,7 +215,30 @@ def test_patches_go_when_they_are_not_wanted_any_more(
     assert switch.vsctl("list-ports", "br-int") == ""
 
 
-def test_physical_networks_that_change_places_swap_their_numbers(switch: Switch, watch: Watch) -> None:
+def test_ways_keep_their_numbers_whatever_becomes_of_the_list(switch: Switch, watch: Watch) -> None:
+    for bridge in ("br-blue", RED[1], "br-new"):
+        add_provider(switch, bridge)
+    watch.add(switch)
+    ways, host = Ways(), a_host(BLUE, RED)
+    watch.service.set_desired("h1", a_desire(host))
+    wait_until(lambda: _took(watch, ways) and _numbers(ways, host) == [65200, 65201], "both ways are there")
+    made = switch.vsctl("get", "interface", patch_name(RED[1]), "_uuid")
+    for physnets, wanted in (
+        ([("new", "br-new"), RED, BLUE], [65202, 65201, 65200]),
+        ([("new", "br-blue"), ("red", "br-of-red-net"), ("blue", "br-new")], [65200, 65201, 65202]),
+        ([RED], [65201]),
+        ([BLUE, RED], [65200, 65201]),
+    ):
+        host = changed(host, *physnets)
+        watch.service.set_desired("h1", a_desire(host))
+        wait_until(lambda h=host, w=wanted: _took(watch, ways) and _numbers(ways, h) == w, f"the ways are {wanted}")
+        wait_until(lambda: watch.service.write_error("h1") is None, "no problem is left")
+        assert switch.vsctl("get", "interface", patch_name(RED[1]), "_uuid") == made, "it was never made anew"
+    assert watch.service.view("h1").drift_count == 0
+
+
+def test_ways_that_must_swap_their_numbers_do(switch: Switch, watch: Watch) -> None:
+    """A database of before, put back, may have them the other way round."""
     for bridge in ("br-blue", RED[1]):
         add_provider(switch, bridge)
     watch.add(switch)
@@ -304,7 +323,7 @@ def test_a_way_has_its_number_once_the_switch_has_given_it(make_switch: Callable
     switch.start_vswitchd()
     wait_until(lambda: _took(watch, ways) and ways.patch(host, "blue") == 65200, "the patch has its number")
     wait_until(lambda: _took(watch, ways) and ways.tunnel("vxlan") == TUNNEL_OFPORT, "the tunnel has its number")
-    assert ways.patch(replace(host, physnets=(RED, BLUE)), "blue") is None, "it asks for another number now"
+    assert ways.patch(a_host(RED, BLUE), "blue") is None, "it asks for another number now"
 
 
 def _shows(switch: Switch, numbers: dict[str, int]) -> bool:
@@ -318,4 +337,4 @@ def _took(watch: Watch, ways: Ways) -> bool:
 
 
 def _numbers(ways: Ways, host: Host) -> list[int | None]:
-    return [ways.patch(host, physnet) for physnet, _ in host.physnets]
+    return [ways.patch(host, physnet) for physnet in map(attrgetter("name"), host.physnets)]

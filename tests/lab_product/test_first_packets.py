@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from controller.reconcile.ovsdb_rows import TUNNEL_OFPORT
+from controller.reconcile.ways import TUNNEL_OFPORT
 from flows.pipeline import RECIRCULATE
 from tests.lab.packets import ethertype, ipv4_addresses, is_echo_request
 from tests.lab.process import eventually

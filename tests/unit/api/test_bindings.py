@@ -51,7 +51,7 @@ def test_a_second_binding_is_inactive_and_has_a_number_of_its_own(
         stored = load_ports(tx, [port["id"]])[port["id"]]
     assert stored.standby is not None
     assert (stored.standby.host, stored.standby.active, stored.standby.ofport) == ("h2", False, 32768)
-    assert stored.standby.host_registered
+    assert stored.standby.datapath_type is not None
 
 
 def test_activating_swaps_the_bindings(client: FlaskClient, port: dict[str, Any], database: Database) -> None:

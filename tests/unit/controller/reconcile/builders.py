@@ -1,6 +1,7 @@
 """Records for tests of what is in memory, with every default filled in."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,8 +9,6 @@ from controller.reconcile.bridge import Bridge
 from controller.reconcile.dirty import Dirty, host_changed, take_in
 from controller.reconcile.feed import Changes
 from controller.reconcile.model import Model
-from controller.reconcile.ovsdb_rows import GENEVE_NAME, GENEVE_OFPORT, PATCH_OFPORTS, TUNNEL_NAME, TUNNEL_OFPORT
-from controller.reconcile.plugs import Plugs
 from controller.reconcile.translate import BridgeView
 from controller.records import (
     AddressGroup,
@@ -34,9 +33,10 @@ from controller.records import (
     SubnetId,
 )
 from controller.southbound.ovsdb.model import HostView, RowChanges
+from controller.store.physnets import numbered
 from flows.delta import Delta
 from flows.intent import LocalPortIntent, RemotePortIntent, RulesetIntent, Unit, UnitKind
-from tests.unit.controller.reconcile.world import a_row
+from tests.unit.controller.reconcile.world import way_rows
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _STAMPS: dict[str, Any] = {"created_at": NOW, "updated_at": NOW, "revision_number": 1}
@@ -208,7 +208,7 @@ def a_host(number: int = 1, *, physnets: Iterable[str] = (), tunnel: bool = True
         tunnel_ip=f"10.0.0.{number}" if tunnel else None,
         datapath_type="netdev",
         datapath_id=number,
-        physnets=tuple((name, f"br-{name}") for name in physnets),
+        physnets=numbered([(name, f"br-{name}") for name in physnets]),
         **_STAMPS,
     )
 
@@ -227,7 +227,7 @@ class Cloud:
         self._token = 0
         dirty = Dirty()
         for host in self.hosts:
-            self.bridges[host.name].plugs = plugged_ways()
+            self.bridges[host.name].plugs.update(plugged_ways(host))
             host_changed(dirty, self.model, self.model.put_host(host.id, host), host)
         self._settle(dirty)
 
@@ -236,6 +236,7 @@ class Cloud:
         dirty = Dirty()
         host_changed(dirty, self.model, self.model.put_host(host.id, host), host)
         self.bridges[host.name].host = host
+        self.bridges[host.name].plugs.update(plugged_ways(host))
         self._settle(dirty)
 
     def put(self, *records: Network | Subnet | Port | SecurityGroup | AddressGroup) -> None:
@@ -299,11 +300,8 @@ class Cloud:
             self.deltas[name], _ = bridge.refresh(view, units, self._token)
 
 
-def plugged_ways() -> Plugs:
-    """Return the plugs of a host with nothing but its tunnels, and patches for the first two physical networks."""
-    plugs = Plugs((TUNNEL_NAME, GENEVE_NAME))
-    rows = [a_row(TUNNEL_NAME, "vxlan", None, TUNNEL_OFPORT), a_row(GENEVE_NAME, "geneve", None, GENEVE_OFPORT)]
-    rows += [a_row(f"patch{number}", "patch", None, number) for number in PATCH_OFPORTS[:2]]
+def plugged_ways(host: Host) -> RowChanges:
+    """Return the rows of a host with nothing but its tunnels, and patches for the first two physical networks."""
+    rows = way_rows(replace(host, physnets=host.physnets[:2]))
     view = HostView(connected=True, synced=True)
-    plugs.update(RowChanges(view=view, whole=True, rows={row.uuid: row for row in rows}))
-    return plugs
+    return RowChanges(view=view, whole=True, rows={row.uuid: row for row in rows})

@@ -6,9 +6,9 @@ from pathlib import Path as FilePath
 
 import pytest
 
-from controller.reconcile.ovsdb_rows import GENEVE_OFPORT, TUNNEL_NAME, TUNNEL_OFPORT
 from controller.reconcile.probing import LEAST_S, MOST_WAITING, Probing
 from controller.reconcile.underlay import INTERVAL_S, KEY_BYTES, MISSES, Path, Probe, Seal
+from controller.reconcile.ways import GENEVE_OFPORT, TUNNEL_NAME, TUNNEL_OFPORT
 from controller.records import HostName, PortId, PortStatus, Reason
 from controller.services import ports
 from controller.southbound.openflow.events import Connected, Disconnected, Synced

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.reconcile.ovsdb_rows import GENEVE_OFPORT, TUNNEL_OFPORT
 from controller.reconcile.underlay import (
     ANSWER_S,
     INTERVAL_S,
@@ -22,6 +21,7 @@ from controller.reconcile.underlay import (
     choose_paths,
     way,
 )
+from controller.reconcile.ways import GENEVE_OFPORT, TUNNEL_OFPORT
 from flows import fields
 from flows.flow import Output, SetField
 

@@ -11,13 +11,13 @@ from controller.caller import Caller
 from controller.reconcile.directory import Directory
 from controller.reconcile.feed import Feed
 from controller.reconcile.model import Model
-from controller.reconcile.ovsdb_rows import GENEVE_NAME, GENEVE_OFPORT, PATCH_OFPORTS, TUNNEL_NAME, TUNNEL_OFPORT
 from controller.reconcile.plugs import Plugs
 from controller.reconcile.probing import Probing
 from controller.reconcile.reconciler import Reconciler
 from controller.reconcile.translate import BridgeView
 from controller.reconcile.underlay import KEY_BYTES, Seal
-from controller.records import HostName, HostState, PortId, PortState
+from controller.reconcile.ways import GENEVE_TYPE, TUNNEL_TYPE, patch_rows, tunnel_row
+from controller.records import Host, HostName, HostState, PortId, PortState
 from controller.services import hosts
 from controller.southbound.openflow.events import Applied, Connected, Synced
 from controller.southbound.openflow.mark import IntentMark
@@ -222,8 +222,9 @@ class World:
 
     def see(self, name: str, *plugs: tuple[str, str, int]) -> None:
         """Let a host's database show these plugs: (device, port id, ofport)."""
-        rows = [a_row(TUNNEL_NAME, "vxlan", None, TUNNEL_OFPORT), *(a_row(d, "", i, n) for d, i, n in plugs)]
-        rows += [a_row(GENEVE_NAME, "geneve", None, GENEVE_OFPORT), a_row("patch", "patch", None, PATCH_OFPORTS[0])]
+        with self.database.read() as tx:
+            host = hosts.get(tx, ADMIN, name)
+        rows = [*way_rows(host), *(a_row(d, "", i, n) for d, i, n in plugs)]
         self.views[name] = HostView(connected=True, synced=True)
         self.rows[name] = {row.uuid: row for row in rows}
         self.reconciler.view_changed(name)
@@ -248,7 +249,7 @@ class World:
         model = Model.of(snapshot)
         result = {}
         for host in snapshot.hosts:
-            plugs = Plugs((TUNNEL_NAME, GENEVE_NAME))
+            plugs = Plugs()
             plugs.update(RowChanges(view=self.view(host.name), whole=True, rows=self.rows.get(host.name, {})))
             view = BridgeView(model=model, host=host, plugs=plugs)
             intents = (view.intent(unit) for unit in view.units())
@@ -264,6 +265,14 @@ class World:
     def close(self) -> None:
         self.reconciler.stop()
         self.database.close()
+
+
+def way_rows(host: Host) -> list[InterfaceRow]:
+    """Return the rows of a host's tunnels and patches, all as asked for."""
+    tunnels = [tunnel_row(kind, host.tunnel_ip) for kind in (TUNNEL_TYPE, GENEVE_TYPE) if host.tunnel_ip]
+    rows = [a_row(one.name, one.type, None, one.ofport_request, options=one.options) for one in tunnels]
+    rows += [a_row(one.name, "patch", None, one.ofport, options=(("peer", one.far_name),)) for one in patch_rows(host)]
+    return [replace(row, ofport_request=row.ofport) for row in rows]
 
 
 def a_row(name: str, type_: str, iface_id: str | None, ofport: int | None, **more: Any) -> InterfaceRow:

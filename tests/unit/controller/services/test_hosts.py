@@ -10,9 +10,9 @@ from controller.errors import (
     PolicyNotAuthorized,
     RevisionNumberConstraintFailed,
 )
-from controller.reconcile.ovsdb_rows import PATCH_OFPORTS
 from controller.services import hosts, ports
 from controller.store.database import Database
+from controller.store.physnets import MOST_PHYSNETS, PATCH_OFPORTS
 from tests.unit.controller.store.builders import ADMIN, HOST, a_host, a_member, a_network, a_port
 
 
@@ -23,7 +23,7 @@ def test_a_host_is_found_by_name_and_by_id_and_has_a_datapath_id(database: Datab
         assert [host] == hosts.find(tx, ADMIN, hosts.Query())
         assert frozenset({"h1"}) == hosts.names(tx)
     assert 0 < host.datapath_id < 1 << 48
-    assert host.physnets == (("physnet1", "br-ex"),)
+    assert [(one.name, one.bridge) for one in host.physnets] == [("physnet1", "br-ex")]
 
 
 @pytest.mark.parametrize(
@@ -65,10 +65,10 @@ def test_physical_networks_that_cannot_be_kept_apart_are_refused(
 
 
 def test_as_many_physical_networks_are_taken_as_patches_have_numbers(database: Database) -> None:
-    assert len(PATCH_OFPORTS) == hosts.MOST_PHYSNETS
+    assert len(PATCH_OFPORTS) == MOST_PHYSNETS
     with database.write() as tx:
-        host = a_host(tx, physnets=[(f"net{n}", f"br{n}") for n in range(hosts.MOST_PHYSNETS)])
-    assert len(host.physnets) == hosts.MOST_PHYSNETS
+        host = a_host(tx, physnets=[(f"net{n}", f"br{n}") for n in range(MOST_PHYSNETS)])
+    assert len(host.physnets) == MOST_PHYSNETS
 
 
 def test_a_host_is_changed_but_not_renamed(database: Database) -> None:

@@ -58,7 +58,7 @@ def test_what_was_created_is_what_is_read_back(database: Database) -> None:
         ("02:00:00:00:00:0a", "10.20.0.201"),
     )
     assert created.binding is not None
-    assert (created.binding.host_registered, created.binding.datapath_type) == (True, "netdev")
+    assert (created.binding.datapath_type is not None, created.binding.datapath_type) == (True, "netdev")
     assert created.revision_number == 1
 
 
@@ -290,7 +290,8 @@ def test_a_bulk_request_gives_each_port_what_it_alone_asked_for(database: Databa
     assert (addresses(created[4]), created[4].mac_address) == ([], "02:00:00:00:00:0a")
     assert [port.port_security_enabled for port in created] == [True] * 5 + [False] * 2
     hosts = [
-        port.binding and (port.binding.host, port.binding.ofport, port.binding.host_registered) for port in created
+        port.binding and (port.binding.host, port.binding.ofport, port.binding.datapath_type is not None)
+        for port in created
     ]
     assert hosts == [*[None] * 3, ("h1", 32768, True), None, ("h1", 32769, True), ("elsewhere", 32768, False)]
 
@@ -427,8 +428,8 @@ def test_a_moved_port_has_a_number_of_its_own_on_the_new_host_and_is_down(databa
         freed = ports.update(tx, ADMIN, port.id, {"host": ""})
     assert port.binding is not None
     assert moved.binding is not None
-    assert (port.binding.host, port.binding.ofport, port.binding.host_registered) == ("h1", 32768, True)
-    assert (moved.binding.host, moved.binding.ofport, moved.binding.host_registered) == ("h2", 32769, False)
+    assert (port.binding.host, port.binding.ofport, port.binding.datapath_type is not None) == ("h1", 32768, True)
+    assert (moved.binding.host, moved.binding.ofport, moved.binding.datapath_type is not None) == ("h2", 32769, False)
     assert (moved.status, moved.revision_number) == (PortStatus.DOWN, 2)
     assert freed.binding is None
 
@@ -441,7 +442,7 @@ def test_a_host_registered_later_turns_its_ports_bindings_good(database: Databas
         read = ports.get(tx, ADMIN, port.id)
     assert port.binding is not None
     assert read.binding is not None
-    assert (port.binding.host_registered, read.binding.host_registered) == (False, True)
+    assert (port.binding.datapath_type, read.binding.datapath_type) == (None, "netdev")
 
 
 def test_every_change_bumps_the_revision_and_a_stale_one_is_refused(database: Database) -> None:

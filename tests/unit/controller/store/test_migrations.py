@@ -45,6 +45,10 @@ def _fill(connection: Connection) -> None:
     ):
         values = {"key": key, "id": name, "project": project, "guarded": guarded, "owner": owner}
         connection.execute(text(PORT), values | {"mac": f"02:00:00:00:00:{key:02x}"})
+    connection.execute(
+        text("INSERT INTO hosts VALUES ('host', 'h9', 'unix:/h9', NULL, 'netdev', 9, :physnets, 1, 1, 1)"),
+        {"physnets": '[["blue", "br-blue"], ["red", "br-red"], ["twice", "br-red"], ["green", "br-green"]]'},
+    )
     connection.execute(text("INSERT INTO bindings VALUES ('one', 'h1', 'normal', '{}', 1, 32768)"))
     connection.execute(text("INSERT INTO port_states VALUES ('one', 'ACTIVE', 'WIRED', 'h1', '', 'up')"))
 
@@ -152,3 +156,14 @@ def test_a_flat_network_has_its_physical_network_to_itself_after_the_upgrade(upg
         a_network(tx, **flat)
         with pytest.raises(FlatNetworkInUse):
             a_network(tx, **flat)
+
+
+def test_ways_to_physical_networks_keep_the_numbers_of_their_places(upgraded: Database) -> None:
+    """A bridge named twice never had a second way."""
+    with upgraded.read() as tx:
+        (host,) = load_snapshot(tx).hosts
+    assert [(one.name, one.bridge, one.ofport) for one in host.physnets] == [
+        ("blue", "br-blue", 65200),
+        ("red", "br-red", 65201),
+        ("green", "br-green", 65203),
+    ]
