@@ -300,3 +300,28 @@ def test_ranges_of_the_configuration_are_shown_and_kept(client: FlaskClient) -> 
 def test_the_extensions_are_announced(client: FlaskClient) -> None:
     listed = {one["alias"] for one in client.get("/v2.0/extensions").json["extensions"]}
     assert listed >= {"pvlan", "multi-provider", "network-segment-range", "binding-extended", "weft-network-data"}
+
+
+def test_a_binding_to_a_host_without_the_physical_network_fails_until_the_host_has_it(
+    client: FlaskClient, make: SimpleNamespace, host: dict[str, Any]
+) -> None:
+    make.host(name="h2", ovsdb="tcp:192.0.2.2:6640", tunnel_ip="192.0.2.2")
+    network = make.network(provider__network_type="flat", provider__physical_network="physnet1")
+    port = make.port(network_id=network["id"], binding__host_id="h2", device_owner="compute:nova")
+    assert (port["binding:vif_type"], port["binding:vif_details"]) == ("binding_failed", {})
+    assert make.port(network_id=network["id"], binding__host_id=host["name"])["binding:vif_type"] == "ovs"
+    physnets = [{"physical_network": "physnet1", "bridge": "br-ex"}]
+    assert put(client, "hosts/h2", "host", physnets=physnets).status_code == 200
+    found = client.get(f"/v2.0/ports/{port['id']}").json["port"]
+    assert (found["binding:vif_type"], found["binding:vif_details"]["bridge_name"]) == ("ovs", "br-int")
+
+
+def test_a_second_binding_to_a_host_without_the_physical_network_is_refused(
+    client: FlaskClient, make: SimpleNamespace, host: dict[str, Any]
+) -> None:
+    make.host(name="h2", ovsdb="tcp:192.0.2.2:6640", tunnel_ip="192.0.2.2")
+    network = make.network(provider__network_type="flat", provider__physical_network="physnet1")
+    port = make.port(network_id=network["id"], binding__host_id=host["name"], device_owner="compute:nova")
+    reply = post(client, f"ports/{port['id']}/bindings", "binding", host="h2")
+    assert fault(reply) == (409, "PortBindingError")
+    assert "physical network" in reply.json["NeutronError"]["message"]

@@ -71,6 +71,29 @@ def test_only_hosts_that_share_a_segment_are_probed_each_way(world: World) -> No
     assert (world.host_states[H1].problem, world.host_states[H1].programmed) == (None, True)
 
 
+def test_hosts_on_two_segments_of_one_network_are_not_probed(world: World) -> None:
+    """Segments of one network are not joined; only hosts on the same overlay segment are."""
+    world.register("h1", 1, "blue")
+    register(world, "h2", "h3")
+    segments = (("flat", "blue", None), ("vxlan", None, None))
+    wanted = [
+        {"network_type": kind, "physical_network": physnet, "segmentation_id": vlan} for kind, physnet, vlan in segments
+    ]
+    with world.database.write() as tx:
+        network = create_network(tx, segments=wanted)
+    here = a_port_on(world, network.id, "h1")
+    there = a_port_on(world, network.id, "h2")
+    world.pass_time(3)
+    assert paths(world) == {"unproved": 0, "alive": 0, "dead": 0}
+    a_port_on(world, network.id, "h3")
+    world.pass_time(3)
+    assert paths(world)["alive"] == 2
+    cut(world, "h2", "h3")
+    world.pass_time(UNTIL_DEAD_S)
+    assert "reach h3" in world.port_states[there].detail
+    assert "h3" not in world.port_states[here].detail
+
+
 def test_a_host_is_no_longer_probed_once_it_shares_no_segment(world: World) -> None:
     register(world, "h1", "h2")
     _, there = a_joint_network(world, "h1", "h2")

@@ -16,6 +16,7 @@ from controller.records import Port, PortStatus, Reason
 from controller.services import (
     address_groups,
     bindings,
+    hosts,
     networks,
     ports,
     security_group_rules,
@@ -644,3 +645,43 @@ def test_the_geneve_tunnel_is_asked_for_with_the_first_network_of_that_type(worl
     write(world, lambda tx: networks.delete(tx, ADMIN, network.id))
     world.settle()
     assert [len(world.desired[name].bridge.tunnels) for name in ("h1", "h2")] == [1, 1]
+
+
+def test_a_port_whose_host_lacks_the_physical_network_is_down_until_the_host_has_it(world: World) -> None:
+    world.register("h1", 1)
+    world.register("h2", 2, "blue")
+    with world.database.write() as tx:
+        network = create_network(tx, network_type="flat", physical_network="blue")
+        port = create_port(tx, network.id, "h1")
+    assert port.binding is not None
+    plug = (f"tap{port.id[:11]}", port.id, port.binding.ofport)
+    world.settle()
+    world.see("h1", plug)
+    state = world.port_states[port.id]
+    assert (state.status, state.reason) == (PortStatus.DOWN, Reason.PHYSNET_MISSING)
+    assert "no way to physical network blue" in state.detail
+    with world.database.write() as tx:
+        hosts.update(tx, ADMIN, "h1", {"physnets": [("green", "br-green"), ("blue", "br-blue")]})
+    world.settle()
+    world.see("h1", plug)
+    assert world.port_states[port.id].reason is Reason.WIRED
+    assert world.told() == world.fully_compiled()
+
+
+def test_a_physical_network_added_before_another_changes_no_flow(world: World) -> None:
+    """Its patch has the number it had: no frame of one physical network gets into another."""
+    world.register("h1", 1, "blue")
+    with world.database.write() as tx:
+        network = create_network(tx, network_type="flat", physical_network="blue")
+        port = create_port(tx, network.id, "h1")
+    assert port.binding is not None
+    plug = (f"tap{port.id[:11]}", port.id, port.binding.ofport)
+    world.settle()
+    world.see("h1", plug)
+    before = world.told()
+    with world.database.write() as tx:
+        hosts.update(tx, ADMIN, "h1", {"physnets": [("green", "br-green"), ("blue", "br-blue")]})
+    world.settle()
+    assert world.told() == before
+    world.see("h1", plug)
+    assert world.told() == before

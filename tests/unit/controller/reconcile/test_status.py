@@ -88,6 +88,15 @@ def test_a_port_the_underlay_cuts_off_stays_active_and_says_so() -> None:
     [
         (a_port(bound=False), a_network(), None, (), "DOWN", "UNBOUND", "binding:host_id"),
         (a_port(), a_network(), None, (), "DOWN", "HOST_NOT_REGISTERED", "weft host add h1"),
+        (
+            a_port(up=False),
+            a_network(),
+            Place(reachable=True, missing=("blue", "red"), plug=LIVE, progress=Progress.CONFIRMED),
+            (),
+            "DOWN",
+            "PHYSNET_MISSING",
+            "host h1 has no way to physical network blue or red",
+        ),
         (a_port(up=False), a_network(), Place(reachable=True, plug=LIVE), (), "DOWN", "ADMIN_DOWN", "of the port"),
         (a_port(), a_network(up=False), Place(reachable=True, plug=LIVE), (), "DOWN", "ADMIN_DOWN", "of network n"),
         (a_port(), a_network(), Place(reachable=False, problem="refused"), (), "DOWN", "HOST_UNREACHABLE", "refused"),

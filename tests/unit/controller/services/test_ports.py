@@ -58,7 +58,7 @@ def test_what_was_created_is_what_is_read_back(database: Database) -> None:
         ("02:00:00:00:00:0a", "10.20.0.201"),
     )
     assert created.binding is not None
-    assert (created.binding.datapath_type is not None, created.binding.datapath_type) == (True, "netdev")
+    assert created.binding.datapath_type == "netdev"
     assert created.revision_number == 1
 
 
