@@ -16,7 +16,7 @@ from pathlib import Path as FilePath
 
 import pytest
 
-from controller.reconcile.ovsdb_rows import GENEVE_OFPORT, TUNNEL_OFPORT, bridge_rows
+from controller.reconcile.ovsdb_rows import bridge_rows
 from controller.reconcile.underlay import (
     KEY_BYTES,
     RATE_PPS,
@@ -28,6 +28,7 @@ from controller.reconcile.underlay import (
     choose_paths,
     way,
 )
+from controller.reconcile.ways import GENEVE_OFPORT, TUNNEL_OFPORT
 from controller.records import Host, HostName
 from controller.southbound.openflow.service import OpenFlowService
 from controller.southbound.ovsdb.model import HostDesired
