@@ -26,7 +26,7 @@ def lease_of(model: Model, port: Port) -> Lease | None:
         mac=port.mac_address,
         address=address,
         prefix_length=int(subnet.cidr.rpartition("/")[2]),
-        server_id=server_id(subnet),
+        server_id=server_id(network, subnet),
         server_mac=SERVICE_MAC,
         router=subnet.gateway_ip,
         dns_servers=subnet.dns_nameservers,

@@ -47,7 +47,7 @@ from flows.intent import (
 SERVICE_MAC = "02:57:45:46:54:01"
 """Locally administered (IEEE 802 section 8.2): the network's own address towards guests."""
 LINK_LOCAL_SERVER = "169.254.0.1"
-"""DHCP server identifier of a subnet without a gateway (RFC 3927: an address no router forwards)."""
+"""DHCP server identifier where no gateway's can be used (RFC 3927: an address no router forwards)."""
 IPV4 = 4
 """Neutron's `ip_version`."""
 
@@ -63,9 +63,12 @@ def ipv4_number(address: str) -> int:
     return int(IPv4Address(address))
 
 
-def server_id(subnet: Subnet) -> str:
-    """Return the DHCP server identifier of an IPv4 subnet (RFC 2132 section 9.7)."""
-    return subnet.gateway_ip or LINK_LOCAL_SERVER
+def server_id(network: Network, subnet: Subnet) -> str:
+    """Return the DHCP server identifier of an IPv4 subnet (RFC 2132 section 9.7), which the network answers ARP for.
+
+    The gateway of a provider network is a router out there, and answers for itself.
+    """
+    return LINK_LOCAL_SERVER if is_provider(network) else subnet.gateway_ip or LINK_LOCAL_SERVER
 
 
 def dhcp_subnet(model: Model, port: Port) -> tuple[Subnet, str] | None:
@@ -235,7 +238,7 @@ class BridgeView:
         if segment.key != key:
             return None
         servers = {
-            server_id(subnet)
+            server_id(network, subnet)
             for subnet in self.model.subnets_of_network(network.id)
             if subnet.ip_version == IPV4 and subnet.enable_dhcp
         }

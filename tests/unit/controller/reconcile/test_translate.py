@@ -5,12 +5,15 @@ from typing import Any
 import pytest
 
 from controller.reconcile.addresses import prefix_of
+from controller.reconcile.leases import lease_of
+from controller.reconcile.translate import ipv4_number
 from controller.records import NetworkId, Port
 from flows.delta import Tables
 from flows.intent import DENY_ALL, NO_RULES, AddressGroupIntent, Guard, Owned, SegmentIntent, Unit, UnitKind
 from tests.unit.controller.reconcile.builders import (
     Cloud,
     a_group,
+    a_host,
     a_network,
     a_port,
     a_rule,
@@ -156,6 +159,29 @@ def test_the_network_gives_its_own_address_up_to_routers_that_have_or_share_it(
     intent = a_cloud(port, gateway_ip="10.0.0.1").view("h1").intent(Unit(UnitKind.SEGMENT, 1))
     assert isinstance(intent, SegmentIntent)
     assert intent.service_addresses == expected
+
+
+@pytest.mark.parametrize(
+    ("network", "server"),
+    [
+        ({"gateway_ip": "10.0.0.1"}, "10.0.0.1"),
+        ({}, "169.254.0.1"),
+        ({"physical_network": "public", "gateway_ip": "10.0.0.1"}, "169.254.0.1"),
+    ],
+)
+def test_the_router_of_a_provider_network_is_not_the_dhcp_server_and_answers_for_itself(
+    network: dict[str, Any], server: str
+) -> None:
+    """Were it the server, its address would be answered with the network's own MAC and guests lost their gateway."""
+    port = a_port(1, "10.0.0.5")
+    cloud = a_cloud(port, **network)
+    cloud.put_host(a_host(1, physnets=("public",)))
+    segment = cloud.view("h1").intent(Unit(UnitKind.SEGMENT, 1))
+    assert isinstance(segment, SegmentIntent)
+    assert segment.service_addresses == (ipv4_number(server),)
+    lease = lease_of(cloud.model, port)
+    assert lease is not None
+    assert (lease.server_id, lease.router) == (server, network.get("gateway_ip"))
 
 
 # rules ----------------------------------------------------------------------------------------------------------------
