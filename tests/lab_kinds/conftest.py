@@ -10,6 +10,7 @@ import pytest
 from tests.lab import Lab, Weft
 from tests.lab.guest import Vm
 from tests.lab.hypervisor import Hypervisor
+from tests.lab.packets import Capture
 from tests.lab.physical import PhysicalNetwork
 from tests.lab_product.conftest import Cloud, address
 
@@ -45,6 +46,10 @@ class Kinds(Cloud):
         vm = self.boot(host, port)
         assert vm.dhcp().address == address(port)
         return vm, self.weft.wait_for_port(port["id"])
+
+    def underlay(self, host: Hypervisor) -> Capture:
+        """Begin to capture what arrives at a host for its tunnels; use it as a context manager."""
+        return Capture(host.namespace, "ul")
 
     def clear(self) -> None:
         """End every VM, also those on the physical network, and delete everything that was asked for."""
