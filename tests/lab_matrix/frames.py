@@ -11,7 +11,13 @@ TOKEN = struct.Struct("!8sI")
 OTHER_TYPE = 0x88B5
 """For experiments (IEEE 802, "Local Experimental EtherType 1")."""
 IPV4, ARP, IPV6 = 0x0800, 0x0806, 0x86DD
-UDP, ICMP, ICMPV6 = 17, 1, 58
+UDP, TCP, ICMP, ICMPV6 = 17, 6, 1, 58
+SYN, ACK = 0x02, 0x10
+FIRST_OCTET = 1000
+"""Sequence number of either end of every connection."""
+CHECKSUM_AT = {UDP: 6, TCP: 16}
+CHECKED_WITH_ENDS = (UDP, TCP)
+"""Over IPv4 too the checksum covers the addresses."""
 SOLICITATION, ADVERTISEMENT = 135, 136
 ARP_REPLY = 2
 NONCE = b"\x0e\x02"
@@ -60,6 +66,9 @@ def octets(frame: Frame, token: int) -> bytes:
         case Kind.UDP:
             segment = struct.pack("!HHHH", frame.src_port, frame.dst_port, 8 + len(mark), 0) + mark
             protocol = UDP
+        case Kind.TCP:
+            segment = _tcp(frame, mark)
+            protocol = TCP
         case Kind.ICMP:
             segment = struct.pack("!BBHHH", frame.dst_port, 0, 0, token & 0xFFFF, 1) + mark
             protocol = ICMP if frame.version == 4 else ICMPV6
@@ -81,11 +90,20 @@ def read(received: bytes) -> Seen | None:
     return Seen(token, answer, is_tagged=kind == 0x8100)
 
 
+def _tcp(frame: Frame, mark: bytes) -> bytes:
+    """Return a SYN, or the SYN with ACK that answers one; either bears its mark as octets of the stream."""
+    flags, acknowledged = SYN, 0
+    if frame.begun_by is not None:
+        flags, acknowledged = SYN | ACK, FIRST_OCTET + 1 + len(mark)
+    ports = frame.src_port, frame.dst_port
+    return struct.pack("!HHIIBBHHH", *ports, FIRST_OCTET, acknowledged, 5 << 4, flags, 65_535, 0, 0) + mark
+
+
 def _ipv4(source: str, target: str, protocol: int, segment: bytes, *, hops: int = 64) -> bytes:
     ends = IPv4Address(source).packed + IPv4Address(target).packed
     head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(segment), 1, 0, hops, protocol, 0) + ends
     head = head[:10] + _checksum(head).to_bytes(2) + head[12:]
-    pseudo = ends + struct.pack("!BBH", 0, protocol, len(segment)) if protocol == UDP else b""
+    pseudo = ends + struct.pack("!BBH", 0, protocol, len(segment)) if protocol in CHECKED_WITH_ENDS else b""
     return IPV4.to_bytes(2) + head + _summed(pseudo, protocol, segment)
 
 
@@ -97,8 +115,8 @@ def _ipv6(source: str, target: str, protocol: int, segment: bytes, *, hops: int 
 
 
 def _summed(pseudo: bytes, protocol: int, segment: bytes) -> bytes:
-    """Put the checksum where the protocol has it (RFC 768, RFC 792, RFC 4443)."""
-    at = 6 if protocol == UDP else 2
+    """Put the checksum where the protocol has it (RFC 768, RFC 9293, RFC 792, RFC 4443)."""
+    at = CHECKSUM_AT.get(protocol, 2)
     return segment[:at] + (_checksum(pseudo + segment) or 0xFFFF).to_bytes(2) + segment[at + 2 :]
 
 

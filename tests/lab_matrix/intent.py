@@ -14,7 +14,7 @@ VIRTUAL_MAC = "00:00:5e:00:01:01"
 """VRRP's first (RFC 9568 section 7.3)."""
 VIRTUAL = {4: "10.50.0.200", 6: "fd50::c8"}
 SERVICES = (53, 80, 5000)
-"""UDP ports that probes go to; rules are about them."""
+"""Ports of UDP and TCP that probes go to; rules are about them."""
 RANGES = ((53, 53), (80, 80), (50, 100), (1, 65535), (4000, 60000))
 ECHO = {4: (8, 0), 6: (128, 129)}
 """Types of echo request and reply (RFC 792, RFC 4443)."""
@@ -158,7 +158,7 @@ def _rule(rng: random.Random, groups: int) -> Rule:
     match rng.randint(0, 5):
         case 0 | 1 | 2:
             low, high = rng.choice(RANGES)
-            rule = replace(rule, protocol="udp", low=low, high=high)
+            rule = replace(rule, protocol=rng.choice(("udp", "udp", "tcp")), low=low, high=high)
         case 3:
             rule = replace(rule, protocol="icmp", low=rng.choice((None, *ECHO[version])))
     match rng.randint(0, 4):

@@ -25,6 +25,7 @@ SILENCE_S = 0.4
 GRACE_S = 0.25
 """For what must not come."""
 TRACES = 24
+WITH_PORTS = frozenset({Kind.UDP, Kind.TCP})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +117,7 @@ def requests(cloud: Cloud, rng: random.Random) -> Iterator[Frame]:
     for sender in cloud.ports:
         for frame in (*_to_all(sender, rng), *_lies(cloud, sender, rng), *_to_each(cloud, sender, rng)):
             number += 1
-            yield replace(frame, src_port=number) if frame.kind is Kind.UDP else frame
+            yield replace(frame, src_port=number) if frame.kind in WITH_PORTS else frame
 
 
 def _to_each(cloud: Cloud, sender: Port, rng: random.Random) -> Iterator[Frame]:
@@ -138,6 +139,8 @@ def _to_each(cloud: Cloud, sender: Port, rng: random.Random) -> Iterator[Frame]:
                     dst_ip=ip,
                 )
                 yield replace(base, dst_port=rng.choice(SERVICES))
+                if rng.random() < 0.5:
+                    yield replace(base, kind=Kind.TCP, dst_port=rng.choice(SERVICES))
                 if rng.random() < 0.5:
                     yield replace(base, kind=Kind.ICMP, dst_port=ECHO[version][0])
                 if (src_mac, src_ip) == next(owned(sender)) or src_ip in sender.ips:
@@ -194,10 +197,10 @@ def _lies(cloud: Cloud, sender: Port, rng: random.Random) -> Iterator[Frame]:
 
 
 def _replies(asked: list[_Heard]) -> Iterator[Frame]:
-    """Yield the answer of each port that got a datagram meant for one."""
+    """Yield the answer of each port that got a datagram, or the first packet of a connection, meant for one."""
     for heard in asked:
         frame = heard.frame
-        if frame.kind is Kind.UDP and not is_group(frame.dst_mac):
+        if frame.kind in WITH_PORTS and not is_group(frame.dst_mac):
             for number in sorted(heard.copies):  # a port that got it by chance answers too, in whosever name
                 yield replace(
                     frame,
@@ -301,7 +304,7 @@ def _compare_traces(stage: Stage, case: Case, asked: list[_Heard]) -> None:
             "to": frame.dst_ip,
             "protocol": "arp" if frame.kind is Kind.QUESTION else str(frame.kind),
             "source_ip": frame.src_ip,
-            **({"port": frame.dst_port} if frame.kind is Kind.UDP else {}),
+            **({"port": frame.dst_port} if frame.kind in WITH_PORTS else {}),
         }
         found = stage.weft.api.post("/v2.0/traces", {"trace": body})["trace"]
         case.tally.traces += 1

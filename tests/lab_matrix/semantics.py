@@ -18,6 +18,8 @@ class Kind(StrEnum):
     """What a frame carries."""
 
     UDP = "udp"
+    TCP = "tcp"
+    """The first packet of a connection, or the answer to it (RFC 9293 section 3.5)."""
     ICMP = "icmp"
     OTHER = "other"
     """Neither IP nor ARP."""
@@ -39,7 +41,7 @@ class Frame:
     """Of a question: the address asked for."""
     src_port: int = 0
     dst_port: int = 0
-    """Destination port of UDP; type of ICMP."""
+    """Destination port of UDP or TCP; type of ICMP."""
     begun_by: int | None = None
     """Of an answer: the port whose frame was delivered to the sender and is answered."""
 
@@ -129,7 +131,7 @@ def _passes(cloud: Cloud, port: Port, frame: Frame, direction: str) -> bool:
 def _allows(cloud: Cloud, rule: Rule, frame: Frame, far: str, network: int) -> bool:
     if rule.version != frame.version or rule.protocol not in {None, str(frame.kind)}:
         return False
-    if frame.kind is Kind.UDP and rule.low is not None and rule.high is not None:
+    if frame.kind in {Kind.UDP, Kind.TCP} and rule.low is not None and rule.high is not None:
         if not rule.low <= frame.dst_port <= rule.high:
             return False
     elif frame.kind is Kind.ICMP and rule.low not in {None, frame.dst_port}:

@@ -15,12 +15,14 @@ from tests.lab.api import ApiError
 from tests.lab.guest import Vm
 from tests.lab.hypervisor import Hypervisor
 from tests.lab.packets import ETH_P_ALL, RECEIVE_BUFFER, SNAP_LENGTH
-from tests.lab.process import run
+from tests.lab.process import eventually, run
 from tests.lab_matrix.frames import Seen, read
 from tests.lab_matrix.intent import CIDR, Cloud, Group, Network, Offer, Port, Rule
 
 PHYSICAL_NETWORK, PROVIDER_BRIDGE = "physnet1", "br-provider"
 FIRST_VLAN = 100
+KINDS = ("vxlan", "geneve", "vlan", "flat")
+PATCH_S = 5.0
 HANDS = 4
 """Threads that boot and end guests."""
 BATCH, PAUSE_S = 24, 0.004
@@ -94,11 +96,10 @@ class Stage:
         return self._offer
 
     def _ask(self) -> Offer:
-        kinds = ["vxlan", "geneve"]
-        if all(_has_patch(host) for host in self.hosts):
-            kinds += ["vlan", "flat"]
+        for host in self.hosts:
+            eventually(lambda: _has_patch(host), PATCH_S, f"{host.name} is joined to its provider bridge")  # noqa: B023
         return Offer(
-            kinds=tuple(kind for kind in kinds if self._makes(Network(kind=kind))),
+            kinds=tuple(kind for kind in KINDS if self._makes(Network(kind=kind))),
             has_private_vlans=self._makes(Network(kind="vxlan", pvlan=True)),
             hosts=len(self.hosts),
         )

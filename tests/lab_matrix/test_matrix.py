@@ -26,6 +26,9 @@ def test_every_pair_of_ports_exchanges_what_the_api_says_and_nothing_else(stage:
     assert tally.pairs == len(SEEDS) * PORTS * (PORTS - 1)
     assert tally.copies > tally.pairs
     assert tally.answered > 100
+    assert {name.partition(" ")[0] for name in tally.networks} == {"vxlan", "geneve", "vlan", "flat"}
+    assert tally.frames["tcp 4"] > 100
+    assert tally.frames["tcp 6"] > 100
 
 
 def test_the_comparison_notices_a_cloud_that_is_not_what_the_model_thinks(stage: Stage) -> None:

@@ -105,3 +105,9 @@ def test_private_vlans_are_those_of_rfc_5517(one: str, other: str, *, may: bool)
         question = udp(sender, target, kind=Kind.QUESTION, dst_mac=BROADCAST)
         assert receivers(cloud, question) == ({target} if may else set())
         assert answers(cloud, question) == ({MACS[target]} if may else set())
+
+
+def test_a_rule_of_one_protocol_says_nothing_of_another_with_the_same_ports() -> None:
+    cloud = a_cloud(a_port(0), a_port(1, groups=(1,)))
+    assert receivers(cloud, udp(0, 1, dst_port=85)) == {1}
+    assert receivers(cloud, udp(0, 1, dst_port=85, kind=Kind.TCP)) == frozenset()
