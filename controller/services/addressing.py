@@ -28,7 +28,7 @@ from controller.store.allocations import Allocations
 from controller.store.physnets import has_way
 from controller.store.schema import ALLOCATION_POOLS, HOSTS, NETWORKS, SUBNETS
 from controller.store.transaction import Transaction
-from ipam.addresses import Pool, eui64, parse_address, parse_cidr, text, usable
+from ipam.addresses import IPV4, Pool, eui64, parse_address, parse_cidr, text, usable
 from ipam.allocator import BuiltInDriver, SubnetSpace
 from ipam.driver import AddressRequest, AnyAddress, Assigned, Eui64Address, Reservation, SpecificAddress
 from ipam.errors import AddressesExhausted, AddressTaken
@@ -297,19 +297,21 @@ def _requested(tx: Transaction, place: Place, wanted: Mapping[str, Any], device_
         raise InvalidInput("IP allocation requires subnets for network")
     if subnet_id is None and ip_address is None:
         raise InvalidInput("IP allocation requires subnet_id or ip_address")
-    subnet = _subnet_of(tx, place, subnet_id, ip_address)
+    subnet = _subnet_of(tx, place, subnet_id, ip_address, device_owner)
     makes_its_own = subnet.is_automatic and device_owner not in ROUTER_OWNERS
     if ip_address is None:
         return None if makes_its_own else AnyAddress(subnet_ids=(subnet.id,))
     version, address = _parsed(ip_address)
-    if not _is_assignable(subnet, version, address):
+    if not _is_assignable(subnet, version, address, device_owner):
         raise InvalidIpForSubnet(ip_address)
     if makes_its_own:
         raise AllocationOnAutoAddressSubnet(ip_address, subnet.id)
     return SpecificAddress(subnet_id=subnet.id, address=address)
 
 
-def _subnet_of(tx: Transaction, place: Place, subnet_id: str | None, ip_address: str | None) -> PortSubnet:
+def _subnet_of(
+    tx: Transaction, place: Place, subnet_id: str | None, ip_address: str | None, device_owner: str
+) -> PortSubnet:
     if subnet_id is not None:
         for subnet in place.subnets:
             if subnet.id == subnet_id:
@@ -322,13 +324,21 @@ def _subnet_of(tx: Transaction, place: Place, subnet_id: str | None, ip_address:
         )
     version, address = _parsed(str(ip_address))
     for subnet in place.subnets:
-        if _is_assignable(subnet, version, address):
+        if _is_assignable(subnet, version, address, device_owner):
             return subnet
     raise InvalidIpForNetwork(str(ip_address))
 
 
-def _is_assignable(subnet: PortSubnet, version: int, address: int) -> bool:
-    return version == subnet.version and address in usable(subnet.space.cidr)
+def _is_assignable(subnet: PortSubnet, version: int, address: int, device_owner: str) -> bool:
+    """Say whether a port may have an address: a usable one, or as a router the one that means any router of the subnet.
+
+    RFC 4291 section 2.6.1; it is the gateway of an IPv6 subnet when nothing else is said.
+    """
+    cidr = subnet.space.cidr
+    if version != subnet.version:
+        return False
+    is_for_routers = version != IPV4 and address == cidr.first
+    return address in usable(cidr) or (is_for_routers and device_owner in ROUTER_OWNERS)
 
 
 def _parsed(ip_address: str) -> tuple[int, int]:

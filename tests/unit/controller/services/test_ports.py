@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from controller.errors import (
+    InvalidIpForNetwork,
+    InvalidIpForSubnet,
     IpAddressAlreadyAllocated,
     IpAddressGenerationFailure,
     Kind,
@@ -98,6 +100,20 @@ def test_a_port_that_wants_no_address_still_gets_those_it_makes_itself(database:
         a_subnet(tx, network, **SLAAC)
         port = a_port(tx, network, fixed_ips=[], mac_address="fa:16:3e:90:e0:14")
     assert addresses(port) == ["2001:db8::f816:3eff:fe90:e014"]
+
+
+def test_a_router_alone_may_have_the_subnet_router_address_which_is_the_usual_gateway(database: Database) -> None:
+    """RFC 4291 section 2.6.1; Neutron lets ports of routers have it."""
+    with database.write() as tx:
+        network = a_network(tx)
+        subnet = a_subnet(tx, network, ip_version=6, cidr="2001:db8::/64")
+        assert subnet.gateway_ip == "2001:db8::"
+        for wanted in ({"ip_address": subnet.gateway_ip}, {"ip_address": subnet.gateway_ip, "subnet_id": subnet.id}):
+            with pytest.raises((InvalidIpForNetwork, InvalidIpForSubnet)):
+                a_port(tx, network, fixed_ips=[wanted])
+            router = a_port(tx, network, fixed_ips=[wanted], device_owner="network:router_interface")
+            assert addresses(router) == [subnet.gateway_ip]
+            ports.delete(tx, ADMIN, router.id)
 
 
 def test_a_port_of_a_network_without_subnets_has_no_address(database: Database) -> None:
