@@ -41,11 +41,12 @@ class Kinds(Cloud):
         return self.network(cidr, subnet, **wire, **{"provider:physical_network": PHYSNET}, **attributes)
 
     def guest(self, network: str, host: Hypervisor, **attributes: Any) -> tuple[Vm, dict[str, Any]]:
-        """Create a bound port, start its VM and let it ask for its address; return both when the port is ACTIVE."""
+        """Create a bound port, start its VM and, once the port is ACTIVE, let it ask for its address; return both."""
         port = self.port(network, host, **attributes)
         vm = self.boot(host, port)
+        port = self.weft.wait_for_port(port["id"])
         assert vm.dhcp().address == address(port)
-        return vm, self.weft.wait_for_port(port["id"])
+        return vm, port
 
     def underlay(self, host: Hypervisor) -> Capture:
         """Begin to capture what arrives at a host for its tunnels; use it as a context manager."""

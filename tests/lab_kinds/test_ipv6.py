@@ -35,6 +35,8 @@ MODES = (None, SLAAC, STATEFUL, STATELESS)
 DNS, GATEWAY = "fd00:10::53", "fd00:10::1"
 SERVICE_MAC = "02:57:45:46:54:01"
 ROUTERS_MAC, ROUTERS = "33:33:00:00:00:02", "ff02::2"
+ANSWER_S = 0.5
+"""An answer takes milliseconds; so long is silence."""
 FLAGS = {SLAAC: (1, 0, 0), STATEFUL: (0, 1, 1), STATELESS: (1, 0, 1)}
 """A, M and O by ``ipv6_ra_mode`` (Neutron's networking guide, IPv6)."""
 
@@ -67,12 +69,14 @@ def global_addresses(vm: Vm) -> dict[str, str]:
 
 def solicited(vm: Vm) -> Ether | None:
     """Ask for routers as a host does, and return what came; None for silence."""
-    source = dhcp6.wait_for_link_local(vm)
+    octets = bytes.fromhex(vm.mac.replace(":", ""))
+    identifier = bytes([octets[0] ^ 2]) + octets[1:3] + b"\xff\xfe" + octets[3:]  # RFC 4291 appendix A
+    source = str(ipaddress.IPv6Address(b"\xfe\x80" + bytes(6) + identifier))
     head = Ether(src=vm.mac, dst=ROUTERS_MAC) / IPv6(src=source, dst=ROUTERS, hlim=255)
     with vm.capture() as capture:
         vm.send_frame(bytes(head / ICMPv6ND_RS() / ICMPv6NDOptSrcLLAddr(lladdr=vm.mac)))
         try:
-            return Ether(capture.wait_for(lambda frame: ICMPv6ND_RA in Ether(frame), 1.0))
+            return Ether(capture.wait_for(lambda frame: ICMPv6ND_RA in Ether(frame), ANSWER_S))
         except TimeoutError:
             return None
 
@@ -124,7 +128,10 @@ def test_every_combination_of_modes_is_refused_or_advertised_as_the_guide_says(
             v6(kinds, ra, addresses)
         assert refused.value.status == 400
         return
-    vm, port = ready(kinds, v6(kinds, ra, addresses, dns_nameservers=[DNS], mtu=1400), kinds.h1)
+    port = kinds.port(v6(kinds, ra, addresses, dns_nameservers=[DNS], mtu=1400), kinds.h1)
+    # Its kernel is silent, so that what comes is the answer to what is sent here.
+    vm = kinds.h1.boot_vm("asking", device=f"tap{port['id'][:11]}", mac=port["mac_address"], ipv6=False)
+    kinds.weft.wait_for_port(port["id"])
     heard = solicited(vm)
     if ra is None:
         assert heard is None
@@ -219,7 +226,9 @@ def test_temporary_addresses_are_dropped_until_a_pair_allows_them(
 ) -> None:
     """Neutron knows the address it allotted; a guest that wants privacy is allowed its whole prefix."""
     vm, port, temporary = private
-    _, other = ready(kinds, port["network_id"], kinds.h2)
+    far, other = ready(kinds, port["network_id"], kinds.h2)
+    eventually(lambda: address(other) in global_addresses(far), PATIENCE_S, "the other guest has its address")
+    eventually(lambda: address(port) in global_addresses(vm), PATIENCE_S, "the guest has its own address, too")
     assert _pings(vm, address(other), address(port))
     assert not _pings(vm, address(other), temporary)
     pairs = [{"ip_address": SIX}]
