@@ -101,14 +101,17 @@ class Move:
         assert target.ping(address(self.kinds.weft.api.show("port", port_id)), count=1).lost == 0
 
     def left(self, host: Hypervisor) -> list[str]:
-        """Return what a host has of the port: its row, flows from it, to it or guarding it, meters, connections."""
+        """Return what a host has of the port: its row, flows from it, to it or guarding it, meters.
+
+        A packet under way when the zone is flushed may leave a connection, which ends by itself; the zone is flushed
+        again before another port gets it.
+        """
         device, number = f"tap{self.port['id'][:11]}", self.numbers[host.name]
         rows = [name for name in host.vsctl("list-ports", "br-int").split() if name == device]
         marks = (f"dl_src={self.port['mac_address']}", f"in_port={number},", f"{number:#x}->", f"zone={number}")
         flows = [one for one in host.flows() if any(mark in one for mark in marks)]
         meters = [line for line in host.ofctl("dump-meters", "br-int").splitlines() if _meter(line) & 0xFFFF == number]
-        connections = host.appctl("dpctl/dump-conntrack", f"zone={number}").splitlines()
-        return rows + flows + meters + connections
+        return rows + flows + meters
 
     @contextlib.contextmanager
     def counted(self, capsys: pytest.CaptureFixture[str]) -> Iterator[list[float]]:
