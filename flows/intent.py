@@ -56,6 +56,8 @@ class Owned(NamedTuple):
     mac: int
     answered: bool
     """Whether the network answers ARP and ND for it: a fixed address that no other port may claim."""
+    pair: bool = False
+    """Whether it is an allowed pair, which other ports may have as well, and not a fixed address."""
 
 
 PROMISCUOUS, ISOLATED = 0, 1
@@ -75,6 +77,8 @@ NO_RULES = 0
 """Ruleset of a port whose traffic no rule filters: port security is off."""
 DENY_ALL = 1
 """Ruleset of a port with port security and no security group."""
+FORWARDED = 2
+"""What the directory of addresses says of an address that no port has, where some port may use every address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -294,7 +294,7 @@ FROM_TRACK = Table(
     doc="Do rules of the sender concern the packet, and do they need conntrack?",
     match=(FROM_RULES, *_UDP, fields.ICMP6_TYPE),
     exits=("from_rules", "l2_lookup"),
-    writes=_LOOKED_UP,
+    writes=(*_LOOKED_UP, FROM_ZONE),
 )
 FROM_STATE = Table(
     id=TABLE_RANGE + 31,
@@ -307,14 +307,25 @@ FROM_RULE_TABLE = Table(
     id=TABLE_RANGE + 32,
     name="from_rules",
     doc="Does a rule of the sender's security groups (egress) allow the packet?",
-    match=(FROM_RULES, PEER_RULES, *_CONNECTION, fields.CONJ_ID, *_IP, fields.IPV4_DST, fields.IPV6_DST, *_LAYER_4),
+    match=(
+        SEGMENT,
+        FROM_ZONE,
+        FROM_RULES,
+        PEER_RULES,
+        *_CONNECTION,
+        fields.CONJ_ID,
+        *_IP,
+        fields.IPV4_DST,
+        fields.IPV6_DST,
+        *_LAYER_4,
+    ),
     exits=("from_commit",),
 )
 FROM_COMMIT = Table(
     id=TABLE_RANGE + 33,
     name="from_commit",
     doc="Allowed by the sender's rules: is a connection to be remembered?",
-    match=(*_CONNECTION, fields.ETH_TYPE),
+    match=(FROM_ZONE, *_CONNECTION, fields.ETH_TYPE),
     exits=("l2_lookup",),
 )
 L2_LOOKUP = Table(
@@ -338,7 +349,7 @@ TO_TRACK = Table(
     doc="Do rules of the receiver concern the packet, and do they need conntrack?",
     match=(TO_RULES, *_UDP, fields.ICMP6_TYPE),
     exits=("to_rules", "output"),
-    writes=(*_LOOKED_UP, PEER_RULES),
+    writes=(*_LOOKED_UP, PEER_RULES, TO_ZONE),
 )
 TO_STATE = Table(
     id=TABLE_RANGE + 61,
@@ -351,14 +362,25 @@ TO_RULE_TABLE = Table(
     id=TABLE_RANGE + 62,
     name="to_rules",
     doc="Does a rule of the receiver's security groups (ingress) allow the packet?",
-    match=(TO_RULES, PEER_RULES, *_CONNECTION, fields.CONJ_ID, *_IP, fields.IPV4_SRC, fields.IPV6_SRC, *_LAYER_4),
+    match=(
+        SEGMENT,
+        TO_ZONE,
+        TO_RULES,
+        PEER_RULES,
+        *_CONNECTION,
+        fields.CONJ_ID,
+        *_IP,
+        fields.IPV4_SRC,
+        fields.IPV6_SRC,
+        *_LAYER_4,
+    ),
     exits=("to_commit",),
 )
 TO_COMMIT = Table(
     id=TABLE_RANGE + 63,
     name="to_commit",
     doc="Allowed by the receiver's rules: is a connection to be remembered?",
-    match=(*_CONNECTION, fields.ETH_TYPE),
+    match=(TO_ZONE, *_CONNECTION, fields.ETH_TYPE),
     exits=("output",),
 )
 OUTPUT = Table(

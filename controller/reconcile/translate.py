@@ -123,7 +123,7 @@ def owned_by(model: Model, network: Network, port: Port) -> tuple[Owned, ...]:
     shared: set[Prefix] = set()
     for pair, prefix in pairs_of(network, port):
         known = owned.get(prefix)
-        owned[prefix] = Owned(prefix, pair if known is None else min(pair, known.mac), answered=False)
+        owned[prefix] = Owned(prefix, pair if known is None else min(pair, known.mac), answered=False, pair=True)
         if pair != mac:
             shared.add(prefix)
     for fixed in port.fixed_ips:

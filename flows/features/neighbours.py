@@ -1,7 +1,8 @@
 """Who has which address, and does the network answer a guest that asks for it by ARP (RFC 826) or ND (RFC 4861)?
 
 `addresses` is the segment's directory: one flow an address, for the ports of this host and of others. It says with
-which MAC the network answers, and to which security groups the address belongs (`flows.features.rules`). The network
+which MAC the network answers, and whose security groups the address has (`flows.features.rules`). Allowed pairs, which
+several ports may have, are not in it: `flows.features.rules` says of which groups they are members. The network
 answers for what has exactly one owner only, and never the owner itself, whose probe for a duplicate address must find
 nobody else. A question without an answer goes on to the segment's members, as does a probe from an address that is not
 yet used, so that its owner defends itself.
@@ -17,7 +18,7 @@ from flows.cookie import Feature
 from flows.features.admission import ARP, IPV4, NEIGHBOUR_ADVERTISEMENT, SOLICITATION
 from flows.fields import Term
 from flows.flow import Action, Bucket, Flow, Group, GroupKind, Load, Move, OutputInPort, Resubmit, SetField, ToGroup
-from flows.intent import LocalPortIntent, Owned, Prefix, RemotePortIntent
+from flows.intent import FORWARDED, LocalPortIntent, Owned, Prefix, RemotePortIntent
 from flows.pipeline import (
     ADDRESS,
     ADDRESS_IPV4,
@@ -174,7 +175,8 @@ def own_flows(port: LocalPortIntent) -> Iterator[Flow]:
 def address_flows(port: LocalPortIntent | RemotePortIntent) -> Iterator[Flow]:
     """Yield the port's part of the segment's directory of addresses."""
     for owned in port.owned:
-        if not owned.answered and not port.ruleset:
+        said = tuple(_said_of(owned, port.ruleset))
+        if not said:
             continue
         priority, address = looked_up(owned.prefix)
         yield ADDRESSES.flow(
@@ -182,8 +184,8 @@ def address_flows(port: LocalPortIntent | RemotePortIntent) -> Iterator[Flow]:
             feature=Feature.ADDRESS,
             key=port.port,
             match=[SEGMENT.eq(port.segment), *address],
-            actions=list(_said_of(owned, port.ruleset)),
-            why="this address is a port's" if owned.answered else "a port may use this address",
+            actions=said,
+            why="a port may use any address" if owned.pair else "this address is a port's",
         )
 
 
@@ -195,6 +197,10 @@ def looked_up(prefix: Prefix) -> tuple[int, tuple[Term, ...]]:
 
 
 def _said_of(owned: Owned, ruleset: int) -> Iterator[Action]:
+    if owned.pair:
+        if ruleset and not owned.prefix.length:
+            yield Load(PEER_RULES, FORWARDED)  # the same for every port, since they share the flow
+        return
     if owned.answered:
         yield Load(OWNER_MAC, owned.mac)
     if ruleset:

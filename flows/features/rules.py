@@ -8,7 +8,13 @@ A port's security groups are one number, its *ruleset*, in a register; so a port
 one flow a ruleset that contains it. A rule for members of a group is a conjunctive match (ovs-fields(7), "Conjunctive
 Match Fields") of two dimensions: "this ruleset has such a rule for members of group G" and "the far end is a member of
 G". The far end's ruleset comes out of the directory of addresses (`flows.features.neighbours`); so a member costs one
-flow, however many rules refer to its groups, and a rule one flow, however many members the group has.
+flow, however many rules refer to its groups, and a rule one flow, however many members the group has. An allowed pair,
+which ports of different groups may share, is matched itself and costs two.
+
+A stateless ruleset asks conntrack nothing. Where a broadcast comes to its receiver after a bucket of a stateful one,
+the state of the stateful one still clings to the packet, and ct_clear does not take it away (Open vSwitch forgets that
+there is something to clear). So a stateless port's zone is 0, which is nobody's, and the flows about connections keep
+to other zones.
 """
 
 from collections.abc import Iterator
@@ -21,7 +27,15 @@ from flows.features import meters
 from flows.features.admission import ICMP6, IP4, IP6, IPV4, UDP4, UDP6, within
 from flows.fields import Field, RegField, Term
 from flows.flow import Action, Conjunction, Ct, CtClear, Flow, Load, Move, Resubmit
-from flows.intent import AddressGroupIntent, LocalPortIntent, RuleIntent, RulesetIntent, address_group_id
+from flows.intent import (
+    FORWARDED,
+    AddressGroupIntent,
+    LocalPortIntent,
+    RemotePortIntent,
+    RuleIntent,
+    RulesetIntent,
+    address_group_id,
+)
 from flows.pipeline import (
     ADDRESS,
     ADDRESS_HIGH,
@@ -37,6 +51,7 @@ from flows.pipeline import (
     L2_LOOKUP,
     OUTPUT,
     PEER_RULES,
+    SEGMENT,
     TO_COMMIT,
     TO_RULE_TABLE,
     TO_RULES,
@@ -166,6 +181,9 @@ def _state(way: Direction) -> Iterator[Flow]:
 
 
 def _commit(way: Direction) -> Iterator[Flow]:
+    stateless = (way.zone.eq(0),)
+    yield _base(way.rules, Priority.BROADCAST, stateless, None, f"no rule of the {way.name} allows the packet")
+    yield _base(way.commit, Priority.SERVICE, stateless, way.onward, f"stateless rules of the {way.name} allow it")
     yield _base(way.commit, Priority.MISS, (), way.onward, f"the {way.name}'s rules allow the packet")
     for _, family in _FAMILIES:
         yield way.commit.flow(
@@ -228,6 +246,30 @@ def peer_flows(ruleset: int, groups: tuple[int, ...]) -> tuple[Flow, ...]:
     )
 
 
+def pair_flows(port: LocalPortIntent | RemotePortIntent) -> Iterator[Flow]:
+    """Yield that the port's allowed pairs are members of its groups, as its fixed addresses are.
+
+    Ports that share a pair share the flow, whose conjunctions are collected (`flows.merging`): the address is a member
+    of all their groups. One flow for each prefix, so that an address is also a member by a wider pair. A pair of every
+    address says that the port forwards for others: that is no reason to take another port for a member, so it counts
+    for those addresses only that the directory knows nobody for.
+    """
+    if not port.groups:
+        return
+    for prefix in sorted({owned.prefix for owned in port.owned if owned.pair}):
+        is_ipv4 = prefix.version == IPV4
+        for way in _BOTH:
+            within_pair = within(way.far_ipv4 if is_ipv4 else way.far_ipv6, prefix) or PEER_RULES.eq(FORWARDED)
+            yield way.rules.flow(
+                priority=Priority.CONJUNCTION,
+                feature=Feature.RULE_PEERS,
+                key=port.ruleset,
+                match=[SEGMENT.eq(port.segment), *(IP4 if is_ipv4 else IP6), within_pair],
+                actions=[Conjunction(group, 2, 2) for group in port.groups],
+                why="members of these security groups may use the far end's address",
+            )
+
+
 # for a ruleset --------------------------------------------------------------------------------------------------------
 
 
@@ -244,7 +286,7 @@ def _enter(ruleset: RulesetIntent, way: Direction, rules: tuple[RuleIntent, ...]
     for version, family in _FAMILIES:
         lookup = _lookup(way, version) if looks_up else ()
         tracked: tuple[Action, ...] = (Ct(zone=way.zone, table=way.state.id),) if ruleset.stateful else ()
-        forget: tuple[Action, ...] = () if ruleset.stateful else (CtClear(),)
+        forget: tuple[Action, ...] = () if ruleset.stateful else (CtClear(), Load(way.zone, 0))
         yield way.track.flow(
             priority=Priority.UNICAST,
             feature=Feature.RULES,

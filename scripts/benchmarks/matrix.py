@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> Iterator[Figure]:
         directory = Path(name)
         with Lab(directory / "lab") as lab, Weft(directory / "weft", lab=lab) as weft:
             stage = Stage(lab, weft, hosts=HOSTS)
-            offer = replace(stage.offer(), ports=PORTS, mixes_pairs=True)
+            offer = replace(stage.offer(), ports=PORTS)
             for seed in range(FIRST_SEED, FIRST_SEED + seeds):
                 before = len(tally.disagreements)
                 compare(stage, seed, tally, offer)

@@ -364,7 +364,7 @@ def _local_port(number: int) -> LocalPortIntent:
 def _owned(number: int) -> tuple[Owned, ...]:
     return (
         Owned(Prefix(4, ADDRESS + number, 32), MAC + number, True),
-        Owned(Prefix(4, 0x0A010000, 24), MAC + number, False),
+        Owned(Prefix(4, 0x0A010000, 24), MAC + number, False, pair=True),
         Owned(Prefix(6, ADDRESS6 + number, 128), MAC + number, True),
     )
 

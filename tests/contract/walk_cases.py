@@ -218,7 +218,7 @@ def _owned(rng: random.Random, mac: int, addresses: tuple[int, int]) -> tuple[tu
         pair = Guard(rng.choice((mac, MACS[-1], 0x00005E000101)), prefix)
         if pair not in guards:
             guards.append(pair)
-            owned.append(Owned(prefix, pair.mac, False))
+            owned.append(Owned(prefix, pair.mac, False, pair=True))
     return tuple(sorted(guards)), tuple(sorted(_distinct(owned)))
 
 

@@ -347,6 +347,29 @@ def test_a_member_counts_with_its_allowed_pairs(stage: Stage, cast: Cast) -> Non
         stage.change(sender, allowed_address_pairs=[])
 
 
+def test_an_address_that_ports_of_several_groups_share_is_a_member_of_all_of_them(stage: Stage, cast: Cast) -> None:
+    """Whichever of the ports sends, from whichever host."""
+    pair = [{"ip_address": "10.10.0.100"}]
+    one, other = stage.group(), stage.group()
+    for sender, group in ((cast.near, one), (cast.far, other)):
+        stage.change(sender, security_groups=[group], allowed_address_pairs=pair)
+
+    def from_pair() -> dict[str, set[str]]:
+        frames = {}
+        for sender in cast.senders:
+            frames[sender.name] = udp(sender, cast.target, 4, 1000)
+            frames[sender.name][IP].src = "10.10.0.100"
+        return {s.name: passed(s, cast.target, {"address": frames[s.name]}) for s in cast.senders}
+
+    for group in (one, other):
+        give(stage, cast.target, ingress("udp", 1000, remote_group_id=group))
+        settles(from_pair, of_both(cast, {"address"}))
+    stage.change(cast.near, allowed_address_pairs=[])
+    settles(from_pair, {cast.near.name: set(), cast.far.name: {"address"}})
+    stage.change(cast.far, security_groups=[cast.quiet])
+    settles(from_pair, of_both(cast, set()))
+
+
 def test_a_remote_address_group_means_its_present_addresses(stage: Stage, cast: Cast) -> None:
     addresses = stage.address_group(f"{cast.far.ip4}/32", f"{cast.far.ip6}/128")
     give(stage, cast.target, *both(ingress("udp", 1000, remote_address_group_id=addresses)))

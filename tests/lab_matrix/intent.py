@@ -4,7 +4,7 @@ All networks have the same addresses: what keeps them apart is to be the network
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 CIDR = {4: "10.50.0.0/24", 6: "fd50::/64"}
@@ -92,8 +92,6 @@ class Offer:
     kinds: tuple[str, ...] = ("vxlan",)
     """Network types."""
     has_private_vlans: bool = False
-    mixes_pairs: bool = False
-    """Whether ports with different security groups, or types in a private VLAN, may share an allowed address."""
     hosts: int = 2
     ports: int = 14
 
@@ -110,20 +108,7 @@ def a_cloud(rng: random.Random, offer: Offer) -> Cloud:
         port = _port(rng, number, networks, groups, offer)
         taken[port.network] += 1
         made.append(replace(port, ips=tuple(_address(version_of(ip), taken[port.network]) for ip in port.ips)))
-    if not offer.mixes_pairs:
-        made = list(_alike(made))
     return Cloud(networks=networks, groups=groups, address_groups=address_groups, ports=tuple(made))
-
-
-def _alike(ports: Sequence[Port]) -> Iterator[Port]:
-    """Yield the ports, those that share addresses with groups and type of the first that does."""
-    first: dict[int, Port] = {}
-    for port in ports:
-        if any(ip in VIRTUAL.values() for _, ip in port.pairs):
-            model = first.setdefault(port.network, port)
-            yield replace(port, groups=model.groups, kind=model.kind, community=model.community)
-        else:
-            yield port
 
 
 def _networks(rng: random.Random, offer: Offer) -> tuple[Network, ...]:

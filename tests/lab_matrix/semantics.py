@@ -91,12 +91,14 @@ def is_up(cloud: Cloud, port: Port) -> bool:
 def owned(port: Port) -> Iterator[tuple[str, str]]:
     """Yield what a port may use, MAC address and prefix."""
     yield from ((port.mac, ip) for ip in port.ips)
-    yield from ((mac or port.mac, ip) for mac, ip in port.pairs)
+    for mac, ip in port.pairs:
+        if port.kind == "promiscuous" or mac in {None, port.mac}:  # else it could pass for a port of another type
+            yield mac or port.mac, ip
 
 
 def macs(port: Port) -> set[str]:
     """Return the MAC addresses of a port."""
-    return {port.mac, *(mac for mac, _ in port.pairs if mac)}
+    return {port.mac, *(mac for mac, _ in owned(port))}
 
 
 def may_send(port: Port, frame: Frame) -> bool:

@@ -123,7 +123,7 @@ def _owned(
     mac: int, addresses: tuple[Prefix, ...], pairs: tuple[Guard, ...], *, answered: bool = True
 ) -> tuple[Owned, ...]:
     fixed = (Owned(address, mac, answered) for address in addresses)
-    return tuple(sorted({*fixed, *(Owned(pair.prefix, pair.mac, False) for pair in pairs)}))
+    return tuple(sorted({*fixed, *(Owned(pair.prefix, pair.mac, False, pair=True) for pair in pairs)}))
 
 
 def a_rule(

@@ -12,12 +12,21 @@ from flows.compiler import compile_bridge
 from flows.delta import Tables
 from flows.fields import CT_EST, CT_INV, CT_NEW, CT_RPL, CT_TRK, FRAG_ANY, FRAG_LATER, Field
 from flows.flow import Flow, Resubmit
-from flows.intent import BaseIntent, Moving, RuleIntent, RulesetIntent, UnitIntent, Wire
+from flows.intent import BaseIntent, Guard, Moving, Prefix, RuleIntent, RulesetIntent, UnitIntent, Wire
 from flows.ofctl import table_name
 from flows.walk.journey import Connection, EndKind, Journey
 from flows.walk.packet import HEADERS, INNER_VLAN
 from flows.walk.walker import Walker
-from tests.unit.flows.builders import INTENTS, TUNNEL_OFPORT, a_local_port, a_peer, a_remote_port, a_segment, prefix4
+from tests.unit.flows.builders import (
+    INTENTS,
+    TUNNEL_OFPORT,
+    a_local_port,
+    a_peer,
+    a_remote_port,
+    a_ruleset,
+    a_segment,
+    prefix4,
+)
 
 A, B, C = (0x0A000000 + n for n in (9, 10, 11))
 MAC_A, MAC_B, MAC_C = (0xFA163E000000 + n for n in (9, 10, 11))
@@ -77,6 +86,78 @@ class Known:
 
 def ends(journey: Journey) -> list[tuple[EndKind, int]]:
     return [(end.kind, end.ofport) for end in journey.ends]
+
+
+VIRTUAL = 0x0A0000C8
+"""An address that several ports may use."""
+
+
+def a_claimant(port: int, *groups: int, prefix: Prefix | None = None) -> UnitIntent:
+    pair = Guard(0x00005E000101, prefix or prefix4(VIRTUAL))
+    return a_remote_port(port, endpoint=PEER, pairs=(pair,), groups=groups)
+
+
+def from_far(source: int, **changed: int) -> dict[Field, int]:
+    """A datagram from another host, of a kind that only members of group 16 may send."""
+    far = tcp(0, IN_PORT=TUNNEL_OFPORT, TUN_SRC=PEER, TUN_ID=77, ETH_SRC=0x00005E000101, IPV4_SRC=source, **changed)
+    return far | {fields.IP_PROTO: 17, fields.UDP_DST: 9}
+
+
+@pytest.mark.parametrize("groups", [[(16,), (17,)], [(17,), (16,)], [(17, 18), (16, 17)]])
+def test_an_address_of_several_ports_is_a_member_of_all_their_groups(groups: list[tuple[int, ...]]) -> None:
+    """Neutron administration guide, security groups: a remote group is all addresses of its ports, pairs included."""
+    ports = [a_claimant(number, *of_port) for number, of_port in enumerate(groups, 20)]
+    assert ends(a_world(*ports).walk(from_far(VIRTUAL))) == [(EndKind.PORT, 32778)]
+
+
+def test_an_address_of_ports_of_other_groups_is_no_member() -> None:
+    assert decided(a_world(a_claimant(20, 17), a_claimant(21, 18)).walk(from_far(VIRTUAL))) == ("to_rules", None)
+
+
+def test_a_port_s_own_address_that_others_may_use_is_a_member_of_their_groups_too() -> None:
+    own = a_remote_port(19, endpoint=PEER, addresses=(prefix4(VIRTUAL),), groups=(17,))
+    assert ends(a_world(own, a_claimant(20, 16)).walk(from_far(VIRTUAL))) == [(EndKind.PORT, 32778)]
+    wide = a_claimant(20, 16, prefix=prefix4(VIRTUAL & ~0xFF, 24))
+    assert ends(a_world(own, wide).walk(from_far(VIRTUAL))) == [(EndKind.PORT, 32778)]
+
+
+def test_a_port_that_may_use_every_address_makes_members_only_of_those_that_nobody_has() -> None:
+    everything = [a_claimant(20, 17, prefix=prefix4(0, 0)), a_claimant(21, 16, prefix=prefix4(0, 0))]
+    world = a_world(*everything, a_remote_port(19, endpoint=PEER, addresses=(prefix4(VIRTUAL),), groups=(17,)))
+    assert ends(world.walk(from_far(0xC0000201))) == [(EndKind.PORT, 32778)]
+    assert decided(world.walk(from_far(VIRTUAL))) == ("to_rules", None)
+
+
+def test_a_pair_makes_members_in_its_own_network_alone() -> None:
+    other = replace(a_remote_port(20, 6, endpoint=PEER, pairs=(Guard(MAC_C, prefix4(VIRTUAL)),), groups=(16,)), vni=78)
+    assert decided(a_world(other).walk(from_far(VIRTUAL))) == ("to_rules", None)
+
+
+@pytest.mark.parametrize("stateless", [32778, 32779])
+def test_a_stateless_receiver_of_a_broadcast_asks_conntrack_nothing_whoever_else_receives_it(stateless: int) -> None:
+    """Open vSwitch keeps the connection state of an earlier bucket: ct_clear does nothing after it."""
+    rulesets = {stateless: 26, 32778 + 32779 - stateless: 16}
+    web = RuleIntent(version=4, protocol=6, low=80, high=80, why="rule web")
+    world = Walker(
+        compile_bridge(
+            [
+                BaseIntent(),
+                a_segment(5),
+                a_local_port(9, addresses=(prefix4(A),), groups=(16,), ruleset=16),
+                *(a_local_port(ofport - 32768, groups=(key,), ruleset=key) for ofport, key in rulesets.items()),
+                WEB,
+                a_ruleset(26, to_port=(web,), stateful=False),
+            ]
+        ).tables()
+    )
+    new = world.walk(tcp(80, ETH_DST=BROADCAST))
+    assert {end.ofport for end in new.ends if end.kind is EndKind.PORT} == {32778, 32779}
+    stateful = 32778 + 32779 - stateless
+    assert {commit.zone for commit in new.commits} == {32777, stateful}
+    living = Known({zone: Connection(CT_TRK | CT_EST) for zone in (32777, stateful)})
+    no_longer = world.walk(tcp(81, ETH_DST=BROADCAST), living)
+    assert {end.ofport for end in no_longer.ends if end.kind is EndKind.PORT} == set()
+    assert {(commit.zone, commit.mark) for commit in no_longer.commits} == {(32777, 1), (stateful, 1)}
 
 
 def decided(journey: Journey) -> tuple[str, str | None]:

@@ -115,8 +115,8 @@ def test_pairs_are_owned_but_never_answered_for() -> None:
     vrrp = int(VRRP_MAC.replace(":", ""), 16)
     assert a_cloud(port).local(port).owned == (
         Owned(prefix_of("10.0.0.5"), MAC, answered=True),
-        Owned(prefix_of("10.0.0.100"), vrrp, answered=False),
-        Owned(prefix_of("10.1.0.0/16"), MAC, answered=False),
+        Owned(prefix_of("10.0.0.100"), vrrp, answered=False, pair=True),
+        Owned(prefix_of("10.1.0.0/16"), MAC, answered=False, pair=True),
     )
 
 
