@@ -94,6 +94,8 @@ class RouterFacts:
     gateway: str | None = None
     """The gateway's link-local address, where it is known."""
     gateway_mac: str | None = None
+    is_default: bool = True
+    """Whether the gateway is a default router; False says that it no longer is (RFC 4861 section 6.2.5)."""
     mtu: int | None
     """What the network carries; below 1280 none is said (RFC 8200 section 5)."""
     prefixes: tuple[PrefixFacts, ...]
@@ -192,7 +194,7 @@ def _advertisement(facts: RouterFacts, eth_dst: bytes, dst: bytes) -> bytes:
     """Write the message of RFC 4861 section 4.2; reachable time and retransmission timer are left to the guest."""
     source_mac, source = _source(facts)
     flags = (MANAGED if facts.managed else 0) | (OTHER if facts.other else 0)
-    lifetime = 0 if facts.gateway is None else ROUTER_LIFETIME_S
+    lifetime = ROUTER_LIFETIME_S if facts.gateway is not None and facts.is_default else 0
     frame = bytearray(
         head(
             eth_dst=eth_dst,

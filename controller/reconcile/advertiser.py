@@ -1,6 +1,7 @@
 """Which ports are sent which router advertisements unasked, and when (RFC 4861 section 6.2.4)?
 
-After a change of what a network says, and every `MAX_INTERVAL_S`; by packet-out to the ports of the network one by one,
+After a change of what a network says, and every `MAX_INTERVAL_S`; what it no longer says is ended by a few more
+(`controller.reconcile.withdrawals`). By packet-out to the ports of the network one by one,
 so that routers get none and nothing leaves the host. A bounded number a second: whoever changes a network of ten
 thousand ports waits a little longer. Guests that start ask for themselves.
 """
@@ -17,6 +18,7 @@ from controller.reconcile.ipv6 import is_router
 from controller.reconcile.model import Model
 from controller.reconcile.neighbours import Leases, OpenFlow
 from controller.reconcile.places import hosts_of
+from controller.reconcile.withdrawals import ROUND_INTERVAL_S, Withdrawals
 from controller.records import HostName, NetworkId, PortId
 
 RATE_PPS = 200
@@ -33,6 +35,7 @@ class Advertiser:
         self.tally = Tally("sent", "dropped")
         self._due_at: dict[NetworkId, float] = {}
         self._queue: list[tuple[float, NetworkId]] = []
+        self._withdrawals = Withdrawals()
         self._rounds: dict[NetworkId, deque[PortId]] = {}
         """Ports that were not sent to yet, of the networks whose turn it is; they take turns port by port."""
         self._allowance, self._allowed_at = 0.0, 0.0
@@ -57,17 +60,33 @@ class Advertiser:
             if ports:
                 self._rounds[network_id] = ports
             if network_id not in frames:
-                facts = self._leases.facts(network_id)
+                facts = (*self._leases.facts(network_id), *self._withdrawals.of(network_id))
                 frames[network_id] = tuple((one.gateway_mac, ra.unsolicited(one)) for one in facts)
             self._send(model, bridges, port_id, frames[network_id])
 
     def _begin(self, model: Model, due_at: float, network_id: NetworkId, now: float) -> None:
         if self._due_at.get(network_id) != due_at:
             return  # wanted at another time since
-        if not self._leases.facts(network_id):
-            del self._due_at[network_id]
+        network = model.networks.get(network_id)
+        if network is None or not network.admin_state_up:
+            self._rounds.pop(network_id, None)
+            if network is None:
+                self._withdrawals.forget(network_id)
+            if self._withdrawals.has_said(network_id):  # to be ended, perhaps, when it is up again
+                self.want([network_id], now + MAX_INTERVAL_S)
+            else:
+                del self._due_at[network_id]
             return
-        self.want([network_id], now + MAX_INTERVAL_S)
+        facts = self._leases.facts(network_id)
+        if self._withdrawals.begin_round(network_id, facts):
+            self.want([network_id], now + ROUND_INTERVAL_S)
+        elif facts:
+            self.want([network_id], now + MAX_INTERVAL_S)
+        else:
+            del self._due_at[network_id]
+        if not facts and not self._withdrawals.of(network_id):
+            self._rounds.pop(network_id, None)
+            return
         # Those that still wait for the last round come first, or a network that changes all the time forgets them.
         waiting = dict.fromkeys(self._rounds.pop(network_id, ()))
         ports = {port.id: None for port in model.ports_of_network(network_id) if not is_router(model, port)}

@@ -7,6 +7,7 @@ import pytest
 from controller.dhcp6.ra import MAX_INTERVAL_S
 from controller.reconcile.advertiser import Advertiser
 from controller.reconcile.directory import Directory
+from controller.reconcile.withdrawals import ROUND_INTERVAL_S
 from controller.records import NetworkId
 from tests.unit.controller.reconcile.builders import Cloud, a_network, a_port, a_subnet
 
@@ -108,9 +109,25 @@ def test_a_network_that_ceases_to_advertise_is_forgotten() -> None:
     stage.at(1000.0)
     stage.cloud.put(a_subnet(cidr="fd00::/64"))
     stage.directory.refresh(stage.cloud.model, (), [N1])
+    stage.advertiser.want([N1], 1001.0)
+    told = [stage.at(1001.0 + second) for second in range(100)]
+    assert [second for second, sent in enumerate(told) if sent] == [0, ROUND_INTERVAL_S, 2 * ROUND_INTERVAL_S]
+    assert told[0] == [(1, 32769), (2, 32770)]
     assert stage.at(1000.0 + MAX_INTERVAL_S) == []
     assert not vars(stage.advertiser)["_due_at"]
     assert not vars(stage.advertiser)["_queue"]
+
+
+def test_a_network_that_is_down_says_nothing_and_ends_what_it_said_when_it_is_up_again() -> None:
+    stage = Stage(*PORTS)
+    stage.advertiser.want([N1], 1000.0)
+    stage.at(1000.0)
+    stage.cloud.put(a_network(admin_state_up=False), a_subnet(cidr="fd00::/64"))
+    stage.directory.refresh(stage.cloud.model, (), [N1])
+    stage.advertiser.want([N1], 1001.0)
+    assert stage.at(1001.0) == []
+    stage.cloud.put(a_network())
+    assert stage.at(1001.0 + MAX_INTERVAL_S) == [(1, 32769), (2, 32770)]
 
 
 def test_a_network_wanted_often_is_advertised_once() -> None:
