@@ -105,6 +105,18 @@ EXTENSIONS: tuple[Extension, ...] = (
         updated="2019-11-26T09:00:00-00:00",
     ),
     Extension(
+        alias="dns-domain-ports",
+        name="dns_domain for ports",
+        description="Allows the DNS domain to be specified for a network port.",
+        updated="2017-04-24T10:00:00-00:00",
+    ),
+    Extension(
+        alias="dns-integration",
+        name="DNS Integration",
+        description="Provides integration with DNS.",
+        updated="2015-08-15T18:00:00-00:00",
+    ),
+    Extension(
         alias="empty-string-filtering",
         name="Empty String Filtering Extension",
         description="Allow filtering by attributes with empty string value",
@@ -130,6 +142,30 @@ EXTENSIONS: tuple[Extension, ...] = (
         name="Filter parameters validation",
         description="Provides validation on filter parameters.",
         updated="2018-07-04T10:00:00-00:00",
+    ),
+    Extension(
+        alias="ip_allocation",
+        name="IP Allocation",
+        description="IP allocation extension.",
+        updated="2016-06-10T23:00:00-00:00",
+    ),
+    Extension(
+        alias="segment",
+        name="Segment",
+        description="Segments extension.",
+        updated="2016-02-24T17:00:00-00:00",
+    ),
+    Extension(
+        alias="standard-attr-segment",
+        name="Standard Attribute Segment Extension",
+        description="Add standard attributes to Segment resource",
+        updated="2018-04-09T10:00:00-00:00",
+    ),
+    Extension(
+        alias="subnet-segmentid-writable",
+        name="Subnet SegmentID (writable)",
+        description="Provides a writable segment_id attribute for a subnet resource.",
+        updated="2018-03-12T00:00:00-00:00",
     ),
     Extension(
         alias="ip-substring-filtering",

@@ -6,11 +6,14 @@ The tree (one class per Neutron exception)::
     ├── INVALID    SegmentsSetInConjunctionWithProviders, SegmentsContainDuplicateEntry,
     │              NetworkSegmentRangeNetTypeNotSupported, NetworkSegmentRangeDefaultReadOnly, NetworkTunnelRangeError,
     │              NetworkVlanRangeError, PVLANNotEnabledOnNetwork, PVLANCannotSetCommunityName,
-    │              PVLANCommunityNameRequired, PVLANPortSecurityDisabled, PVLANNetworkPortSecurityDisabled
+    │              PVLANCommunityNameRequired, PVLANPortSecurityDisabled, PVLANNetworkPortSecurityDisabled,
+    │              NetworkIdsDontMatch, SubnetsNotAllAssociatedWithSegments
     ├── NOT_FOUND  SegmentNotFound, NetworkSegmentRangeNotFound, PortBindingNotFound
     └── CONFLICT   VlanIdInUse, FlatNetworkInUse, SegmentInUse, NetworkSegmentRangeOverlaps,
                    NetworkSegmentRangeReferencedByProject, PortBindingAlreadyExists, PortBindingAlreadyActive,
-                   PortBindingError
+                   PortBindingError, SubnetSegmentAssociationChangeNotAllowed,
+                   NoUpdateSubnetWhenMultipleSegmentsOnNetwork, HostNotConnectedToAnySegment,
+                   HostNotCompatibleWithFixedIps
 """
 
 # ruff: noqa: N818  (the class names are Neutron's, they go on the wire)
@@ -54,6 +57,77 @@ class SegmentInUse(WeftError):
     def __init__(self, segment_id: str, reason: str) -> None:
         self.segment_id, self.reason = segment_id, reason
         super().__init__(f"Segment '{segment_id}' cannot be deleted: {reason}.")
+
+
+class NetworkIdsDontMatch(InvalidInput):
+    """A subnet is to be for a segment of another network."""
+
+    def __init__(self, subnet_network: str, segment_id: str) -> None:
+        self.subnet_network, self.segment_id = subnet_network, segment_id
+        super().__init__(
+            f"The subnet's network id, '{subnet_network}', doesn't match the network_id of segment '{segment_id}'"
+        )
+
+
+class SubnetsNotAllAssociatedWithSegments(InvalidInput):
+    """Some subnets of a network are for segments and others are not."""
+
+    def __init__(self, network_id: str) -> None:
+        self.network_id = network_id
+        super().__init__(
+            f"All of the subnets on network '{network_id}' must either all be associated with segments or all not "
+            "associated with any segments."
+        )
+
+
+class SubnetSegmentAssociationChangeNotAllowed(WeftError):
+    """A subnet stays on its segment."""
+
+    kind = Kind.CONFLICT
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A subnet that is already associated with a segment cannot have its segment association changed."
+        )
+
+
+class NoUpdateSubnetWhenMultipleSegmentsOnNetwork(WeftError):
+    """It cannot be known which of the segments a subnet was on."""
+
+    kind = Kind.CONFLICT
+
+    def __init__(self, network_id: str) -> None:
+        self.network_id = network_id
+        super().__init__(
+            f"The network '{network_id}' has multiple segments, it is only possible to associate an existing subnet "
+            "with a segment on networks with a single segment."
+        )
+
+
+class HostNotConnectedToAnySegment(WeftError):
+    """No address of a routed network can be used on the host."""
+
+    kind = Kind.CONFLICT
+
+    def __init__(self, host: str, network_id: str) -> None:
+        self.host, self.network_id = host, network_id
+        super().__init__(
+            f"Host {host} is not connected to any segments on routed provider network '{network_id}'.  "
+            "It should be connected to one."
+        )
+
+
+class HostNotCompatibleWithFixedIps(WeftError):
+    """The addresses a port has are of another segment than the host's."""
+
+    kind = Kind.CONFLICT
+
+    def __init__(self, host: str, port_id: str) -> None:
+        self.host, self.port_id = host, port_id
+        super().__init__(
+            f"Host {host} is not connected to a segment where the existing fixed_ips on port {port_id} will function "
+            "given the routed network topology."
+        )
 
 
 class VlanIdInUse(WeftError):

@@ -112,6 +112,8 @@ class Network:
     revision_number: int
     pvlan: bool = False
     """Whether its ports have private VLAN types (RFC 5517)."""
+    dns_domain: str = ""
+    """With a dot at the end, or empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +136,8 @@ class Subnet:
     dns_nameservers: tuple[str, ...]
     host_routes: tuple[tuple[str, str], ...]
     """(destination, nexthop) pairs."""
+    segment_id: SegmentId | None = None
+    """The segment of a routed network where its addresses can be used; None where they can be everywhere."""
     created_at: datetime
     updated_at: datetime
     revision_number: int
@@ -198,6 +202,14 @@ class Port:
     pvlan_community: str | None = None
     role: RuleKey = RuleKey(0)
     """0 promiscuous, 1 isolated, else the key of the port's community in its network (``flows.intent``)."""
+    dns_name: str = ""
+    """Relative to the port's domain, or fully qualified with a dot at the end; empty for none."""
+    dns_domain: str = ""
+    """With a dot at the end; empty where the network's counts."""
+    network_dns_domain: str = ""
+    """Its network's, at the time of reading."""
+    ip_allocation: str = "immediate"
+    """``immediate``, ``deferred`` until a host is known, or ``none`` where no address was wanted."""
     created_at: datetime
     updated_at: datetime
     revision_number: int

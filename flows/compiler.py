@@ -39,6 +39,8 @@ def compile_unit(intent: UnitIntent) -> Contribution:
                 members=tuple(l2.local_members(intent)),
                 meters=tuple(meters.of_port(intent)),
             )
+        case RemotePortIntent() if intent.awaited:
+            return Contribution(flows=tuple(isolation.remote_flows(intent)))
         case RemotePortIntent():
             return Contribution(
                 flows=(

@@ -269,6 +269,9 @@ class RemotePortIntent:
     """Whether the port is being moved between that host and this one: both get its frames."""
     also: int | None = None
     """Endpoint of a third host, when the port is being moved between two others: both get its frames."""
+    awaited: bool = False
+    """Whether it is on no host yet that this one reaches: only its role is told, so that it is never taken for
+    another's."""
 
     @property
     def unit(self) -> Unit:

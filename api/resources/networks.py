@@ -21,6 +21,7 @@ from api.attributes import (
 )
 from api.common import TAG_FILTERS, bookkeeping, identity
 from api.errors import AvailabilityZoneMissing
+from api.resources.dns_values import NETWORK_DNS
 from api.resources.segment_values import LONGEST_PHYSNET, LONGEST_TYPE, segmentation_id, wanted_segments
 from api.validators import boolean, empty_list, integer, nullable, text
 from controller.records import Network
@@ -226,6 +227,7 @@ NETWORK: Resource[Network, Network] = Resource(
             show=lambda _network: None,
             filter=by_emptiness,
         ),
+        *NETWORK_DNS,
         *bookkeeping(_record),
     ),
 )

@@ -18,6 +18,7 @@ from api.attributes import (
     optional,
 )
 from api.common import TAG_FILTERS, bookkeeping, identity
+from api.resources.dns_values import PORT_DNS
 from api.resources.port_values import (
     VNIC_TYPES,
     address_pairs,
@@ -138,6 +139,13 @@ PORT: Resource[Port, Port] = Resource(
             filter=by_fixed_ip,
         ),
         Attribute(
+            name="ip_allocation",
+            doc="immediate; deferred on a routed network until the port has a host; none without fixed_ips.",
+            show=attrgetter("ip_allocation"),
+            filter=by("ip_allocation"),
+            sort="ip_allocation",
+        ),
+        Attribute(
             name="port_security_enabled",
             doc="True keeps the guest to its own addresses; left out, as its network says.",
             show=attrgetter("port_security_enabled"),
@@ -250,6 +258,7 @@ PORT: Resource[Port, Port] = Resource(
             show=lambda port: vif_details(port.binding),
             shown_to=Audience.ADMIN,
         ),
+        *PORT_DNS,
         *bookkeeping(_record),
     ),
 )

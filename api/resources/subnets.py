@@ -10,6 +10,7 @@ from operator import attrgetter
 
 from api.attributes import (
     Attribute,
+    Audience,
     Default,
     Resource,
     Service,
@@ -187,6 +188,20 @@ SUBNET: Resource[Subnet, SubnetView] = Resource(
                 ("ipv6_ra_mode", "Who sends router advertisements, and for which way of addressing."),
                 ("ipv6_address_mode", "How guests get their IPv6 addresses."),
             )
+        ),
+        Attribute(
+            name="segment_id",
+            doc="The segment where the addresses can be used; all subnets of a network have one, or none has.",
+            show=attrgetter("subnet.segment_id"),
+            key="segment_id",
+            parse=nullable(uuid),
+            default=None,
+            post=True,
+            put=True,
+            shown_to=Audience.ADMIN,
+            set_by=Audience.ADMIN,
+            filter=by("segment_id", optional),
+            sort="segment_id",
         ),
         Attribute(
             name="gateway_ip",

@@ -173,6 +173,7 @@ def _values(lease: Lease, subnet: ipaddress.IPv4Network) -> tuple[dict[int, byte
         ("lease-time", str(lease.lease_s)),
         ("hostname", lease.hostname),
         ("domain-name", lease.domain),
+        ("domain-search", ",".join(lease.search_domains)),
         ("classless-static-route", ",".join(f"{destination},{nexthop}" for destination, nexthop in lease.routes)),
     )
     values = {code: octets for code, octets, _ in _parsed((d for d in defaults if d[1]), problems) if octets}

@@ -30,3 +30,5 @@ class Lease:
     """Neutron's extra_dhcp_opts as (opt_name, opt_value), IPv4 ones only."""
     hostname: str | None = None
     domain: str | None = None
+    search_domains: tuple[str, ...] = ()
+    """For option 119 (RFC 3397)."""

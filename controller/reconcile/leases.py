@@ -7,6 +7,7 @@ from controller.dhcp.lease import Lease
 from controller.dhcp6.facts import RouterPort, lease6, router_facts
 from controller.dhcp6.lease import Lease6
 from controller.dhcp6.ra import RouterFacts
+from controller.dns_names import domain_of, hostname_told, search_domains
 from controller.reconcile.ipv6 import IPV6, ROUTER_OWNERS, fixed6, subnets6
 from controller.reconcile.model import Model
 from controller.reconcile.translate import IPV4, SERVICE_MAC, dhcp_subnet, server_id
@@ -22,6 +23,8 @@ def lease_of(model: Model, port: Port) -> Lease | None:
     if network is None or found is None:
         return None
     subnet, address = found
+    domain = domain_of(port.dns_domain, network.dns_domain)
+    searched = search_domains([port.dns_domain or network.dns_domain])
     return Lease(
         mac=port.mac_address,
         address=address,
@@ -34,6 +37,9 @@ def lease_of(model: Model, port: Port) -> Lease | None:
         lease_s=LEASE_S,
         routes=subnet.host_routes,
         extra_options=_extra_options(port, IPV4),
+        hostname=hostname_told(port.dns_name, domain),
+        domain=searched[0] if searched else None,
+        search_domains=searched,
     )
 
 
@@ -49,6 +55,7 @@ def lease6_of(model: Model, port: Port) -> Lease6 | None:
         subnets=subnets6(model, network.id),
         mtu=network.mtu,
         service_mac=SERVICE_MAC,
+        search_domains=search_domains([port.dns_domain or network.dns_domain]),
         extra_options=_extra_options(port, IPV6),
     )
 
@@ -71,6 +78,7 @@ def router_facts_of(model: Model, network_id: NetworkId) -> tuple[RouterFacts, .
             RouterPort(mac=port.mac_address, addresses=tuple(address for address, _ in fixed6(model, port)))
             for port in routers
         ],
+        search_domains=search_domains([network.dns_domain]),
     )
 
 

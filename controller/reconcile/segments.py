@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from controller.reconcile.rules import TRUSTED_OWNER
 from controller.records import Host, Network, Port, Segment
+from controller.segment_choice import taken_segment
 from flows.intent import PROMISCUOUS, Unit, UnitKind
 
 
@@ -13,11 +14,7 @@ def segment_on(network: Network, host: Host | None) -> Segment:
     It is the first whose physical network the host has, else the first overlay. Where there is neither, the first: its
     ports on that host reach each other and nobody else.
     """
-    physnets = physnets_of(host) if host else frozenset[str]()
-    for segment in network.segments:
-        if segment.physical_network in physnets:
-            return segment
-    return next((one for one in network.segments if one.physical_network is None), network.segments[0])
+    return taken_segment(network.segments, physnets_of(host) if host else ())
 
 
 def physnets_of(host: Host) -> frozenset[str]:

@@ -242,7 +242,10 @@ class BridgeView:
             for subnet in self.model.subnets_of_network(network.id)
             if subnet.ip_version == IPV4 and subnet.enable_dhcp
         }
-        free = (server for server in servers if not self.model.is_taken(network.id, server))
+        # The gateway of a provider network is a router outside, which answers for itself; what guests send to it at
+        # UDP port 67 is punted nevertheless.
+        own = {LINK_LOCAL_SERVER} if is_provider(network) else servers
+        free = (server for server in servers & own if not self.model.is_taken(network.id, server))
         return SegmentIntent(
             segment=key,
             service_mac=mac_number(SERVICE_MAC),
@@ -289,7 +292,8 @@ class BridgeView:
         wire, tunnel = self._wire(segment), self._tunnel(segment)
         peers = [host for name in hosts_of(port) if (host := self._peer_on(network, segment, name)) is not None]
         endpoints = [ipv4_number(host.tunnel_ip) for host in peers if host.tunnel_ip]
-        if not peers or (wire is None and (tunnel is None or not endpoints)):
+        is_awaited = not peers or (wire is None and (tunnel is None or not endpoints))
+        if is_awaited and (wire is None or role_of(network, port) == PROMISCUOUS or self._has(port)):
             return None
         return RemotePortIntent(
             port=key,
@@ -307,7 +311,11 @@ class BridgeView:
             wire=wire,
             moving=binding_on(port, self.host.name) is not None,
             also=None if wire or len(endpoints) == 1 else endpoints[1],
+            awaited=is_awaited,
         )
+
+    def _has(self, port: Port) -> bool:
+        return binding_on(port, self.host.name) is not None
 
     def _peer_on(self, network: Network, segment: Segment, name: HostName) -> Host | None:
         """Return another host if it is on the same segment of a network; nothing joins segments."""

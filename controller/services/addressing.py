@@ -23,6 +23,7 @@ from controller.errors import (
     SubnetNotFound,
 )
 from controller.records import FixedIp, Port, SubnetId
+from controller.services import routed
 from controller.services.sentinels import Sentinel
 from controller.store.allocations import Allocations
 from controller.store.physnets import has_way
@@ -53,12 +54,14 @@ _PLACE = (
         NETWORKS.c.project_id,
         NETWORKS.c.port_security_enabled,
         NETWORKS.c.pvlan,
+        NETWORKS.c.dns_domain,
         SUBNETS.c.id.label("subnet_id"),
         SUBNETS.c.ip_version,
         SUBNETS.c.cidr,
         SUBNETS.c.ipv6_ra_mode,
         SUBNETS.c.ipv6_address_mode,
         SUBNETS.c.open_blocks,
+        SUBNETS.c.segment_id,
         ALLOCATION_POOLS.c.first,
         ALLOCATION_POOLS.c.last,
         case((has_way(NETWORKS.c.id, HOSTS.c.id), HOSTS.c.datapath_type)).label("datapath_type"),
@@ -81,6 +84,8 @@ class PortSubnet:
     space: SubnetSpace
     is_automatic: bool
     """Hosts make their own addresses."""
+    segment_id: str | None = None
+    """Where the addresses can be used; None: on all of the network."""
 
     @property
     def id(self) -> str:
@@ -101,9 +106,33 @@ class Place:
     project_id: str
     port_security_enabled: bool
     is_pvlan: bool
+    host: str | None
+    dns_domain: str
     subnets: tuple[PortSubnet, ...]
     datapath_type: str | None
     """The host's, None when no such host is registered or it has no way to the network."""
+    segment_id: str | None = None
+    """The segment of a routed network that the host is on; None without a host, and where subnets have no segment."""
+
+    @property
+    def is_routed(self) -> bool:
+        """Whether subnets belong to segments."""
+        return any(subnet.segment_id is not None for subnet in self.subnets)
+
+    @property
+    def waits_for_host(self) -> bool:
+        """Whether it is not known yet which addresses can be used."""
+        return self.is_routed and self.segment_id is None
+
+    @property
+    def given(self) -> tuple[PortSubnet, ...]:
+        """The subnets addresses are given out of unasked."""
+        return tuple(subnet for subnet in self.subnets if subnet.segment_id == self.segment_id)
+
+    @property
+    def usable(self) -> tuple[PortSubnet, ...]:
+        """The subnets that may be asked for; without a host, all."""
+        return self.subnets if self.segment_id is None else self.given
 
 
 def is_automatic(ra_mode: str | None, address_mode: str | None) -> bool:
@@ -116,6 +145,7 @@ def load_place(tx: Transaction, caller: Caller | None, network_id: str, host: st
 
     Raises:
         NetworkNotFound: not for this caller.
+        HostNotConnectedToAnySegment: the network is routed, and not to the host.
     """
     parameters = {"network": network_id, "host": host or ""}
     if caller is None or caller.is_admin:
@@ -128,13 +158,17 @@ def load_place(tx: Transaction, caller: Caller | None, network_id: str, host: st
     for row in rows:
         if row.subnet_id is not None:
             by_subnet.setdefault(row.subnet_id, []).append(row)
+    is_routed = any(row.segment_id is not None for row in rows)
     return Place(
         network_id=network_id,
         project_id=rows[0].project_id,
         port_security_enabled=rows[0].port_security_enabled,
         is_pvlan=rows[0].pvlan,
+        host=host,
+        dns_domain=rows[0].dns_domain,
         subnets=tuple(_port_subnet(of_subnet) for of_subnet in by_subnet.values()),
         datapath_type=rows[0].datapath_type,
+        segment_id=routed.segment_on(tx, network_id, host) if host and is_routed else None,
     )
 
 
@@ -152,7 +186,7 @@ def manual_requests(
         InvalidInput, InvalidIpForNetwork, InvalidIpForSubnet, SubnetNotFound, AllocationOnAutoAddressSubnet
     """
     if isinstance(fixed_ips, Sentinel):
-        manual = [subnet for subnet in place.subnets if not subnet.is_automatic]
+        manual = [subnet for subnet in place.given if not subnet.is_automatic]
         return [
             AnyAddress(subnet_ids=tuple(subnet.id for subnet in manual if subnet.version == version))
             for version in sorted({subnet.version for subnet in manual})
@@ -165,9 +199,7 @@ def automatic_requests(place: Place, *, mac_address: str, device_owner: str) -> 
     """Return what subnets give by themselves: a host's own address on each automatic one."""
     if device_owner in ROUTER_OWNERS:
         return []
-    return [
-        Eui64Address(subnet_id=subnet.id, mac_address=mac_address) for subnet in place.subnets if subnet.is_automatic
-    ]
+    return [Eui64Address(subnet_id=subnet.id, mac_address=mac_address) for subnet in place.given if subnet.is_automatic]
 
 
 def assign(
@@ -211,9 +243,11 @@ def _fixed_ip(one: Assigned) -> FixedIp:
 
 
 def readdress(
-    tx: Transaction, place: Place, port: Port, wanted: Sequence[Mapping[str, Any]] | None
+    tx: Transaction, place: Place, port: Port, wanted: Sequence[Mapping[str, Any]] | Sentinel | None
 ) -> tuple[FixedIp, ...]:
     """Replace a port's addresses by the wanted ones (None: the same), keeping those it has already.
+
+    AUTO gives a port that has none its first addresses.
 
     ``port`` has its new MAC address and owner, and its old addresses. Automatic addresses follow the MAC address.
 
@@ -224,7 +258,14 @@ def readdress(
     automatic = {subnet.id: subnet for subnet in place.subnets if subnet.is_automatic}
     manual = [one for one in port.fixed_ips if one.subnet_id not in automatic or port.device_owner in ROUTER_OWNERS]
     own = [one for one in port.fixed_ips if one not in manual]
-    kept, missing = (manual, []) if wanted is None else _match(manual, own, wanted)
+    kept: list[FixedIp]
+    missing: Sequence[Mapping[str, Any]] | Sentinel
+    if wanted is None:
+        kept, missing = manual, []
+    elif isinstance(wanted, Sentinel):
+        kept, missing = [], wanted
+    else:
+        kept, missing = _match(manual, own, wanted)
     requests = manual_requests(tx, place, missing, device_owner=port.device_owner)
     for request in automatic_requests(place, mac_address=port.mac_address, device_owner=port.device_owner):
         cidr = automatic[request.subnet_id].space.cidr
@@ -287,6 +328,7 @@ def _port_subnet(rows: Sequence[Any]) -> PortSubnet:
             subnet_id=first.subnet_id, cidr=parse_cidr(first.cidr), pools=pools, open_blocks=first.open_blocks
         ),
         is_automatic=is_automatic(first.ipv6_ra_mode, first.ipv6_address_mode),
+        segment_id=first.segment_id,
     )
 
 
@@ -313,7 +355,7 @@ def _subnet_of(
     tx: Transaction, place: Place, subnet_id: str | None, ip_address: str | None, device_owner: str
 ) -> PortSubnet:
     if subnet_id is not None:
-        for subnet in place.subnets:
+        for subnet in place.usable:
             if subnet.id == subnet_id:
                 return subnet
         if tx.connection.execute(select(SUBNETS.c.id).where(SUBNETS.c.id == subnet_id)).first() is None:
@@ -323,7 +365,7 @@ def _subnet_of(
             f"because fixed_ips included invalid subnet {subnet_id}"
         )
     version, address = _parsed(str(ip_address))
-    for subnet in place.subnets:
+    for subnet in place.usable:
         if _is_assignable(subnet, version, address, device_owner):
             return subnet
     raise InvalidIpForNetwork(str(ip_address))

@@ -19,7 +19,7 @@ from controller.network_errors import (
     PortBindingNotFound,
 )
 from controller.records import Binding, Port
-from controller.services import listing, ports
+from controller.services import listing, ports, routed
 from controller.store.bindings import activate_binding, bind, change_binding, unbind
 from controller.store.loading import ports_of
 from controller.store.physnets import has_way
@@ -77,6 +77,7 @@ def create(tx: Transaction, caller: Caller, port_id: str, wanted: Mapping[str, A
     if port.binding is None:
         changes = {"host": host, "vnic_type": wanted["vnic_type"], "profile": wanted["profile"]}
         return _on_host(ports.update(tx, caller, port.id, changes), host)
+    routed.check_host(tx, port, host)
     binding = bind(
         tx,
         port.id,

@@ -40,6 +40,7 @@ _PLAIN_ATTRIBUTES = (
     "router_external",
     "port_security_enabled",
     "pvlan",
+    "dns_domain",
 )
 
 
@@ -82,6 +83,7 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Networ
         router_external=wanted["router_external"],
         port_security_enabled=wanted["port_security_enabled"],
         pvlan=bool(wanted.get("pvlan")),
+        dns_domain=wanted.get("dns_domain") or "",
         plugin=PLUGIN,
         segments=(),
         subnet_ids=(),

@@ -17,12 +17,13 @@ from sqlalchemy import update as sql_update
 from sqlalchemy.exc import IntegrityError
 
 from controller.caller import Caller
+from controller.dns_names import check_name, domain_of
 from controller.errors import MacAddressGenerationFailure, MacAddressInUse, PortNotFound
 from controller.records import Binding, FixedIp, NetworkId, Port, PortId, PortKey, PortStatus, RuleKey
-from controller.services import addressing, listing, port_groups, pvlan
+from controller.services import addressing, listing, port_groups, pvlan, routed
 from controller.services.query import Query
 from controller.services.rules import check_owner, check_revision
-from controller.services.sentinels import Sentinel
+from controller.services.sentinels import AUTO, Sentinel
 from controller.store.allocations import Allocations
 from controller.store.bindings import Unbound, activate_binding, bind, bind_all, unbind_all
 from controller.store.communities import forget_unused_community
@@ -50,8 +51,18 @@ _PLAIN_CHANGES = (
     "device_owner",
     "port_security_enabled",
     "vnic_type",
+    "dns_name",
+    "dns_domain",
 )
-_DERIVED_CHANGES = ("mac_address", "ruleset", "pvlan_type", "pvlan_community", "role", "revision_number")
+_DERIVED_CHANGES = (
+    "mac_address",
+    "ruleset",
+    "pvlan_type",
+    "pvlan_community",
+    "role",
+    "ip_allocation",
+    "revision_number",
+)
 _COLUMN_NAMES = (
     "id",
     "key",
@@ -68,6 +79,7 @@ _COLUMN_NAMES = (
     "vnic_type",
     "pvlan_type",
     "pvlan_community",
+    "ip_allocation",
     "created_at",
     "updated_at",
     "revision_number",
@@ -159,6 +171,8 @@ def update(
     old = ports_of(tx.connection, [listing.one(tx, caller, RESOURCE, object_id, lock=True)])[0]
     check_revision(if_revision, old.revision_number)
     new = port_groups.of_changed_port(tx, caller, _with_plain_changes(old, changes), changes)
+    if (new.dns_name, new.dns_domain) != (old.dns_name, old.dns_domain):
+        check_name(new.dns_name, domain_of(new.dns_domain, new.network_dns_domain))
     if new.mac_address != old.mac_address:
         _check_mac_free(tx, new)
     host = (changes["host"] or None) if "host" in changes else _host_of(old)
@@ -233,6 +247,7 @@ def _drafts(tx: Transaction, caller: Caller, wanted: Sequence[Mapping[str, Any]]
         place = places[where]
         asked = one["port_security_enabled"]
         security = place.port_security_enabled if asked is None else asked
+        check_name(one.get("dns_name") or "", domain_of(one.get("dns_domain") or "", place.dns_domain))
         groups = port_groups.of_new_port(tx, caller, one, port_security_enabled=security, known=known)
         row = _row(tx, place, one, security=security, groups=groups)
         row |= _isolation(tx, place, row, one, roles)
@@ -265,11 +280,21 @@ def _row(
         "extra_dhcp_opts": _as_json(wanted["extra_dhcp_opts"]),
         "vnic_type": wanted["vnic_type"],
         "ruleset": groups.ruleset,
+        "ip_allocation": _ip_allocation(place, wanted["fixed_ips"]),
+        "dns_name": wanted.get("dns_name") or "",
+        "dns_domain": wanted.get("dns_domain") or "",
         "profile": json.dumps(wanted["profile"]) if wanted["profile"] else "{}",
         "created_at": tx.timestamp,
         "updated_at": tx.timestamp,
         "revision_number": 1,
     }
+
+
+def _ip_allocation(place: addressing.Place, fixed_ips: Sequence[object] | Sentinel) -> str:
+    """Say how a new port comes to its addresses (extension ip_allocation)."""
+    if isinstance(fixed_ips, Sentinel):
+        return routed.DEFERRED if place.waits_for_host else routed.IMMEDIATE
+    return routed.IMMEDIATE if fixed_ips else routed.NO_ADDRESS
 
 
 def _isolation(
@@ -379,6 +404,10 @@ def _record(
         pvlan_type=row["pvlan_type"],
         pvlan_community=row["pvlan_community"],
         role=row["role"],
+        ip_allocation=row["ip_allocation"],
+        dns_name=row["dns_name"],
+        dns_domain=row["dns_domain"],
+        network_dns_domain=draft.place.dns_domain,
         created_at=tx.now,
         updated_at=tx.now,
         revision_number=1,
@@ -406,10 +435,21 @@ def _check_mac_free(tx: Transaction, port: Port) -> None:
 
 
 def _with_addresses(tx: Transaction, place: addressing.Place, port: Port, changes: Mapping[str, Any]) -> Port:
+    """Give a port the addresses it wants, or those it waited for until its host was known."""
     wanted = changes.get("fixed_ips")
     if isinstance(wanted, Sentinel):
         wanted = None
-    return replace(port, fixed_ips=in_display_order(addressing.readdress(tx, place, port, wanted)))
+    allocation = port.ip_allocation
+    if wanted is not None:
+        allocation = routed.IMMEDIATE if wanted else routed.NO_ADDRESS
+    elif allocation == routed.DEFERRED and not place.waits_for_host:
+        wanted, allocation = AUTO, routed.IMMEDIATE
+    elif place.segment_id is not None:
+        automatic = {subnet.id for subnet in place.subnets if subnet.is_automatic}
+        kept = [one for one in port.fixed_ips if one.subnet_id not in automatic]
+        routed.check_compatible(tx, port.id, place.host or "", kept, place.segment_id)
+    fixed_ips = in_display_order(addressing.readdress(tx, place, port, wanted))
+    return replace(port, fixed_ips=fixed_ips, ip_allocation=allocation)
 
 
 def _moved(tx: Transaction, place: addressing.Place, port: Port, host: str | None) -> Port:

@@ -9,18 +9,18 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import delete as sql_delete
-from sqlalchemy import exists, false, func, select
+from sqlalchemy import false, func, select
 from sqlalchemy import update as sql_update
 
 from controller.caller import Caller
 from controller.errors import NetworkNotFound, PolicyNotAuthorized
 from controller.network_errors import SegmentInUse, SegmentNotFound
 from controller.records import Network, Segment
-from controller.services import listing, network_types, networks
+from controller.services import listing, network_types, networks, routed
 from controller.services.query import Query
 from controller.services.rules import check_revision, each
 from controller.store.loading import SELECT_SEGMENTS, segment_of
-from controller.store.schema import BINDINGS, NETWORKS, PORTS, SEGMENTS
+from controller.store.schema import NETWORKS, SEGMENTS
 from controller.store.transaction import Transaction
 
 RESOURCE = listing.Resource(
@@ -108,18 +108,19 @@ def delete(tx: Transaction, caller: Caller, object_id: str, *, if_revision: int 
 
     Raises:
         SegmentNotFound, RevisionNumberConstraintFailed
-        SegmentInUse: it is the network's last one, or ports of the network are bound.
+        SegmentInUse: it is the network's last one, has subnets, or ports are bound to hosts that take it.
     """
     old = segment_of(listing.one(tx, caller, RESOURCE, object_id, lock=True))
     check_revision(if_revision, old.revision_number)
+    tx.connection.execute(select(NETWORKS.c.id).where(NETWORKS.c.id == old.network_id).with_for_update())
     network = networks.get(tx, caller, old.network_id)
     left = tuple(segment for segment in network.segments if segment.id != old.id)
     if not left:
         raise SegmentInUse(old.id, "A network has at least one segment")
-    # Which segment of several a host takes is decided there: any bound port may need this one.
-    bound = exists().where(BINDINGS.c.port_id == PORTS.c.id)
-    needs = select(PORTS.c.id).where(PORTS.c.network_id == network.id, bound).order_by(PORTS.c.key).limit(1)
-    port_id = tx.connection.execute(needs).scalar()
+    subnet_ids = routed.subnets_on(tx, old.id)
+    if subnet_ids:
+        raise SegmentInUse(old.id, f"The segment is still associated with subnet(s) {', '.join(sorted(subnet_ids))}")
+    port_id = routed.port_bound_through(tx, old)
     if port_id is not None:
         raise SegmentInUse(old.id, f"The segment is still associated with port(s) {port_id}")
     tx.connection.execute(sql_delete(SEGMENTS).where(SEGMENTS.c.id == old.id))

@@ -5,20 +5,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, insert, or_, select
+from sqlalchemy import ColumnElement, and_, insert, or_, select
 from sqlalchemy import delete as sql_delete
 from sqlalchemy import update as sql_update
 
 from controller.caller import Caller
 from controller.errors import BadRequest, InvalidInput, SubnetInUse, SubnetNotFound
 from controller.records import NetworkId, Subnet, SubnetId
-from controller.services import addressing, listing, networks, subnet_rules
+from controller.services import addressing, listing, networks, routed, subnet_rules
 from controller.services.query import Query
 from controller.services.rules import check_owner, check_revision, each
 from controller.services.sentinels import DEFAULT_GATEWAY
 from controller.store.allocations import Allocations
 from controller.store.loading import SELECT_SUBNETS, in_chunks, subnets_of
-from controller.store.schema import ALLOCATION_POOLS, ALLOCATIONS, NETWORKS, PORTS, SUBNETS
+from controller.store.schema import ALLOCATION_POOLS, ALLOCATIONS, BINDINGS, NETWORKS, PORTS, SUBNETS
 from controller.store.transaction import Transaction
 from ipam.addresses import Cidr, Pool, eui64, is_overlapping, parse_address, parse_cidr, text
 from ipam.allocator import Claim, SubnetSpace, open_more
@@ -46,7 +46,8 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Subnet
 
     Raises:
         NetworkNotFound, BadRequest, InvalidInput, InvalidAllocationPool, OutOfBoundsAllocationPool,
-        OverlappingAllocationPools, GatewayConflictWithAllocationPools, PolicyNotAuthorized
+        OverlappingAllocationPools, GatewayConflictWithAllocationPools, PolicyNotAuthorized, and what
+        ``routed.checked_segment_id`` raises
     """
     check_owner(caller, wanted["project_id"], "create_subnet:project_id")
     if wanted["cidr"] is None:
@@ -65,8 +66,10 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Subnet
         gateway_ip = subnet_rules.default_gateway_ip(cidr)
     gateway = subnet_rules.checked_gateway(cidr, gateway_ip)
     pools = subnet_rules.checked_pools(cidr, wanted["allocation_pools"], gateway)
+    segment_id = routed.checked_segment_id(tx, network.id, wanted)
     _check_overlap(tx, network.id, cidr)
     subnet = _record(tx, network.id, wanted, cidr=cidr, gateway_ip=_canonical(gateway_ip), pools=pools)
+    subnet = replace(subnet, segment_id=segment_id)
     _insert(tx, subnet, cidr, pools)
     if addressing.is_automatic(subnet.ipv6_ra_mode, subnet.ipv6_address_mode):
         _address_ports(tx, subnet, cidr, pools)
@@ -115,12 +118,15 @@ def update(
     cidr = parse_cidr(old.cidr)
     pools = _changed_pools(old, cidr, changes)
     new = replace(old, **_changed_values(old, cidr, changes), allocation_pools=_as_text(pools))
+    if "segment_id" in changes:
+        listing.one(tx, caller, networks.RESOURCE, old.network_id, lock=True)
+        new = replace(new, segment_id=routed.changed_segment_id(tx, old, changes["segment_id"]))
     if new == old:
         return old
     new = replace(new, updated_at=tx.now, revision_number=old.revision_number + 1)
     values: dict[str, Any] = {name: getattr(new, name) for name in _PLAIN_ATTRIBUTES}
     values |= {name: json.dumps(getattr(new, name)) for name in _LISTS}
-    values |= {"updated_at": tx.timestamp, "revision_number": new.revision_number}
+    values |= {"updated_at": tx.timestamp, "revision_number": new.revision_number, "segment_id": new.segment_id}
     tx.connection.execute(sql_update(SUBNETS).where(SUBNETS.c.id == old.id).values(values))
     if new.allocation_pools != old.allocation_pools:
         tx.connection.execute(sql_delete(ALLOCATION_POOLS).where(ALLOCATION_POOLS.c.subnet_id == old.id))
@@ -204,6 +210,7 @@ def _insert(tx: Transaction, subnet: Subnet, cidr: Cidr, pools: tuple[Pool, ...]
         "ipv6_ra_mode": subnet.ipv6_ra_mode,
         "ipv6_address_mode": subnet.ipv6_address_mode,
         "open_blocks": 0,
+        "segment_id": subnet.segment_id,
         "created_at": tx.timestamp,
         "updated_at": tx.timestamp,
         "revision_number": subnet.revision_number,
@@ -226,11 +233,14 @@ def _insert_pools(tx: Transaction, subnet_id: str, pools: Sequence[Pool]) -> Non
 
 def _address_ports(tx: Transaction, subnet: Subnet, cidr: Cidr, pools: tuple[Pool, ...]) -> None:
     """Give every port of the network the address it makes itself on the new subnet (RFC 4862)."""
-    on_network = tx.connection.execute(
-        select(PORTS.c.id, PORTS.c.mac_address).where(
-            PORTS.c.network_id == subnet.network_id, PORTS.c.device_owner.not_in(addressing.ROUTER_OWNERS)
-        )
-    ).all()
+    ports = select(PORTS.c.id, PORTS.c.mac_address).where(
+        PORTS.c.network_id == subnet.network_id, PORTS.c.device_owner.not_in(addressing.ROUTER_OWNERS)
+    )
+    if subnet.segment_id is not None:
+        hosts = routed.hosts_taking(tx, subnet.network_id, subnet.segment_id)
+        ports = ports.join(BINDINGS, and_(BINDINGS.c.port_id == PORTS.c.id, BINDINGS.c.active))
+        ports = ports.where(BINDINGS.c.host.in_(hosts))
+    on_network = tx.connection.execute(ports).all()
     addresses = {port.id: eui64(cidr, port.mac_address) for port in on_network}
     claims = [
         Claim(subnet_id=subnet.id, version=cidr.version, address=address, block=block_of(pools, address), owner=owner)

@@ -76,8 +76,10 @@ SELECT_PORTS = select(
     case((has_way(PORTS.c.network_id, _STANDBY_HOST.c.id), _STANDBY_HOST.c.datapath_type)).label(
         "standby_datapath_type"
     ),
+    NETWORKS.c.dns_domain.label("network_dns_domain"),
 ).select_from(
-    PORTS.outerjoin(BINDINGS, and_(BINDINGS.c.port_id == PORTS.c.id, BINDINGS.c.active))
+    PORTS.join(NETWORKS, NETWORKS.c.id == PORTS.c.network_id)
+    .outerjoin(BINDINGS, and_(BINDINGS.c.port_id == PORTS.c.id, BINDINGS.c.active))
     .outerjoin(HOSTS, HOSTS.c.name == BINDINGS.c.host)
     .outerjoin(SECURITY_GROUPS, SECURITY_GROUPS.c.key == PORTS.c.ruleset)
     .outerjoin(SECURITY_GROUP_SETS, SECURITY_GROUP_SETS.c.key == PORTS.c.ruleset)
@@ -296,6 +298,7 @@ def _network(row: Row[Any], segments: Sequence[Segment], subnet_ids: Sequence[Su
         segments=tuple(segments),
         subnet_ids=tuple(subnet_ids),
         pvlan=row.pvlan,
+        dns_domain=row.dns_domain,
         created_at=instant(row.created_at),
         updated_at=instant(row.updated_at),
         revision_number=row.revision_number,
@@ -318,6 +321,7 @@ def _subnet(row: Row[Any], pools: Sequence[tuple[str, str]]) -> Subnet:
         allocation_pools=tuple(pools),
         dns_nameservers=tuple(json.loads(row.dns_nameservers)),
         host_routes=_pairs(row.host_routes),
+        segment_id=row.segment_id,
         created_at=instant(row.created_at),
         updated_at=instant(row.updated_at),
         revision_number=row.revision_number,
@@ -392,6 +396,10 @@ def _port(row: Row[Any], fixed_ips: tuple[FixedIp, ...]) -> Port:
         pvlan_type=values["pvlan_type"],
         pvlan_community=values["pvlan_community"],
         role=RuleKey(values["role"]),
+        dns_name=values["dns_name"],
+        dns_domain=values["dns_domain"],
+        network_dns_domain=values["network_dns_domain"],
+        ip_allocation=values["ip_allocation"],
         created_at=instant(values["created_at"]),
         updated_at=instant(values["updated_at"]),
         revision_number=values["revision_number"],

@@ -67,6 +67,7 @@ NETWORKS = Table(
     Column("updated_at", BigInteger, nullable=False),
     Column("revision_number", BigInteger, nullable=False),
     Column("pvlan", Boolean, nullable=False, server_default=text("false")),
+    Column("dns_domain", String(NAME_LENGTH), nullable=False, server_default=""),
 )
 
 SEGMENTS = Table(
@@ -148,6 +149,8 @@ SUBNETS = Table(
     Column("updated_at", BigInteger, nullable=False),
     Column("revision_number", BigInteger, nullable=False),
     UniqueConstraint("network_id", "cidr"),
+    # A segment with subnets is never deleted alone: no foreign key, which SQLite cannot add to a table.
+    Column("segment_id", String(UUID_LENGTH), index=True),
     sqlite_autoincrement=True,
 )
 
@@ -207,6 +210,9 @@ PORTS = Table(
     Column("pvlan_community", String(NAME_LENGTH)),
     # 0 promiscuous, 1 isolated, else the key of a community: no foreign key.
     Column("role", Integer, nullable=False, server_default="0"),
+    Column("dns_name", String(NAME_LENGTH), nullable=False, server_default=""),
+    Column("dns_domain", String(NAME_LENGTH), nullable=False, server_default=""),
+    Column("ip_allocation", String(16), nullable=False, server_default="immediate"),
     sqlite_autoincrement=True,  # a key still in a switch's cookies must not name a new port
 )
 IN_COMMUNITY = text("role > 1")

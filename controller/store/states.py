@@ -148,11 +148,14 @@ def load_host_states(tx: Transaction) -> dict[HostName, HostState]:
 def bind_unbound(tx: Transaction, port_id: str, host: HostName) -> bool:
     """Bind a port to the host it was first plugged on; say whether that was done.
 
-    Not done when the port is gone or bound already, or the host is not registered.
+    Not done when the port is gone or bound already, or the host is not registered; nor when the port waits for its
+    addresses, which depend on its host: whoever knows the host says so.
     """
     registered = tx.connection.execute(select(HOSTS.c.datapath_type).where(HOSTS.c.name == host)).scalar()
     port = tx.connection.execute(
-        select(PORTS.c.network_id, PORTS.c.vnic_type, PORTS.c.profile).where(PORTS.c.id == port_id).with_for_update()
+        select(PORTS.c.network_id, PORTS.c.vnic_type, PORTS.c.profile)
+        .where(PORTS.c.id == port_id, PORTS.c.ip_allocation != "deferred")
+        .with_for_update()
     ).first()
     if registered is None or port is None:
         return False

@@ -55,7 +55,8 @@ def _community(role: int) -> Flow:
 def segment_flows(segment: SegmentIntent) -> Iterator[Flow]:
     """Yield the flow that takes an unknown sender of a private VLAN for an isolated port.
 
-    A new port may send before this host has heard of it. On a physical network an unknown sender is the router.
+    A new port may send before this host has heard of it. On a physical network an unknown sender is the router: there
+    the roles of ports are told before they are on any host (`RemotePortIntent.awaited`).
     """
     if segment.private and segment.wire is None:
         yield SENDER.flow(

@@ -139,3 +139,15 @@ def _udp_frame(*, src: str, sport: int, dport: int, payload: bytes = b"x" * 300,
         total = (total & 0xFFFF) + (total >> 16)
     header[10:12] = (~total & 0xFFFF).to_bytes(2, "big")
     return b"\xff" * 6 + bytes.fromhex(src.replace(":", "")) + b"\x08\x00" + bytes(header) + udp
+
+
+@pytest.mark.parametrize("client", ["udhcpc", "dhclient"])
+def test_a_guest_is_told_its_name_and_domain(cloud: Cloud, client: Literal["udhcpc", "dhclient"]) -> None:
+    """RFC 2132 sections 3.14 and 3.17, RFC 3397 section 2."""
+    red = cloud.network(dns_domain="red.example.org.")
+    vm = cloud.boot(cloud.h1, cloud.port(red, cloud.h1, dns_name="web"))
+    told = vm.dhcp(client).variables
+    names = ("hostname", "domain", "search") if client == "udhcpc" else ("new_host_name", "new_domain_name")
+    assert [told.get(name) for name in names[:2]] == ["web", "red.example.org"]
+    if client == "udhcpc":
+        assert told["search"] == "red.example.org"

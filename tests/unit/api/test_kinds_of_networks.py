@@ -225,7 +225,7 @@ def test_segments_come_and_go(client: FlaskClient, make: SimpleNamespace, host: 
     assert (renamed["name"], renamed["revision_number"]) == ("other", 2)
     assert put(client, f"segments/{second['id']}", "segment", network_type="vlan").status_code == 400
     port = make.port(network_id=network["id"], binding__host_id="h1")
-    assert fault(client.delete(f"/v2.0/segments/{second['id']}")) == (409, "SegmentInUse")
+    assert fault(client.delete(f"/v2.0/segments/{first['id']}")) == (409, "SegmentInUse")
     client.delete(f"/v2.0/ports/{port['id']}")
     assert client.delete(f"/v2.0/segments/{second['id']}").status_code == 204
     assert fault(client.get(f"/v2.0/segments/{second['id']}")) == (404, "SegmentNotFound")

@@ -49,7 +49,18 @@ WHOLE_DATABASE = (
 )
 """Lists of everything, with what was there before the recording: their attributes are compared, not their objects."""
 
-NEWER = frozenset({"pvlan", "pvlan_type", "pvlan_community"})
+NEWER = frozenset(
+    {
+        "pvlan",
+        "pvlan_type",
+        "pvlan_community",
+        "dns_domain",
+        "dns_name",
+        "dns_assignment",
+        "segment_id",
+        "ip_allocation",
+    }
+)
 """Attributes of extensions the recorded Neutron did not have."""
 
 BEFORE = (

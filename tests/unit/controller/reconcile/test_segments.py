@@ -3,6 +3,7 @@
 import pytest
 
 from controller.records import Segment
+from flows.compiler import compile_unit
 from flows.intent import (
     ISOLATED,
     PROMISCUOUS,
@@ -162,3 +163,40 @@ def test_ports_without_port_security_take_frames_for_unknown_addresses() -> None
     assert not cloud.remote(a_port(1)).takes_unknown
     cloud.put(a_port(1, "10.0.0.5", port_security_enabled=False))
     assert cloud.remote(a_port(1)).takes_unknown
+
+
+@pytest.mark.parametrize(
+    ("segment", "role", "host", "expected"),
+    [
+        (VLAN, ISOLATED, None, True),
+        (VLAN, 20, "h3", True),
+        (VLAN, PROMISCUOUS, None, False),
+        (VLAN, ISOLATED, "h1", False),
+        (OVERLAY, ISOLATED, None, False),
+    ],
+)
+def test_hosts_on_a_vlan_know_the_role_of_a_port_before_it_is_on_any_of_them(
+    segment: Segment, role: int, host: str | None, *, expected: bool
+) -> None:
+    """Whom they do not know there is taken for the router outside, which is promiscuous."""
+    cloud = a_cloud(segment)
+    cloud.put(a_network(1, segment, pvlan=True), a_port(3, "10.0.0.7", host=host, role=role))
+    found = remote(cloud, 3, "h1")
+    assert (found is not None and found.awaited) == expected
+    if found is not None:
+        flows = compile_unit(found).flows
+        assert [TABLE_BY_ID[flow.table].name for flow in flows] == ["sender"]
+        assert not compile_unit(found).members
+
+
+def test_the_gateway_of_a_provider_network_answers_for_itself() -> None:
+    """It is a router outside: whoever answered in its stead would cut the network off."""
+    for segment, gateway_ip, expected in (
+        (VLAN, "10.0.0.1", ()),
+        (VLAN, None, (0xA9FE0001,)),
+        (OVERLAY, "10.0.0.1", (0x0A000001,)),
+    ):
+        cloud = a_cloud(segment)
+        cloud.put(a_subnet(gateway_ip=gateway_ip))
+        [found] = segments(cloud, "h1")
+        assert found.service_addresses == expected
