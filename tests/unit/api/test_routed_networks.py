@@ -6,6 +6,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from controller.records import HostName
+from controller.store.database import Database
+from controller.store.states import bind_unbound
+
 
 class Routed:
     """A network with a VLAN in either of two racks; host h1 is in the first, h2 in the second, h3 in none."""
@@ -148,3 +152,12 @@ def test_a_segment_stays_while_subnets_or_ports_need_it_and_no_longer(routed: Ro
     assert routed.send("DELETE", f"subnets/{subnet}")[0] == 204
     assert routed.send("DELETE", f"segments/{routed.segments[1]}")[0] == 204
     assert routed.send("GET", f"ports/{port['id']}")[1]["port"]["binding:host_id"] == "h1"
+
+
+def test_a_port_that_waits_for_its_addresses_is_not_bound_by_its_plug(routed: Routed, database: Database) -> None:
+    waiting, there = routed.port(), routed.port(fixed_ips=[])
+    routed.subnets()
+    deferred = routed.port()
+    with database.write() as tx:
+        bound = [bind_unbound(tx, port["id"], HostName("h1")) for port in (waiting, there, deferred)]
+    assert bound == [True, True, False]
