@@ -2,14 +2,14 @@
 
 Everything that exists stays as it is: nothing has a name, no network is routed, every port got its addresses at once.
 
-Revision ID: 0004
+Revision ID: 0005
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
