@@ -242,10 +242,7 @@ class BridgeView:
             for subnet in self.model.subnets_of_network(network.id)
             if subnet.ip_version == IPV4 and subnet.enable_dhcp
         }
-        # The gateway of a provider network is a router outside, which answers for itself; what guests send to it at
-        # UDP port 67 is punted nevertheless.
-        own = {LINK_LOCAL_SERVER} if is_provider(network) else servers
-        free = (server for server in servers & own if not self.model.is_taken(network.id, server))
+        free = (server for server in servers if not self.model.is_taken(network.id, server))
         return SegmentIntent(
             segment=key,
             service_mac=mac_number(SERVICE_MAC),

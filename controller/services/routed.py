@@ -128,7 +128,9 @@ def subnets_on(tx: Transaction, segment_id: str) -> list[str]:
 def hosts_taking(tx: Transaction, network_id: str, segment_id: str) -> list[str]:
     """Return the names of the hosts with ports of a network that take a segment of it."""
     segments = segments_of(tx, network_id)
-    bound = select(BINDINGS.c.host).join(PORTS, PORTS.c.id == BINDINGS.c.port_id).where(PORTS.c.network_id == network_id)
+    bound = (
+        select(BINDINGS.c.host).join(PORTS, PORTS.c.id == BINDINGS.c.port_id).where(PORTS.c.network_id == network_id)
+    )
     hosts = _physnets_of(tx, sorted(set(tx.connection.scalars(bound))))
     reached = ((name, reached_segment(segments, physnets)) for name, physnets in hosts.items())
     return [name for name, segment in reached if segment is not None and segment.id == segment_id]

