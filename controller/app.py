@@ -2,6 +2,7 @@
 
 import logging
 import os
+import random
 import socket
 import time
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from controller.reconcile.underlay import INTERVAL_S, KEY_BYTES, Seal
 from controller.southbound.openflow.service import OpenFlowService
 from controller.southbound.ovsdb.model import HostView
 from controller.southbound.ovsdb.service import OvsdbService
+from controller.southbound.survey import Surveyor
 from controller.store.database import Database
 from controller.trace.tracer import Tracer
 
@@ -84,6 +86,7 @@ class Controller:
             sink=self._writer,
             leases=self._directory,
             probing=self._probing,
+            surveyor=Surveyor(random.SystemRandom()),
             advertise=advertiser(Address(name[0], name[1]), advertise),
             monotonic=time.monotonic,
         )

@@ -300,6 +300,8 @@ class Host:
     """64 bits, set by Weft in ``other_config:datapath-id``."""
     physnets: tuple[Physnet, ...]
     """In the order they were given."""
+    adopt: bool = False
+    """Its bridge is taken although others have a controller or flows there."""
     created_at: datetime
     updated_at: datetime
     revision_number: int

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from api.attributes import Attribute, Default, Resource, Service, by, ip, wire_time
-from api.validators import Refused, ip_address, list_of, members, nullable, one_of, shown, text
+from api.validators import Refused, boolean, ip_address, list_of, members, nullable, one_of, shown, text
 from controller.caller import Caller
 from controller.records import Host, HostState
 from controller.services import hosts
@@ -179,6 +179,16 @@ HOST: Resource[Host, HostView] = Resource(
             key="physnets",
             parse=nullable(_physnets, null=[]),
             default=(),
+            post=True,
+            put=True,
+        ),
+        Attribute(
+            name="adopt",
+            doc="Take its integration bridge although another controller or flows of others are there.",
+            show=attrgetter("host.adopt"),
+            key="adopt",
+            parse=boolean,
+            default=False,
             post=True,
             put=True,
         ),

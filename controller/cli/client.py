@@ -39,9 +39,9 @@ class Client:
         """Return the answer to POST."""
         return self._ask("POST", path, body=body)
 
-    def put(self, *path: str, **query: str | None) -> Mapping[str, object]:
+    def put(self, *path: str, body: Mapping[str, object] | None = None, **query: str | None) -> Mapping[str, object]:
         """Return the answer to PUT."""
-        return self._ask("PUT", path, query=query)
+        return self._ask("PUT", path, query=query, body=body)
 
     def delete(self, *path: str, **query: str | None) -> None:
         """Send DELETE."""

@@ -34,8 +34,14 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="a physical network and the bridge that leads to it; may be repeated",
     )
     add.add_argument("--datapath-type", choices=("system", "netdev"), default="system")
+    _add_adopt(add)
     add.add_argument("--wait", type=_seconds, metavar="SECONDS", help="wait until it is connected and programmed")
     add.set_defaults(run=_add)
+
+    changing = verbs.add_parser("set", help="change what is known of a host")
+    changing.add_argument("name", help="name or id")
+    _add_adopt(changing)
+    changing.set_defaults(run=_set)
 
     listing = verbs.add_parser("list", help="list the hosts")
     listing.set_defaults(run=_list)
@@ -49,8 +55,16 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     remove.add_argument("--force", action="store_true", help="even while ports are bound to it")
     remove.set_defaults(run=_remove)
 
-    for parser in (add, listing, show, remove):
+    for parser in (add, changing, listing, show, remove):
         add_options(parser)
+
+
+def _add_adopt(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--adopt",
+        action=argparse.BooleanOptionalAction,
+        help="take its bridge br-int although another controller or flows of others are there: both are removed",
+    )
 
 
 def _physnet(text: str) -> dict[str, str]:
@@ -72,17 +86,27 @@ def _seconds(text: str) -> float:
 
 def _add(args: argparse.Namespace) -> int:
     client = Client(args.url)
-    body = {
+    body: dict[str, object] = {
         "name": args.name,
         "ovsdb": args.ovsdb,
         "tunnel_ip": args.tunnel_ip,
         "datapath_type": args.datapath_type,
         "physnets": args.physnet,
     }
+    if args.adopt is not None:
+        body["adopt"] = args.adopt
     host = member(client.post("hosts", body={"host": body}), "host")
     if args.wait is not None:
         host = _wait(client, args.name, args.wait)
     _print(host, args.format)
+    return 0
+
+
+def _set(args: argparse.Namespace) -> int:
+    if args.adopt is None:
+        raise CommandFailed("nothing to change: give --adopt or --no-adopt")
+    host = Client(args.url).put("hosts", args.name, body={"host": {"adopt": args.adopt}})
+    _print(member(host, "host"), args.format)
     return 0
 
 

@@ -51,6 +51,8 @@ class Condition:
     lost_at: float | None = None
     is_given_up: bool = False
     """The host was silent for so long that its ports are no longer called ACTIVE."""
+    refusal: str | None = None
+    """Why nothing is written on the bridge: it is somebody else's."""
 
     def heard(self, now: float, *, ovsdb: bool | None = None, openflow: bool | None = None) -> bool:
         """Note whether a connection is up (None: as it was); return whether that turned the host as a whole."""

@@ -11,6 +11,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from controller.records import HostName, PortKey
 from controller.southbound.openflow.events import SwitchEvent
+from controller.southbound.survey import Survey
 
 _T = TypeVar("_T")
 
@@ -50,6 +51,8 @@ class Batch:
     switches: list[tuple[int, SwitchEvent]] = field(default_factory=list)
     """What the worker of a datapath reported, in order."""
     arrivals: set[Arrival] = field(default_factory=set)
+    surveys: list[tuple[HostName, Survey]] = field(default_factory=list)
+    """What others have on the bridges of hosts."""
     asks: list[Callable[[], None]] = field(default_factory=list)
     """To be called; each answers whoever asked."""
     size: int = 0
@@ -76,6 +79,10 @@ class Inbox:
     def arrival(self, arrival: Arrival) -> None:
         """Note that a guest was seen."""
         self._queue.put(lambda batch: batch.arrivals.add(arrival))
+
+    def survey(self, host: HostName, survey: Survey) -> None:
+        """Note what was found on a host's bridge."""
+        self._queue.put(lambda batch: batch.surveys.append((host, survey)))
 
     def ask(self, call: Callable[[], _T], deadline_s: float) -> _T:
         """Let `call` be called by the reconciler, and return its result.

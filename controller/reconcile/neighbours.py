@@ -48,6 +48,9 @@ class Worker(Protocol):
     def apply(self, delta: Delta, token: object, intent: IntentMark | None = None) -> None:
         """Take a change of the desired state."""
 
+    def adopt(self) -> None:
+        """Let flows of others go when the switch is filled for the first time."""
+
     @property
     def problem(self) -> str | None:
         """What somebody has to decide or do about the switch."""

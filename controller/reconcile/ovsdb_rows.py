@@ -30,6 +30,7 @@ def bridge_rows(host: Host, controller_target: str, *, geneve: bool = False) -> 
         controller_target=controller_target,
         tunnels=() if host.tunnel_ip is None else tuple(tunnel_row(kind, host.tunnel_ip) for kind in kinds),
         patches=patch_rows(host),
+        adopt=host.adopt,
     )
 
 

@@ -25,6 +25,7 @@ from controller.reconcile.ovsdb_rows import StatedRows, bridge_rows
 from controller.reconcile.places import moving_on
 from controller.reconcile.plugs import LiveHosts, Plugs
 from controller.reconcile.probing import Probing
+from controller.reconcile.taking import Surveyor, Takings
 from controller.reconcile.translate import BridgeView
 from controller.reconcile.verdicts import GRACE_S, Verdicts
 from controller.reconcile.ways import GENEVE_TYPE, TUNNEL_TYPE
@@ -54,6 +55,7 @@ class Reconciler:
         sink: Sink,
         leases: Leases,
         probing: Probing,
+        surveyor: Surveyor,
         advertise: Callable[[HostView], str | None],
         monotonic: Callable[[], float],
     ) -> None:
@@ -66,6 +68,7 @@ class Reconciler:
             sink: Where states go.
             leases: Where answers to guests are kept.
             probing: Finds out whether the underlay joins the hosts.
+            surveyor: Looks at bridges that were there before Weft.
             advertise: The controller target a host is told, given its view, or None when it cannot be known yet.
             monotonic: Seconds of a clock that never goes back.
         """
@@ -82,6 +85,7 @@ class Reconciler:
             ovsdb=ovsdb, openflow=openflow, sink=sink, probing=probing, advertise=advertise, monotonic=monotonic
         )
         self._stated = StatedRows()
+        self._takings = Takings(surveyor, self._inbox.survey, monotonic)
         self._advertiser = Advertiser(openflow=openflow, leases=leases)
         self._token = 0
         self._next_tick = 0.0
@@ -130,7 +134,8 @@ class Reconciler:
 
     def admit(self, dpid: int) -> bool:
         """Whether a datapath id belongs to a registered host."""
-        return dpid in self._host_of_dpid
+        name = self._host_of_dpid.get(dpid)
+        return name is not None and not self._takings.is_refused(name)
 
     def misnumbered(self, dpid: int, devices: Mapping[int, str]) -> str | None:
         """Return why a switch that has just connected may not be given its flows yet, or None.
@@ -211,6 +216,9 @@ class Reconciler:
                 self.intent_changed()
         for arrival in batch.arrivals:
             self._guest_arrived(arrival)
+        for host, survey in batch.surveys:
+            self._takings.found(host, survey)
+            dirty.rows.add(host)
         for name in batch.hosts:
             self._ovsdb_said(dirty, name)
         is_tick = self._monotonic() >= self._next_tick
@@ -358,15 +366,27 @@ class Reconciler:
             self._ovsdb.set_ports(name, ports)
         for name in dirty.rows:
             bridge = self._bridges.get(name)
-            target = None if bridge is None else self._advertise(self._ovsdb.view(name))
-            if bridge is None or target is None:
+            view = None if bridge is None else self._ovsdb.view(name)
+            target = None if view is None else self._advertise(view)
+            if bridge is None or view is None or target is None or not self._takes(bridge, view, target):
                 continue
             config = bridge_rows(bridge.host, target, geneve=self._model.has_segments(GENEVE_TYPE))
             if name in dirty.whole_hosts or name not in self._stated:
+                if bridge.host.adopt:
+                    self._openflow.switch(bridge.host.datapath_id).adopt()
                 desired = self._stated.whole(name, config, self._model.ports_of_host(name))
                 self._ovsdb.set_desired(name, desired)
             elif self._stated.bridge(name, config):
                 self._ovsdb.set_bridge(name, config)
+
+    def _takes(self, bridge: Bridge, view: HostView, target: str) -> bool:
+        """Whether a host's bridge may be written on; why not is said of the host."""
+        may_write = self._takings.may_write(bridge.host, view, target)
+        refusal = self._takings.problem(bridge.host.name)
+        if refusal != bridge.condition.refusal:
+            bridge.condition.refusal = refusal
+            self._verdicts.host(bridge)
+        return may_write
 
     def _compile(self, dirty: Dirty, bridge: Bridge) -> None:
         if bridge.host.tunnel_ip and bridge.plugs.ways.tunnel(TUNNEL_TYPE) is None and not bridge.loaded:
@@ -391,6 +411,7 @@ class Reconciler:
     def _look_after_hosts(self, dirty: Dirty) -> None:
         """See once a tick whose silence lasts too long, and what is to be said of each host."""
         now = self._monotonic()
+        dirty.rows.update(self._takings.waiting())
         for bridge in self._bridges.values():
             if bridge.condition.give_up(now, GRACE_S):
                 dirty.ports.update(p.id for p in self._model.ports_of_host(bridge.host.name))
@@ -417,6 +438,7 @@ class Reconciler:
         self._probing.lost(bridge.host.datapath_id)
         self._verdicts.forget_host(name)
         self._stated.forget(name)
+        self._takings.forget(name)
         self._live_hosts.update(name, bridge.plugs.by_port, Plugs())
         self._ovsdb.remove_host(name, clear=True)
         self._openflow.forget(bridge.host.datapath_id)

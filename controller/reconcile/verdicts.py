@@ -107,8 +107,8 @@ class Verdicts:
         view = self._ovsdb.view(name)
         if not bridge.condition.ovsdb:
             return view.error or f"no connection to {bridge.host.ovsdb}"
-        if error := self._ovsdb.write_error(name):
-            return error
+        if error := bridge.condition.refusal or self._ovsdb.write_error(name):
+            return error.replace("weft host set HOST", f"weft host set {name}")
         if not bridge.condition.openflow:
             return f"{name}'s switch is not connected to {self._advertise(view)}"
         problem = self._openflow.switch(bridge.host.datapath_id).problem

@@ -50,6 +50,7 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Host:
         datapath_type=_datapath_type(wanted["datapath_type"]),
         datapath_id=_new_datapath_id(tx),
         physnets=numbered(_physnets(wanted["physnets"])),
+        adopt=wanted.get("adopt", False),
         created_at=tx.now,
         updated_at=tx.now,
         revision_number=1,
@@ -125,7 +126,7 @@ def update(
     check_revision(if_revision, old.revision_number)
     if changes.get("name", old.name) != old.name:
         raise InvalidInput(f"host {old.name} cannot be renamed, ports are bound to the name")
-    values = {name: changes[name] for name in ("ovsdb", "tunnel_ip") if name in changes}
+    values = {name: changes[name] for name in ("ovsdb", "tunnel_ip", "adopt") if name in changes}
     if "datapath_type" in changes:
         values["datapath_type"] = _datapath_type(changes["datapath_type"])
     if "physnets" in changes:
@@ -208,6 +209,7 @@ def _changeable(host: Host) -> dict[str, Any]:
         "ovsdb": host.ovsdb,
         "tunnel_ip": host.tunnel_ip,
         "datapath_type": host.datapath_type,
+        "adopt": host.adopt,
     }
 
 

@@ -194,6 +194,7 @@ def _host(row: Row[Any], physnets: Sequence[Physnet]) -> Host:
         datapath_type=row.datapath_type,
         datapath_id=row.datapath_id,
         physnets=tuple(physnets),
+        adopt=row.adopt,
         created_at=instant(row.created_at),
         updated_at=instant(row.updated_at),
         revision_number=row.revision_number,

@@ -263,6 +263,7 @@ HOSTS = Table(
     Column("tunnel_ip", String(ADDRESS_LENGTH)),
     Column("datapath_type", String(16), nullable=False),
     Column("datapath_id", BigInteger, nullable=False, unique=True),
+    Column("adopt", Boolean, nullable=False, server_default=text("false")),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Column("revision_number", BigInteger, nullable=False),

@@ -4,6 +4,7 @@ import pytest
 
 from controller.southbound.openflow.errors import NotConnectedError, NotLoadedError
 from controller.southbound.openflow.events import Connected, Disconnected, Failed, Synced
+from controller.southbound.openflow.mark import IntentMark
 from flows import fields
 from flows.cookie import Feature, encode
 from flows.delta import Delta
@@ -174,3 +175,22 @@ def test_messages_the_switch_refuses_are_reported_and_the_rest_goes_in(driver: S
     assert driver.flows() == identities(tables(flows=good))
     switch.load(tables(flows=good), 2)
     assert harness.wait(driver.dpid, Synced).token == 2
+
+
+def test_flows_of_others_go_when_an_adopted_switch_is_filled_first_and_never_again(
+    driver: SwitchDriver, harness: Harness, proxy: Proxy
+) -> None:
+    driver.add_flow(10, 100, FOREIGN, 78)
+    switch = harness.switch(driver.dpid)
+    switch.adopt()
+    switch.load(SOME, 1, IntentMark(epoch=1, seq=1))
+    driver.connect("127.0.0.1", proxy.port)
+    harness.wait(driver.dpid, Synced)
+    assert (10, 100, FOREIGN) not in driver.flows()
+    assert switch.state.foreign_flows == 0
+    switch.adopt()  # as a restarted process would ask: the switch has Weft's mark by now
+    driver.add_flow(10, 100, FOREIGN, 79)
+    proxy.cut()
+    harness.wait(driver.dpid, Disconnected)
+    harness.wait(driver.dpid, Synced, 2)
+    assert (10, 100, FOREIGN) in driver.flows()

@@ -68,6 +68,10 @@ class Foreign:
         """How many there are."""
         return len(self._flows)
 
+    def __iter__(self) -> Iterator[FlowId]:
+        """Yield what identifies each."""
+        return iter(self._flows)
+
     def __contains__(self, flow: FlowId) -> bool:
         """Whether the flow there is not Weft's."""
         return flow in self._flows

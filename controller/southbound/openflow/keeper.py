@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from controller.southbound.openflow import drift, fuse, mark
+from controller.southbound.openflow import decode, drift, fuse, mark
 from controller.southbound.openflow.encode import Encoder
 from controller.southbound.openflow.events import Drifted, Refusal, Subject, SwitchEvent, Withheld
 from controller.southbound.openflow.lookout import Lookout
 from controller.southbound.openflow.mark import IntentMark, Mark
 from controller.southbound.openflow.mirror import Change, Holdings, Mirror, difference
-from controller.southbound.openflow.plan import Step, change_steps, marked, resync_steps
+from controller.southbound.openflow.plan import Step, change_steps, marked, resync_steps, sweep_steps
 from controller.southbound.openflow.resync import Comparison
 from controller.southbound.openflow.session import Session
 from controller.southbound.openflow.zones import Zones
@@ -60,6 +60,8 @@ class Keeper:
         """Conntrack zones to be emptied once the switch holds what is desired now."""
         self._revoked: set[int] = set()
         """Those to be emptied of what nobody acknowledges."""
+        self._sweeps = False
+        """Flows of others are deleted when the switch is filled for the first time."""
         self.is_loaded = False
         """Whether a complete desired state was ever given; without one, nothing is told."""
         self.lookout = Lookout(dpid)
@@ -83,6 +85,10 @@ class Keeper:
         self._mirror.removed.flows |= ruling.flows
         self._mirror.removed.groups |= ruling.groups
         self._mirror.removed.meters |= ruling.meters
+
+    def sweep(self) -> None:
+        """Let flows of others go when a switch is next read that Weft has never filled."""
+        self._sweeps = True
 
     def prepare(self) -> Iterator[object]:
         """Make what is desired into bytes, so that it only has to be sent when the switch comes; yield now and then."""
@@ -109,12 +115,15 @@ class Keeper:
         """
         self._mirror.forget_changes()
         installed, seen = self.lookout.read(session)
-        before, found = session.sent, Comparison(self._mirror, installed, is_ours=drift.entry_is_ours)
-        refusals = session.push(found.early())
+        before = session.sent
+        swept = self._sweep(session, installed) if self._sweeps and seen is None else []
+        found = Comparison(self._mirror, installed, is_ours=drift.entry_is_ours)
+        refusals = [*swept, *session.push(found.early())]
         refusals = [*self._mirror.unencodable, *refusals, *self._repair(session, installed, seen, found.rest, refusals)]
         added = {flow: entry for flow, entry in found.change.flows.items() if entry is not None}
         self._flushed |= self._zones_in.stale(installed.flows, added)
         refusals += self._flush(session)
+        self._sweeps = False
         self._note_sent(found.change, refusals)
         self._say_synced(session.sent - before, refusals)
         return refusals
@@ -153,6 +162,18 @@ class Keeper:
         return refusals
 
     # how a switch is repaired -----------------------------------------------------------------------------------------
+
+    def _sweep(self, session: Session, installed: Holdings) -> list[Refusal]:
+        """Delete the flows of others; return what the switch refused."""
+        foreign = tuple(self.lookout.foreign)
+        for flow in foreign[: drift.EXAMPLES]:
+            text = decode.flow_id_text(flow)
+            _log.warning("foreign_flow_removed dpid=%016x flow=%r count=%d", self._dpid, text, len(foreign))
+        refusals = session.push(sweep_steps(foreign))
+        for flow in foreign:
+            self.lookout.foreign.remove(flow)
+            del installed.flows[flow]
+        return refusals
 
     def _repair(
         self, session: Session, installed: Holdings, seen: Mark | None, change: Change, refused: list[Refusal]

@@ -85,7 +85,8 @@ class Messages:
         self._behind_cookie: dict[tuple[int, int], bytes] = {}
         """What stands between a flow's cookie and its match, by table and priority: few, and needed for every flow."""
         self._add_flow = _Message(_flow_mod(ofp.OFPFC_ADD), (64, 8, 16), _MATCH_AT)
-        self._delete_flow = _Message(_flow_mod(ofp.OFPFC_DELETE_STRICT), (64, 8, 16), _MATCH_AT)
+        self._delete_flow = _Message(_flow_mod(ofp.OFPFC_DELETE_STRICT, MASK), (64, 8, 16), _MATCH_AT)
+        self._sweep_flow = _Message(_flow_mod(ofp.OFPFC_DELETE_STRICT), (64, 8, 16), _MATCH_AT)
         self._group = _Message(
             lambda dp, v: parser.OFPGroupMod(dp, command=v[0], type_=v[1], group_id=v[2], buckets=[]), (16, 8, 32)
         )
@@ -163,6 +164,11 @@ class Messages:
         table, priority, match = flow
         return self._delete_flow(xid, _OWNER_COOKIE, table, priority, rest=match + _PADDING[-len(match) % 8])
 
+    def sweep_flow(self, xid: int, flow: FlowId) -> bytes:
+        """Delete one flow, whoever made it."""
+        table, priority, match = flow
+        return self._sweep_flow(xid, 0, table, priority, rest=match + _PADDING[-len(match) % 8])
+
     def add_group(self, xid: int, group_id: int, body: bytes) -> bytes:
         """Add a group; `body` is its type and its buckets, from `Encoder.group`."""
         return self._group(xid, ofp.OFPGC_ADD, body[0], group_id, rest=body[1:])
@@ -227,9 +233,7 @@ class Messages:
         return message(0, *values, rest=frame)
 
 
-def _flow_mod(command: int) -> Callable[[Any, Sequence[int]], Any]:
-    cookie_mask = MASK if command == ofp.OFPFC_DELETE_STRICT else 0
-
+def _flow_mod(command: int, cookie_mask: int = 0) -> Callable[[Any, Sequence[int]], Any]:
     def build(datapath: Any, values: Sequence[int]) -> Any:
         return parser.OFPFlowMod(
             datapath,

@@ -11,7 +11,7 @@ the last table to the first, so that a switch that comes from another table layo
 are complete.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
@@ -30,6 +30,7 @@ class Verb(Enum):
 
     SET_FLOW = "set flow"
     DELETE_FLOW = "delete flow"
+    SWEEP_FLOW = "delete flow of others"
     ADD_GROUP = "add group"
     MODIFY_GROUP = "modify group"
     DELETE_GROUP = "delete group"
@@ -52,6 +53,8 @@ class FlowMod(NamedTuple):
         """Return the message with a transaction id."""
         if self.verb is Verb.SET_FLOW:
             return messages.add_flow(xid, self.id, self.entry)
+        if self.verb is Verb.SWEEP_FLOW:
+            return messages.sweep_flow(xid, self.id)
         return messages.delete_flow(xid, self.id)
 
 
@@ -172,3 +175,9 @@ def _table(flow: tuple[FlowId, bytes]) -> int:
 
 def _flows_deleted(change: Change) -> Iterator[Mod]:
     return (FlowMod(Verb.DELETE_FLOW, i) for i, entry in change.flows.items() if entry is None)
+
+
+def sweep_steps(flows: Sequence[FlowId]) -> Iterator[Step]:
+    """Yield what deletes flows, whoever made them."""
+    for at in range(0, len(flows), BUNDLE_SIZE):
+        yield Step(mods=tuple(FlowMod(Verb.SWEEP_FLOW, flow) for flow in flows[at : at + BUNDLE_SIZE]), bundled=True)

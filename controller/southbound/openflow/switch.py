@@ -112,6 +112,10 @@ class Switch:
             self._inbox.append((delta, [token], intent))
             self._changed.notify_all()
 
+    def adopt(self) -> None:
+        """Let flows of others be deleted when the switch is next read, if Weft has never filled it."""
+        self._keeper.sweep()
+
     def accept(self) -> int:
         """Let the deletes that are withheld be carried out, now or as soon as the switch is back; return how many."""
         with self._changed:

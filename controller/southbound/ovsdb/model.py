@@ -56,8 +56,10 @@ class BridgeRow:
     protocols: tuple[str, ...]
     controllers: tuple[str, ...]
     """Targets, sorted."""
+    others: tuple[str, ...] = ()
+    """Those that Weft did not make."""
     marked: bool = False
-    """Weft has configured this bridge."""
+    """Weft has configured this bridge: it is marked, or has a controller of Weft's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +136,8 @@ class BridgeConfig:
     """``tcp:IP:PORT`` of Weft's OpenFlow listener, as this host reaches it."""
     tunnels: tuple[TunnelPort, ...] = ()
     patches: tuple[PatchPair, ...] = ()
+    adopt: bool = False
+    """Controllers of others are removed from it; else nothing is written as long as there is one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,14 @@ from controller.southbound.ovsdb.draft import Draft, Note, Plan, Row, missing
 from controller.southbound.ovsdb.model import BridgeConfig
 from controller.southbound.ovsdb.plan_patches import marked_ends, plan_patches, remove_patches
 from controller.southbound.ovsdb.plan_ports import plan_ports, remove_marked_ports
-from controller.southbound.ovsdb.records import MARK, MARK_PREWIRED, BridgeRecord, ControllerRecord, SwitchRecord
+from controller.southbound.ovsdb.records import (
+    CONTROLLER_MARK,
+    MARK,
+    MARK_PREWIRED,
+    BridgeRecord,
+    ControllerRecord,
+    SwitchRecord,
+)
 from controller.southbound.ovsdb.replica import Replica
 
 PROTOCOL = "OpenFlow14"
@@ -23,7 +30,6 @@ INACTIVITY_PROBE_MS = 5000
 CONTROLLER_QUEUE_SIZE = 511
 """ovs-vswitchd.conf.db(5) Bridge:other_config:controller-queue-size, "must be less than 512"."""
 BRIDGE_MARK = {MARK: "bridge"}
-CONTROLLER_MARK = {MARK: "controller"}
 
 
 def plan(replica: Replica, desired: Desired, places: Collection[str]) -> Plan:
@@ -92,11 +98,11 @@ def _refusal(replica: Replica, switch: SwitchRecord, bridge: BridgeRecord | None
             "register the host with one of these"
         )
     foreign = [c.target for c in _controllers(replica, bridge) if not _is_ours(c, config)] if bridge else []
-    if foreign:
+    if foreign and not config.adopt:
         targets = ", ".join(sorted(foreign))
         return (
             f"bridge {config.name} has another controller ({targets}): nothing was changed; "
-            f"remove it (ovs-vsctl del-controller {config.name}) or use another bridge"
+            f"remove it (ovs-vsctl del-controller {config.name}) or let Weft do it (weft host set HOST --adopt)"
         )
     return None
 
@@ -170,8 +176,12 @@ def _configure_bridge(draft: Draft, bridge: BridgeRecord, config: BridgeConfig) 
 
 
 def _configure_controller(draft: Draft, replica: Replica, bridge: BridgeRecord, config: BridgeConfig) -> None:
-    """Leave exactly one controller; the caller has made sure that all of them are ours."""
-    ours = _controllers(replica, bridge)
+    """Leave exactly one controller; the caller has made sure that all of them are ours, or may be removed."""
+    present = _controllers(replica, bridge)
+    for other in present:
+        if not _is_ours(other, config):
+            draft.change(SETTINGS, f"controller {other.target} of others removed")
+    ours = [controller for controller in present if _is_ours(controller, config)]
     ours.sort(key=lambda record: (record.target != config.controller_target, record.uuid))
     wanted = _controller_row(config)
     if not ours:
@@ -180,16 +190,17 @@ def _configure_controller(draft: Draft, replica: Replica, bridge: BridgeRecord, 
         draft.change(SETTINGS, f"controller {config.controller_target} set")
         return
     kept = ours[0]
-    if len(ours) > 1:
+    if len(present) > 1:
         draft.update("Bridge", bridge.uuid, {"controller": values.to_uuid(kept.uuid)})
+    if len(ours) > 1:
         draft.change(SETTINGS, "old controller removed")
-    present: Row = {
+    columns: Row = {
         "target": kept.target,
         "connection_mode": kept.connection_mode,
         "max_backoff": kept.max_backoff,
         "inactivity_probe": kept.inactivity_probe,
     }
-    if changed := {column: value for column, value in wanted.items() if present[column] != value}:
+    if changed := {column: value for column, value in wanted.items() if columns[column] != value}:
         draft.update("Controller", kept.uuid, changed)
         draft.change(SETTINGS, "controller " + " ".join(f"{column}={value}" for column, value in changed.items()))
     if missing(CONTROLLER_MARK, kept.external_ids):

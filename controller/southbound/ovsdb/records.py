@@ -14,6 +14,8 @@ from controller.southbound.ovsdb.errors import PeerError
 
 MARK = "weft"
 """Key in ``external_ids`` of every row Weft made or configures; the value says as what."""
+CONTROLLER_MARK = {MARK: "controller"}
+"""What the row of Weft as a bridge's controller bears."""
 MARK_PREWIRED = "weft-prewired"
 """Key in ``external_ids`` of an Interface written before its device exists."""
 MARK_PATCH = "weft-patch"

@@ -6,7 +6,7 @@ A row is told once: updates that change nothing a caller can see wake nobody.
 from collections.abc import Iterable
 
 from controller.southbound.ovsdb.model import BridgeRow, HostView, InterfaceRow
-from controller.southbound.ovsdb.records import MARK, MARK_PREWIRED, BridgeRecord
+from controller.southbound.ovsdb.records import CONTROLLER_MARK, MARK, MARK_PREWIRED, BridgeRecord
 from controller.southbound.ovsdb.replica import Pair, Replica
 
 
@@ -99,13 +99,15 @@ def interface_row(bridge_name: str, pair: Pair) -> InterfaceRow:
 
 
 def _bridge_row(replica: Replica, bridge: BridgeRecord) -> BridgeRow:
-    targets = (replica.controllers[uuid].target for uuid in bridge.controller if uuid in replica.controllers)
+    controllers = [replica.controllers[uuid] for uuid in bridge.controller if uuid in replica.controllers]
     return BridgeRow(
         name=bridge.name,
         datapath_id=bridge.datapath_id,
         datapath_type=bridge.datapath_type,
         fail_mode=bridge.fail_mode,
         protocols=tuple(sorted(bridge.protocols)),
-        controllers=tuple(sorted(targets)),
-        marked=MARK in bridge.external_ids,
+        controllers=tuple(sorted(controller.target for controller in controllers)),
+        others=tuple(sorted(controller.target for controller in controllers if MARK not in controller.external_ids)),
+        marked=MARK in bridge.external_ids
+        or any(controller.external_ids.items() >= CONTROLLER_MARK.items() for controller in controllers),
     )

@@ -23,12 +23,14 @@ from controller.southbound.openflow.events import Applied, Connected, Synced
 from controller.southbound.openflow.mark import IntentMark
 from controller.southbound.ovsdb.model import (
     BridgeConfig,
+    BridgeRow,
     HostDesired,
     HostView,
     InterfaceRow,
     PrewiredPort,
     RowChanges,
 )
+from controller.southbound.survey import Survey
 from controller.store.bindings import activate_binding
 from controller.store.database import Database
 from controller.store.snapshot import load_snapshot
@@ -53,6 +55,10 @@ class Recorder:
         self.features: Mapping[str, object] = {}
         self.problem: str | None = None
         self.drift = 0
+        self.is_adopted = False
+
+    def adopt(self) -> None:
+        self.is_adopted = True
 
     def load(self, tables: Tables, token: object, intent: IntentMark | None = None) -> None:
         self.tables = tables
@@ -82,6 +88,8 @@ class World:
         self.host_states: dict[HostName, HostState] = {}
         self.activated: list[bool] = []
         """What became of every wish to switch a port over."""
+        self.survey_result = Survey()
+        self.surveyed = threading.Event()
         self.confirming = True
         self.refuses = False
         """Whether switches take no frames to send."""
@@ -102,6 +110,7 @@ class World:
             sink=self,
             leases=self.directory,
             probing=self.probing,
+            surveyor=self,
             advertise=lambda _view: "tcp:127.0.0.1:6653",
             monotonic=lambda: self.now,
         )
@@ -192,6 +201,11 @@ class World:
             self.activated.append(activate_binding(tx, port_id, host))
         self.reconciler.intent_changed()
 
+    def survey(self, ovsdb: str, bridge: str, datapath_id: int | None) -> Survey:
+        del ovsdb, bridge, datapath_id
+        self.surveyed.set()
+        return self.survey_result
+
     # what a test does
 
     def register(self, name: str, number: int, *physnets: str) -> None:
@@ -218,6 +232,23 @@ class World:
         """Remove a host with all that is bound to it."""
         with self.database.write() as tx:
             hosts.delete(tx, ADMIN, name, force=True)
+        self.settle()
+
+    def meet(self, name: str, bridge: BridgeRow) -> None:
+        """Register a host that has a bridge already, and wait until it was looked at."""
+        with self.database.write() as tx:
+            wanted = {"name": name, "ovsdb": "tcp:192.0.2.9:6640", "tunnel_ip": None, "datapath_type": "netdev"}
+            hosts.create(tx, ADMIN, {**wanted, "physnets": ()})
+        self.settle()
+        self.views[name] = HostView(connected=True, synced=True, bridge=bridge)
+        self.reconciler.view_changed(name)
+        assert self.surveyed.wait(5)
+        self.settle()
+
+    def adopt(self, name: str) -> None:
+        """Let a host be adopted."""
+        with self.database.write() as tx:
+            hosts.update(tx, ADMIN, name, {"adopt": True})
         self.settle()
 
     def see(self, name: str, *plugs: tuple[str, str, int]) -> None:

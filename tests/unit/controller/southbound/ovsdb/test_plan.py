@@ -1,6 +1,7 @@
 """Does what is planned lead from any database to the desired one, and touch nothing else?"""
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -315,3 +316,22 @@ def test_a_row_of_the_same_name_made_by_somebody_else_is_only_compared(iface_id:
 
     assert planned.operations == ()
     assert bool(planned.problems) is (iface_id != a_port().iface_id)
+
+
+def test_another_controller_is_removed_where_that_was_asked_for_and_its_row_does_not_become_ours() -> None:
+    database = FakeDatabase()
+    theirs = database.add("Controller", target=_OTHER_TARGET)
+    bridge = database.add_bridge(controller=["uuid", theirs])
+    wanted = a_desire()
+    wanted = replace(wanted, bridge=replace(wanted.bridge, adopt=True))
+    settle(database, wanted)
+    (_, kept) = database.tables["Bridge"][bridge]["controller"]
+    assert kept != theirs
+    assert database.tables["Controller"][kept]["target"] == TARGET
+    assert f"controller {_OTHER_TARGET} of others removed" in texts(plan_whole(_with_other(), wanted))
+
+
+def _with_other() -> Replica:
+    database = FakeDatabase()
+    database.add_bridge(controller=["uuid", database.add("Controller", target=_OTHER_TARGET)])
+    return database.replica()
