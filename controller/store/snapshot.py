@@ -5,9 +5,10 @@ that an entry names and no loader returns is gone.
 """
 
 from collections.abc import Callable, Collection, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, Row, Select, delete, func, select
+from sqlalchemy import Column, Connection, Row, Select, bindparam, delete, func, select
 
 from controller.errors import DatabaseError
 from controller.records import (
@@ -52,6 +53,20 @@ JOURNAL_PAGE = 1000
 
 Record = TypeVar("Record", Network, Subnet, Port, Host, SecurityGroup, AddressGroup)
 
+_EPOCH = select(META.c.value).where(META.c.name == "epoch")
+_JOURNAL_SPAN = select(
+    # Two subqueries: SQLite looks up a minimum or a maximum alone in the index, and reads every row for both at once
+    # (sqlite.org, optoverview, "The MIN/MAX Optimization").
+    select(func.min(JOURNAL.c.seq)).scalar_subquery(),
+    select(func.max(JOURNAL.c.seq)).scalar_subquery(),
+)
+_JOURNAL_AFTER = (
+    select(JOURNAL.c.seq, JOURNAL.c.kind, JOURNAL.c.object_id, JOURNAL.c.network_id)
+    .where(JOURNAL.c.seq > bindparam("after"))
+    .order_by(JOURNAL.c.seq)
+    .limit(bindparam("most"))
+)
+
 
 def load_snapshot(tx: Transaction) -> Snapshot:
     """Read everything; the number of queries does not depend on the number of objects.
@@ -84,7 +99,7 @@ def load_epoch(tx: Transaction) -> str:
     Raises:
         DatabaseError: it was never set up.
     """
-    epoch = tx.connection.execute(select(META.c.value).where(META.c.name == "epoch")).scalar()
+    epoch = tx.connection.execute(_EPOCH).scalar()
     if epoch is None:
         raise DatabaseError("The database has no epoch: it was not set up. Call migrate() first.")
     return str(epoch)
@@ -97,7 +112,7 @@ def last_seq(tx: Transaction) -> int:
 
 def journal_span(tx: Transaction) -> tuple[int, int]:
     """Return the numbers of the first and last journal entry still kept; (0, 0) when there was never one."""
-    row = tx.connection.execute(select(func.min(JOURNAL.c.seq), func.max(JOURNAL.c.seq))).one()
+    row = tx.connection.execute(_JOURNAL_SPAN).one()
     return int(row[0] or 0), int(row[1] or 0)
 
 
@@ -139,15 +154,9 @@ def load_address_groups(tx: Transaction, ids: Collection[str]) -> dict[str, Addr
 
 def journal_after(tx: Transaction, seq: int, limit: int = JOURNAL_PAGE) -> list[JournalEntry]:
     """Return the changes that follow entry ``seq``, oldest first."""
-    statement = (
-        select(JOURNAL.c.seq, JOURNAL.c.kind, JOURNAL.c.object_id, JOURNAL.c.network_id)
-        .where(JOURNAL.c.seq > seq)
-        .order_by(JOURNAL.c.seq)
-        .limit(limit)
-    )
     return [
         JournalEntry(seq=row.seq, kind=row.kind, object_id=row.object_id, network_id=_network_id(row.network_id))
-        for row in tx.connection.execute(statement)
+        for row in tx.connection.execute(_JOURNAL_AFTER, {"after": seq, "most": limit})
     ]
 
 
@@ -161,6 +170,12 @@ def _network_id(stored: str | None) -> NetworkId | None:
     return None if stored is None else NetworkId(stored)
 
 
+@cache
+def _of_ids(statement: Select[Any], column: Column[Any]) -> Select[Any]:
+    """Narrow a statement to some ids, once for each of the few there are: to build it costs more than to run it."""
+    return statement.where(column.in_(bindparam("ids", expanding=True)))
+
+
 def _load(
     tx: Transaction,
     ids: Collection[str],
@@ -170,6 +185,6 @@ def _load(
 ) -> dict[str, Record]:
     loaded: dict[str, Record] = {}
     for chunk in in_chunks(list(ids)):
-        rows = tx.connection.execute(statement.where(column.in_(chunk))).all()
+        rows = tx.connection.execute(_of_ids(statement, column), {"ids": chunk}).all()
         loaded |= {record.id: record for record in complete(tx.connection, rows)}
     return loaded

@@ -6,8 +6,9 @@ by which a plug becomes intent.
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import Row, bindparam, delete, func, select, update
 
 from controller.errors import PortNotFound
 from controller.records import HostName, HostState, PortEvent, PortId, PortState, PortStatus, Reason
@@ -27,6 +28,18 @@ _SHOW_STATUS = (
     .where(PORTS.c.id == bindparam("port_id"), PORTS.c.status != bindparam("shown"))
     .values(status=bindparam("shown"))
 )
+_BEFORE = (
+    select(PORTS.c.id, PORT_STATES.c.status, PORT_STATES.c.reason, PORT_STATES.c.host, PORT_STATES.c.detail)
+    .select_from(PORTS.outerjoin(PORT_STATES, PORT_STATES.c.port_id == PORTS.c.id))
+    .where(PORTS.c.id.in_(bindparam("ids", expanding=True)))
+)
+_TOO_MANY_EVENTS = (
+    select(PORT_EVENTS.c.port_id)
+    .where(PORT_EVENTS.c.port_id.in_(bindparam("ids", expanding=True)))
+    .group_by(PORT_EVENTS.c.port_id)
+    .having(func.count() > EVENTS_KEPT)
+)
+_HOST_NAME = select(HOSTS.c.name).where(HOSTS.c.name == bindparam("of_host"))
 _NEWER = select(PORT_EVENTS.c.id).where(PORT_EVENTS.c.port_id == bindparam("of_port"))
 _PRUNE_EVENTS = delete(PORT_EVENTS).where(
     PORT_EVENTS.c.port_id == bindparam("of_port"),
@@ -47,9 +60,9 @@ def save_port_states(tx: Transaction, states: Sequence[PortState]) -> None:
 
 
 def _save_port_states(tx: Transaction, latest: Mapping[PortId, PortState]) -> None:
-    existing = set(tx.connection.scalars(select(PORTS.c.id).where(PORTS.c.id.in_(list(latest)))))
-    before = _load_rows(tx, list(latest))
-    kept = [state for port_id, state in latest.items() if port_id in existing]
+    # None for a port that was never seen; a port that is gone has no row at all.
+    before = {row.id: row if row.status else None for row in tx.connection.execute(_BEFORE, {"ids": list(latest)})}
+    kept = [state for port_id, state in latest.items() if port_id in before]
     if not kept:
         return
     tx.connection.execute(
@@ -67,7 +80,7 @@ def _save_port_states(tx: Transaction, latest: Mapping[PortId, PortState]) -> No
         ],
     )
     tx.connection.execute(_SHOW_STATUS, [{"port_id": state.port_id, "shown": state.status.value} for state in kept])
-    changed = [state for state in kept if _headline(before.get(state.port_id)) != _headline(state)]
+    changed = [state for state in kept if not _has_headline(before[state.port_id], state)]
     if changed:
         _append_events(tx, changed)
 
@@ -112,7 +125,7 @@ def load_port_statuses(tx: Transaction) -> dict[PortId, PortState]:
 
 def save_host_state(tx: Transaction, state: HostState) -> None:
     """Store what was seen of a host; a host removed meanwhile is left out."""
-    if tx.connection.execute(select(HOSTS.c.name).where(HOSTS.c.name == state.name)).first() is None:
+    if tx.connection.execute(_HOST_NAME, {"of_host": state.name}).first() is None:
         return
     seen_at = state.seen_at or tx.now
     tx.connection.execute(
@@ -199,21 +212,17 @@ def _append_events(tx: Transaction, states: Sequence[PortState]) -> None:
         for state in states
     ]
     tx.connection.execute(PORT_EVENTS.insert(), events)
-    counts = tx.connection.execute(
-        select(PORT_EVENTS.c.port_id)
-        .where(PORT_EVENTS.c.port_id.in_([state.port_id for state in states]))
-        .group_by(PORT_EVENTS.c.port_id)
-        .having(func.count() > EVENTS_KEPT)
-    )
+    counts = tx.connection.execute(_TOO_MANY_EVENTS, {"ids": [state.port_id for state in states]})
     too_long = [{"of_port": port_id} for port_id in counts.scalars()]
     if too_long:
         tx.connection.execute(_PRUNE_EVENTS, too_long)
 
 
-def _headline(state: PortState | None) -> tuple[PortStatus, Reason, str | None, str] | None:
-    if state is None:
-        return None
-    return state.status, state.reason, state.host, state.detail if state.reason is Reason.WIRED else ""
+def _has_headline(row: Row[*tuple[Any, ...]] | None, state: PortState) -> bool:
+    """Whether the line that would be written of a state is the one that its port has already."""
+    if row is None or (row.status, row.reason, row.host) != (state.status, state.reason, state.host):
+        return False
+    return state.reason is not Reason.WIRED or bool(row.detail == state.detail)
 
 
 def _load_rows(tx: Transaction, port_ids: Sequence[str] | None) -> dict[PortId, PortState]:

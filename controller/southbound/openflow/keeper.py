@@ -46,6 +46,11 @@ class Shown:
     drift_examples: tuple[str, ...] = ()
     withheld: fuse.Ruling = field(default_factory=fuse.Ruling)
 
+    @property
+    def problem(self) -> str | None:
+        """What somebody has to decide or do, in one sentence; None when nothing."""
+        return "; ".join(filter(None, (self.withheld.problem, self.foreign_problem))) or None
+
 
 class Keeper:
     """Keeps one switch. Everything but `shown` and `lookout.hear` belongs to the worker's thread."""

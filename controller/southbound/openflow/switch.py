@@ -155,24 +155,26 @@ class Switch:
                 drift_count=shown.drift_count,
                 drift_examples=shown.drift_examples,
                 withheld=shown.withheld.deletes,
-                problem="; ".join(filter(None, (shown.withheld.problem, shown.foreign_problem))) or None,
+                problem=shown.problem,
                 features=self._features and {**self._features, "foreign_normal": shown.bypassing},
             )
 
     @property
     def problem(self) -> str | None:
         """What somebody has to decide or do about the switch, in one sentence; None when nothing."""
-        return self.state.problem
+        return self._keeper.shown.problem
 
     @property
     def drift(self) -> int:
         """How many flows, groups and meters were ever found changed behind Weft's back."""
-        return self.state.drift_count
+        return self._keeper.shown.drift_count
 
     @property
     def features(self) -> Mapping[str, object]:
         """What the switch said it is and can do, when it last connected; empty before."""
-        return self.state.features
+        with self._changed:
+            found = self._features
+        return found and {**found, "foreign_normal": self._keeper.shown.bypassing}
 
     @property
     def sent(self) -> int:
