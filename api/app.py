@@ -5,13 +5,15 @@ from collections.abc import Callable
 
 from flask import Flask, Response, request
 
-from api import faults
+from api import extensions, faults, instance_data, lookups, versions
 from api.auth import Auth
 from api.control import Control
 from api.extensions import EXTENSIONS, Extensions
 from api.instance_data import InstanceData
 from api.lookups import Lookups
 from api.machinery import METHODS, Endpoint
+from api.openapi import OpenApi
+from api.resources import address_groups, bindings, traces
 from api.resources.address_groups import ADDRESS_GROUP, AddressGroupEndpoint
 from api.resources.bindings import Bindings
 from api.resources.default_security_group_rules import DEFAULT_SECURITY_GROUP_RULE
@@ -29,6 +31,18 @@ from controller.store.database import Database
 
 LARGEST_BODY = 16 * 1024 * 1024
 """Bytes; a bulk request of 10,000 ports has some 2 MB."""
+RESOURCES = "weft.resources"
+"""The key of the declared resources among the application's extensions."""
+OPERATIONS = (
+    *versions.OPERATIONS,
+    *extensions.OPERATIONS,
+    *bindings.OPERATIONS,
+    *address_groups.OPERATIONS,
+    *traces.OPERATIONS,
+    *instance_data.OPERATIONS,
+    *lookups.OPERATIONS,
+)
+"""What the paths do that are no declared resource."""
 
 
 def create_app(
@@ -57,13 +71,13 @@ def create_app(
         Endpoint(PORT, database=database, auth=auth),
         Endpoint(HOST, database=database, auth=auth),
     )
-    address_groups = AddressGroupEndpoint(ADDRESS_GROUP, database=database, auth=auth)
-    address_groups.register_actions(app)
+    groups = AddressGroupEndpoint(ADDRESS_GROUP, database=database, auth=auth)
+    groups.register_actions(app)
     extended = (
         Endpoint(SECURITY_GROUP, database=database, auth=auth),
         Endpoint(SECURITY_GROUP_RULE, database=database, auth=auth),
         Endpoint(DEFAULT_SECURITY_GROUP_RULE, database=database, auth=auth),
-        address_groups,
+        groups,
         Endpoint(SEGMENT, database=database, auth=auth),
         Endpoint(NETWORK_SEGMENT_RANGE, database=database, auth=auth),
     )
@@ -76,6 +90,8 @@ def create_app(
     Bindings(database=database, auth=auth).register(app)
     InstanceData(database=database, auth=auth).register(app)
     Lookups(database=database, auth=auth, control=control).register(app)
+    app.extensions[RESOURCES] = tuple(endpoint.resource for endpoint in (*core, *extended))
+    OpenApi(app.url_map, resources=app.extensions[RESOURCES], operations=OPERATIONS, auth=auth).register(app)
     return app
 
 

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Generic, TypeVar
 
-from api.validators import Parse, Refused, boolean, integer, ip_address, mac_address
+from api.schema import Schema
+from api.validators import Parse, Refused, boolean, integer, ip_address, mac_address, schema_of
 from controller.caller import Caller
 from controller.errors import InvalidInput
 from controller.services.query import Filter, Query
@@ -63,6 +64,18 @@ class Attribute(Generic[V]):
     filter: FilterBy | None = None
     sort: str | None = None
     """The record attribute to sort by; None when the attribute is not sortable."""
+    shows: Schema | None = None
+    """What is shown; None when it is what ``parse`` takes."""
+
+    @property
+    def takes(self) -> Schema:
+        """What a body may give, as a JSON schema."""
+        return schema_of(self.parse)
+
+    @property
+    def shown_as(self) -> Schema:
+        """What an answer has, as a JSON schema."""
+        return self.takes if self.shows is None else self.shows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

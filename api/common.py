@@ -16,6 +16,7 @@ from api.attributes import (
     number,
     wire_time,
 )
+from api.schema import INTEGER, TEXT, TIME, UUID, array
 from api.validators import text
 
 
@@ -55,6 +56,7 @@ def identity(record: Callable[[S], Standard]) -> tuple[Attribute[S], ...]:
             name="id",
             doc="Identifier, chosen by the server.",
             show=lambda view: record(view).id,
+            shows=UUID,
             filter=by("id"),
             sort="id",
         ),
@@ -104,18 +106,22 @@ def bookkeeping(record: Callable[[S], Standard]) -> tuple[Attribute[S], ...]:
             filter=by("description"),
             sort="description",
         ),
-        Attribute(name="tags", doc="Tags; none can be set yet.", show=lambda _view: [], filter=by_emptiness),
+        Attribute(
+            name="tags", doc="Tags; none can be set yet.", show=lambda _view: [], filter=by_emptiness, shows=array(TEXT)
+        ),
         Attribute(
             name="created_at",
             doc="When the object was created.",
             show=lambda view: wire_time(record(view).created_at),
             sort="created_at",
+            shows=TIME,
         ),
         Attribute(
             name="updated_at",
             doc="When the object last changed.",
             show=lambda view: wire_time(record(view).updated_at),
             sort="updated_at",
+            shows=TIME,
         ),
         Attribute(
             name="revision_number",
@@ -123,5 +129,6 @@ def bookkeeping(record: Callable[[S], Standard]) -> tuple[Attribute[S], ...]:
             show=lambda view: record(view).revision_number,
             filter=by("revision_number", number),
             sort="revision_number",
+            shows=INTEGER,
         ),
     )

@@ -12,6 +12,8 @@ from flask import Flask, Response
 
 from api.auth import Auth
 from api.machinery import admit
+from api.operations import Operation
+from api.schema import ANYTHING, TEXT, array, record
 from api.wire import API_ROOT, answer
 
 _READ = ("GET", "OPTIONS")
@@ -309,6 +311,27 @@ EXTENSIONS: tuple[Extension, ...] = (
     ),
 )
 
+_ROOT = f"{API_ROOT}/extensions"
+_SHOWN = record({"name": TEXT, "alias": TEXT, "description": TEXT, "updated": TEXT, "links": array(ANYTHING)})
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path=_ROOT,
+        name="list_extensions",
+        doc="List the extensions of the API that work.",
+        answer=record({"extensions": array(_SHOWN)}, required=("extensions",)),
+    ),
+    Operation(
+        method="GET",
+        path=f"{_ROOT}/<alias>",
+        name="show_extension",
+        doc="Show an extension.",
+        answer=record({"extension": _SHOWN}, required=("extension",)),
+        faults={404: record({"message": TEXT, "code": TEXT, "title": TEXT}, required=("message",))},
+    ),
+)
+
 
 class Extensions:
     """The documents under ``/v2.0/extensions``."""
@@ -319,8 +342,7 @@ class Extensions:
 
     def register(self, app: Flask) -> None:
         """Add both documents to the application."""
-        root = f"{API_ROOT}/extensions"
-        for path, view in ((root, self.every), (f"{root}/<alias>", self.one)):
+        for path, view in ((_ROOT, self.every), (f"{_ROOT}/<alias>", self.one)):
             app.add_url_rule(
                 path, endpoint=f"extensions:{path}", view_func=view, methods=_READ, provide_automatic_options=False
             )

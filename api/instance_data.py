@@ -10,10 +10,40 @@ from api import query
 from api.auth import Auth
 from api.errors import MissingAttribute, UnknownFilter
 from api.machinery import admit
+from api.operations import Operation
+from api.schema import BOOLEAN, OBJECT, TEXT, array, record
 from api.validators import boolean
 from api.wire import API_ROOT, answer
 from controller.services import network_data
 from controller.store.database import Database
+
+_OF_PORT = f"{API_ROOT}/ports/<port_id>/network-data"
+_OF_DEVICE = f"{API_ROOT}/network-data"
+_STATIC = {"static": {**BOOLEAN, "description": "Write every address out, also where there is DHCP."}}
+_DOCUMENT = record(
+    {"links": array(OBJECT), "networks": array(OBJECT), "services": array(OBJECT)},
+    required=("links", "networks", "services"),
+)
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path=_OF_PORT,
+        name="show_port_network_data",
+        doc="The network of a port, as cloud-init's network_data.json.",
+        query=_STATIC,
+        answer=_DOCUMENT,
+    ),
+    Operation(
+        method="GET",
+        path=_OF_DEVICE,
+        name="show_device_network_data",
+        doc="The network of all ports of a device, as cloud-init's network_data.json.",
+        query={"device_id": TEXT, **_STATIC},
+        required_query=("device_id",),
+        answer=_DOCUMENT,
+    ),
+)
 
 
 class InstanceData:
@@ -26,8 +56,8 @@ class InstanceData:
     def register(self, app: Flask) -> None:
         """Add the documents to the application."""
         for path, view in (
-            (f"{API_ROOT}/ports/<port_id>/network-data", self.of_port),
-            (f"{API_ROOT}/network-data", self.of_device),
+            (_OF_PORT, self.of_port),
+            (_OF_DEVICE, self.of_device),
         ):
             app.add_url_rule(
                 path, endpoint=path, view_func=view, methods=("GET", "OPTIONS"), provide_automatic_options=False

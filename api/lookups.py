@@ -15,7 +15,9 @@ from api.auth import Auth
 from api.control import Control
 from api.errors import UnknownFilter
 from api.machinery import admit
+from api.operations import Operation
 from api.resources.traces import Traces
+from api.schema import BOOLEAN, OBJECT, TEXT, TIME, UUID, array, or_null, record
 from api.validators import boolean
 from api.wire import API_ROOT, answer
 from controller.errors import WeftError
@@ -27,6 +29,63 @@ from controller.store.states import load_port_state
 
 _READ = ("GET", "OPTIONS")
 _FLOW_FILTERS = ("port_id", "network_id", "table")
+_PORT_STATUS = f"{API_ROOT}/ports/<port_id>/status"
+_HOST_FLOWS = f"{API_ROOT}/hosts/<host>/flows"
+_HOST_RECONCILE = f"{API_ROOT}/hosts/<host>/reconcile"
+_EVENT = {"status": TEXT, "reason": TEXT, "host": or_null(TEXT), "detail": or_null(TEXT)}
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path=_PORT_STATUS,
+        name="show_port_status",
+        doc="Say where a port is plugged, its state, and why it is not ACTIVE.",
+        answer=record(
+            {
+                "port_status": record(
+                    {
+                        "port_id": UUID,
+                        **_EVENT,
+                        "link_state": or_null(TEXT),
+                        "timeline": array(record({"at": TIME, **_EVENT})),
+                    }
+                )
+            },
+            required=("port_status",),
+        ),
+    ),
+    Operation(
+        method="GET",
+        path=_HOST_FLOWS,
+        name="list_host_flows",
+        doc="List the live flows of a host, with owners and reasons.",
+        query=dict.fromkeys(_FLOW_FILTERS, TEXT),
+        answer=record({"flows": array(OBJECT)}, required=("flows",)),
+    ),
+    Operation(
+        method="PUT",
+        path=_HOST_RECONCILE,
+        name="reconcile_host",
+        doc="Say what keeps a host from being as desired, and let it be done.",
+        query={"accept": {**BOOLEAN, "description": "Carry out the deletes that no change explains."}},
+        answer=record({"reconcile": OBJECT}, required=("reconcile",)),
+    ),
+    Operation(
+        method="GET",
+        path="/metrics",
+        name="show_metrics",
+        doc="What the service counts, as Prometheus reads it.",
+        answer=TEXT,
+        content_type="text/plain; version=0.0.4; charset=utf-8",
+    ),
+    Operation(
+        method="GET",
+        path="/healthz",
+        name="show_health",
+        doc="Say that the database answers.",
+        answer=record({"status": {"const": "ok"}}, required=("status",)),
+    ),
+)
 
 
 class Lookups:
@@ -40,16 +99,15 @@ class Lookups:
     def register(self, app: Flask) -> None:
         """Add the documents to the application."""
         for path, view in (
-            (f"{API_ROOT}/ports/<port_id>/status", self.port_status),
-            (f"{API_ROOT}/hosts/<host>/flows", self.host_flows),
+            (_PORT_STATUS, self.port_status),
+            (_HOST_FLOWS, self.host_flows),
         ):
             app.add_url_rule(
                 path, endpoint=f"lookups:{path}", view_func=view, methods=_READ, provide_automatic_options=False
             )
-        path = f"{API_ROOT}/hosts/<host>/reconcile"
         app.add_url_rule(
-            path,
-            endpoint=f"lookups:{path}",
+            _HOST_RECONCILE,
+            endpoint=f"lookups:{_HOST_RECONCILE}",
             view_func=self.reconcile,
             methods=("PUT",),
             provide_automatic_options=False,

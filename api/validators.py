@@ -2,14 +2,18 @@
 
 Each rule is a function from the value of a body to the value a service takes. It raises ``Refused`` with Neutron's
 reason (the API wraps it as "Invalid input for NAME. Reason: ..."), or ``InvalidInput`` where Neutron answers
-InvalidInput instead. The wording of the reasons is neutron-lib's. Rules about stored objects do not belong here.
+InvalidInput instead. The wording of the reasons is neutron-lib's. A rule describes itself as a JSON schema too
+(``schema_of``), for the API's description. Rules about stored objects do not belong here.
 """
 
 import ipaddress
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
+from api import schema
+from api.schema import Schema
 from controller.errors import InvalidInput
 
 Parse = Callable[[object], object]
@@ -28,6 +32,28 @@ class Refused(Exception):  # noqa: N818 - the word of the rule, not an error cla
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule that describes itself."""
+
+    parse: Parse
+    schema: Schema
+
+    def __call__(self, value: object) -> object:
+        """Return the value a service takes; raise ``Refused`` or ``InvalidInput``."""
+        return self.parse(value)
+
+
+def described(by: Schema) -> Callable[[Parse], Rule]:
+    """Return what makes a function a rule that fits the schema."""
+    return lambda parse: Rule(parse, by)
+
+
+def schema_of(rule: Parse | None) -> Schema:
+    """Return what a rule says of itself; a rule that says nothing takes anything."""
+    return rule.schema if isinstance(rule, Rule) else schema.ANYTHING
 
 
 def shown(value: object) -> str:
@@ -53,7 +79,12 @@ def text(*, longest: int = 255, shortest: int = 0) -> Parse:
             raise Refused(f"'{shown(value)}' Blank strings are not permitted")
         return value
 
-    return parse
+    return Rule(parse, _text_schema(shortest, longest))
+
+
+def _text_schema(shortest: int, longest: int) -> Schema:
+    found: dict[str, object] = {"type": "string", "maxLength": longest}
+    return found | {"minLength": shortest, "pattern": r"\S"} if shortest else found
 
 
 def nullable(rule: Parse, *, null: object = None) -> Parse:
@@ -62,9 +93,10 @@ def nullable(rule: Parse, *, null: object = None) -> Parse:
     def parse(value: object) -> object:
         return null if value is None else rule(value)
 
-    return parse
+    return Rule(parse, schema.or_null(schema_of(rule)))
 
 
+@described(schema.UUID)
 def uuid(value: object) -> object:
     """Return a canonical UUID."""
     if isinstance(value, str):
@@ -77,6 +109,7 @@ def uuid(value: object) -> object:
     raise Refused(f"'{shown(value)}' is not a valid UUID")
 
 
+@described(schema.BOOLEAN)
 def boolean(value: object) -> object:
     """Return a boolean from true/false, "true"/"false" in any case, 1/0."""
     if isinstance(value, bool):
@@ -101,7 +134,12 @@ def integer(*, lowest: int | None = None, highest: int | None = None) -> Parse:
             raise Refused(f"'{number}' is too large - must be no larger than '{highest}'")
         return number
 
-    return parse
+    return Rule(parse, _integer_schema(lowest, highest))
+
+
+def _integer_schema(lowest: int | None, highest: int | None) -> Schema:
+    bounds = {"minimum": lowest, "maximum": highest}
+    return {"type": "integer"} | {name: bound for name, bound in bounds.items() if bound is not None}
 
 
 def _whole(value: object) -> int:
@@ -121,9 +159,10 @@ def one_of(allowed: Sequence[object], *, of: Parse | None = None) -> Parse:
             return converted
         raise Refused(f"'{shown(value)}' is not in {list(allowed)}")
 
-    return parse
+    return Rule(parse, {"enum": list(allowed)})
 
 
+@described(schema.MAC)
 def mac_address(value: object) -> object:
     """Return a MAC address in lower case with colons; multicast addresses pass, as in Neutron."""
     if isinstance(value, str) and _MAC.fullmatch(value):
@@ -131,6 +170,7 @@ def mac_address(value: object) -> object:
     raise Refused(f"'{shown(value)}' is not a valid MAC address")
 
 
+@described(schema.ADDRESS)
 def ip_address(value: object) -> object:
     """Return an IPv4 or IPv6 address in canonical text."""
     if isinstance(value, str) and "%" not in value:
@@ -141,6 +181,7 @@ def ip_address(value: object) -> object:
     raise Refused(f"'{shown(value)}' is not a valid IP address")
 
 
+@described({"type": "string", "pattern": "^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$"})
 def ip_or_prefix(value: object) -> object:
     """Return an address, or a prefix ``address/length`` without host bits, in canonical text."""
     if isinstance(value, str) and "/" in value and "%" not in value:
@@ -151,6 +192,7 @@ def ip_or_prefix(value: object) -> object:
     return ip_address(value)
 
 
+@described(schema.PREFIX)
 def cidr(value: object) -> object:
     """Return a subnet's prefix without host bits; Neutron masks them silently."""
     if isinstance(value, str) and re.fullmatch(r"[0-9A-Fa-f.:]+/[0-9]{1,3}", value):
@@ -171,7 +213,7 @@ def list_of(rule: Callable[[object], object], *, what: str, longest: int = 1000)
             raise Refused(f"More than {longest} items are not accepted for {what}")
         return [rule(item) for item in value]
 
-    return parse
+    return Rule(parse, schema.array(schema_of(rule), longest=longest))
 
 
 def without_duplicates(rule: Parse, *, what: str) -> Parse:
@@ -186,7 +228,7 @@ def without_duplicates(rule: Parse, *, what: str) -> Parse:
             seen.append(item)
         return items
 
-    return parse
+    return Rule(parse, {**schema_of(rule), "uniqueItems": True})
 
 
 def members(value: object, *, what: str, required: Sequence[str], optional: Sequence[str] = ()) -> dict[str, object]:
@@ -211,4 +253,4 @@ def empty_list(missing: Callable[[str], Exception], *, what: str) -> Parse:
             raise missing(str(given[0]))
         return given
 
-    return parse
+    return Rule(parse, schema.array(schema.TEXT, longest=0))

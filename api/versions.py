@@ -7,9 +7,37 @@ from collections.abc import Sequence
 
 from flask import Flask, Response, request
 
+from api.operations import Operation
+from api.schema import TEXT, array, record
 from api.wire import API_ROOT, answer, base_url
 
 _READ = ("GET", "OPTIONS")
+
+_LINK = record({"rel": TEXT, "href": TEXT})
+_VERSION = record({"id": TEXT, "status": TEXT, "links": array(_LINK)})
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/",
+        name="list_versions",
+        doc="List the versions of the API; clients discover it by this.",
+        answer=record({"versions": array(_VERSION)}, required=("versions",)),
+    ),
+    Operation(
+        method="GET",
+        path=API_ROOT,
+        name="list_resources",
+        doc="List the collections of the API.",
+        answer=record(
+            {
+                "resources": array(record({"name": TEXT, "collection": TEXT, "links": array(_LINK)})),
+                "version": _VERSION,
+            },
+            required=("resources", "version"),
+        ),
+    ),
+)
 
 
 class Versions:

@@ -13,8 +13,11 @@ from api.attributes import Attribute, Resource, Service, itself
 from api.common import bookkeeping, identity
 from api.errors import InvalidAttribute, MissingAttribute
 from api.machinery import Endpoint, admit, if_revision, read_body
+from api.operations import Operation
+from api.resource_schemas import shown
 from api.resources.security_group_values import cidr_block, items
-from api.validators import Refused, nullable
+from api.schema import BOOLEAN, record
+from api.validators import Refused, nullable, schema_of
 from api.wire import API_ROOT, answer
 from controller.records import AddressGroup
 from controller.services import address_groups
@@ -56,9 +59,22 @@ ADDRESS_GROUP: Resource[AddressGroup, AddressGroup] = Resource(
             name="shared",
             doc="False: an address group is used by its own project.",
             show=lambda _group: False,
+            shows=BOOLEAN,
         ),
         *(attribute for attribute in bookkeeping(_record) if attribute.name != "tags"),
     ),
+)
+
+OPERATIONS = tuple(
+    Operation(
+        method="PUT",
+        path=f"{API_ROOT}/{ADDRESS_GROUP.path}/<address_group_id>/{verb}_addresses",
+        name=f"{verb}_addresses",
+        doc=doc,
+        body=record({"addresses": schema_of(_ADDRESSES)}, required=("addresses",)),
+        answer=record({ADDRESS_GROUP.member: shown(ADDRESS_GROUP)}, required=(ADDRESS_GROUP.member,)),
+    )
+    for verb, doc in (("add", "Add prefixes to an address group."), ("remove", "Take prefixes from an address group."))
 )
 
 

@@ -21,8 +21,10 @@ from api.errors import (
     UnknownAttributes,
 )
 from api.machinery import METHODS, admit, read_body
-from api.resources.port_values import VNIC_TYPES, profile, vif_details, vif_type
-from api.validators import Parse, Refused, nullable, one_of, text
+from api.operations import Operation
+from api.resources.port_values import VIF_TYPES, VNIC_TYPES, profile, vif_details, vif_type
+from api.schema import OBJECT, TEXT, array, record
+from api.validators import Parse, Refused, nullable, one_of, schema_of, text
 from api.wire import API_ROOT, answer, no_content
 from controller.caller import Caller
 from controller.records import Binding
@@ -36,6 +38,70 @@ _RULES: Mapping[str, Parse] = {
     "project_id": text(),
 }
 _READ_ONLY = frozenset({"vif_type", "vif_details", "status"})
+_ROOT = f"{API_ROOT}/ports/<port_id>/bindings"
+_SHOWN = record(
+    {
+        "host": TEXT,
+        "vif_type": {"enum": list(VIF_TYPES)},
+        "vif_details": OBJECT,
+        "vnic_type": schema_of(_RULES["vnic_type"]),
+        "profile": OBJECT,
+        "status": {"enum": ["ACTIVE", "INACTIVE"]},
+    }
+)
+_ONE = record({"binding": _SHOWN}, required=("binding",))
+_GIVEN = {name: schema_of(rule) for name, rule in _RULES.items()}
+_FILTERS = dict.fromkeys(("host", "status", "vif_type", "vnic_type", "fields"), TEXT)
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path=_ROOT,
+        name="list_port_bindings",
+        doc="List the bindings of a port.",
+        query=_FILTERS,
+        answer=record({"bindings": array(_SHOWN)}, required=("bindings",)),
+    ),
+    Operation(
+        method="POST",
+        path=_ROOT,
+        name="create_port_binding",
+        doc="Add an inactive binding on a further host, for a live migration.",
+        body=record({"binding": record(_GIVEN, required=("host",))}, required=("binding",)),
+        status=201,
+        answer=_ONE,
+    ),
+    Operation(
+        method="GET",
+        path=f"{_ROOT}/<host>",
+        name="show_port_binding",
+        doc="Show a port's binding on one host.",
+        query={"fields": TEXT},
+        answer=_ONE,
+    ),
+    Operation(
+        method="PUT",
+        path=f"{_ROOT}/<host>",
+        name="update_port_binding",
+        doc="Change what is given of a binding.",
+        body=record({"binding": record(_GIVEN)}, required=("binding",)),
+        answer=_ONE,
+    ),
+    Operation(
+        method="DELETE",
+        path=f"{_ROOT}/<host>",
+        name="delete_port_binding",
+        doc="Remove a binding.",
+        status=204,
+    ),
+    Operation(
+        method="PUT",
+        path=f"{_ROOT}/<host>/activate",
+        name="activate_port_binding",
+        doc="Make an inactive binding the active one.",
+        answer=_ONE,
+    ),
+)
 
 
 class Bindings:
@@ -47,7 +113,7 @@ class Bindings:
 
     def register(self, app: Flask) -> None:
         """Add the paths to the application."""
-        root = f"{API_ROOT}/ports/<port_id>/bindings"
+        root = _ROOT
         views: tuple[tuple[str, Callable[..., Response]], ...] = (
             (root, self.collection),
             (f"{root}/<host>", self.item),

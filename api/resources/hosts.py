@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from api.attributes import Attribute, Default, Resource, Service, by, ip, wire_time
-from api.validators import Refused, boolean, ip_address, list_of, members, nullable, one_of, shown, text
+from api.schema import BOOLEAN, INTEGER, OBJECT, TEXT, TIME, UUID, Schema, or_null, record
+from api.validators import Refused, boolean, described, ip_address, list_of, members, nullable, one_of, schema_of, shown, text
 from controller.caller import Caller
 from controller.records import Host, HostState
 from controller.services import hosts
@@ -37,12 +38,14 @@ def _look(tx: Transaction, _caller: Caller, records: Sequence[Host]) -> list[Hos
     return [HostView(host=host, state=states.get(host.name)) for host in records]
 
 
+@described({"type": "string", "pattern": f"^{_NAME.pattern}$"})
 def _name(value: object) -> object:
     if isinstance(value, str) and _NAME.fullmatch(value):
         return value
     raise Refused(f"'{shown(value)}' is not a valid host name: letters, digits and _ . : - only, at most 255")
 
 
+@described({"type": "string", "pattern": f"^(?:{_TCP.pattern}|{_UNIX.pattern})$"})
 def _ovsdb(value: object) -> object:
     """Return an OVSDB address (ovsdb(7), "Connection Methods", active ones)."""
     if isinstance(value, str) and value.startswith("ssl:"):
@@ -63,6 +66,7 @@ def _is_address(address: str, bracketed: bool) -> bool:
         return False
 
 
+@described({"type": "string", "format": "ipv4"})
 def _tunnel_ip(value: object) -> object:
     address = str(ip_address(value))
     parsed = ipaddress.ip_address(address)
@@ -73,21 +77,37 @@ def _tunnel_ip(value: object) -> object:
     return address
 
 
-def _physnets(value: object) -> object:
-    pairs = list_of(_physnet, what="physnet")(value)
-    names = [name for name, _bridge in pairs] if isinstance(pairs, list) else []
-    for name in names:
-        if names.count(name) > 1:
-            raise Refused(f"Duplicate physical network '{name}'")
-    return pairs
+_physnet_name = text(longest=64, shortest=1)
 
 
+@described(
+    record(
+        {
+            "physical_network": schema_of(_physnet_name),
+            "bridge": {"type": "string", "pattern": f"^{_BRIDGE.pattern}$"},
+        },
+        required=("physical_network", "bridge"),
+    )
+)
 def _physnet(value: object) -> tuple[object, object]:
     given = members(value, what="physnet", required=("physical_network", "bridge"))
     bridge = given["bridge"]
     if not isinstance(bridge, str) or not _BRIDGE.fullmatch(bridge):
         raise Refused(f"'{shown(bridge)}' is not a valid bridge name")
-    return text(longest=64, shortest=1)(given["physical_network"]), bridge
+    return _physnet_name(given["physical_network"]), bridge
+
+
+_every_physnet = list_of(_physnet, what="physnet")
+
+
+@described(schema_of(_every_physnet))
+def _physnets(value: object) -> object:
+    pairs = _every_physnet(value)
+    names = [name for name, _bridge in pairs] if isinstance(pairs, list) else []
+    for name in names:
+        if names.count(name) > 1:
+            raise Refused(f"Duplicate physical network '{name}'")
+    return pairs
 
 
 def _status(view: HostView) -> str:
@@ -98,11 +118,12 @@ def _status(view: HostView) -> str:
     return "UP" if is_well else "DEGRADED"
 
 
-def _seen(name: str, doc: str, unseen: object) -> Attribute[HostView]:
+def _seen(name: str, doc: str, unseen: object, shows: Schema) -> Attribute[HostView]:
     return Attribute(
         name=name,
         doc=doc,
         show=lambda view: unseen if view.state is None else getattr(view.state, name),
+        shows=shows,
     )
 
 
@@ -122,7 +143,7 @@ HOST: Resource[Host, HostView] = Resource(
     identify=attrgetter("id"),
     delete_options=("force",),
     attributes=(
-        Attribute(name="id", doc="Identifier.", show=attrgetter("host.id"), filter=by("id"), sort="id"),
+        Attribute(name="id", doc="Identifier.", show=attrgetter("host.id"), filter=by("id"), sort="id", shows=UUID),
         Attribute(
             name="name",
             doc="Unique name; ports name it in binding:host_id.",
@@ -171,6 +192,7 @@ HOST: Resource[Host, HostView] = Resource(
             name="datapath_id",
             doc="16 hexadecimal digits, set by Weft on the integration bridge.",
             show=lambda view: f"{view.host.datapath_id:016x}",
+            shows={"type": "string", "pattern": "^[0-9a-f]{16}$"},
         ),
         Attribute(
             name="physnets",
@@ -192,27 +214,45 @@ HOST: Resource[Host, HostView] = Resource(
             post=True,
             put=True,
         ),
-        Attribute(name="status", doc="UP, DEGRADED (partly connected or programmed) or DOWN.", show=_status),
-        _seen("ovsdb_connected", "The controller is connected to its OVSDB server.", unseen=False),
-        _seen("openflow_connected", "Its switch is connected to the controller.", unseen=False),
-        _seen("programmed", "Every flow of the current intent is confirmed.", unseen=False),
-        _seen("problem", "What is wrong, in one sentence.", unseen=None),
+        Attribute(
+            name="status",
+            doc="UP, DEGRADED (partly connected or programmed) or DOWN.",
+            show=_status,
+            shows={"enum": ["UP", "DEGRADED", "DOWN"]},
+        ),
+        _seen("ovsdb_connected", "The controller is connected to its OVSDB server.", unseen=False, shows=BOOLEAN),
+        _seen("openflow_connected", "Its switch is connected to the controller.", unseen=False, shows=BOOLEAN),
+        _seen("programmed", "Every flow of the current intent is confirmed.", unseen=False, shows=BOOLEAN),
+        _seen("problem", "What is wrong, in one sentence.", unseen=None, shows=or_null(TEXT)),
         Attribute(
             name="features",
             doc="What was probed when it connected.",
             show=lambda view: dict(view.state.features) if view.state else {},
+            shows=OBJECT,
         ),
         Attribute(
             name="seen_at",
             doc="When the controller last heard of it.",
             show=lambda view: wire_time(view.state.seen_at) if view.state else None,
+            shows=or_null(TIME),
         ),
-        Attribute(name="created_at", doc="When it was registered.", show=lambda view: wire_time(view.host.created_at)),
-        Attribute(name="updated_at", doc="When it last changed.", show=lambda view: wire_time(view.host.updated_at)),
+        Attribute(
+            name="created_at",
+            doc="When it was registered.",
+            show=lambda view: wire_time(view.host.created_at),
+            shows=TIME,
+        ),
+        Attribute(
+            name="updated_at",
+            doc="When it last changed.",
+            show=lambda view: wire_time(view.host.updated_at),
+            shows=TIME,
+        ),
         Attribute(
             name="revision_number",
             doc="Grows with every change; compare with If-Match.",
             show=attrgetter("host.revision_number"),
+            shows=INTEGER,
         ),
     ),
 )

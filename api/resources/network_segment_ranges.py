@@ -9,6 +9,7 @@ from operator import attrgetter
 from api.attributes import Attribute, Default, Resource, Service, by, flag, number, optional
 from api.common import bookkeeping, identity
 from api.resources.segment_values import LONGEST_PHYSNET, LONGEST_TYPE, segment_number
+from api.schema import BOOLEAN, INTEGER, OBJECT, TEXT, array, or_null
 from api.validators import boolean, nullable, text
 from controller.caller import Caller
 from controller.records import NetworkSegmentRange
@@ -71,6 +72,7 @@ NETWORK_SEGMENT_RANGE: Resource[NetworkSegmentRange, View] = Resource(
                 post=True,
                 filter=by("project_id"),
                 sort="project_id",
+                shows=or_null(TEXT),
             )
             for name in ("project_id", "tenant_id")
         ),
@@ -79,6 +81,7 @@ NETWORK_SEGMENT_RANGE: Resource[NetworkSegmentRange, View] = Resource(
             doc="True for a range of the configuration, which cannot be changed.",
             show=lambda view: view[0].default,
             filter=by("default", flag),
+            shows=BOOLEAN,
         ),
         Attribute(
             name="shared",
@@ -127,11 +130,12 @@ NETWORK_SEGMENT_RANGE: Resource[NetworkSegmentRange, View] = Resource(
             )
             for name, doc in (("minimum", "The lowest number."), ("maximum", "The highest number."))
         ),
-        Attribute(name="used", doc="Numbers taken, with the project that has each.", show=_used),
+        Attribute(name="used", doc="Numbers taken, with the project that has each.", show=_used, shows=OBJECT),
         Attribute(
             name="available",
             doc="Free numbers, from the lowest; at most 4,094 of them.",
             show=lambda view: list(view[1].available),
+            shows=array(INTEGER),
         ),
         *bookkeeping(_standard),
     ),

@@ -23,7 +23,8 @@ from api.common import TAG_FILTERS, bookkeeping, identity
 from api.errors import AvailabilityZoneMissing
 from api.resources.dns_values import NETWORK_DNS
 from api.resources.segment_values import LONGEST_PHYSNET, LONGEST_TYPE, segmentation_id, wanted_segments
-from api.validators import boolean, empty_list, integer, nullable, text
+from api.schema import INTEGER, TEXT, UUID, array, or_null
+from api.validators import boolean, described, empty_list, integer, nullable, text
 from controller.records import Network
 from controller.services import networks
 
@@ -36,6 +37,7 @@ def _record(network: Network) -> Network:
     return network
 
 
+@described({"type": ["integer", "null"], "minimum": 0, "maximum": _HIGHEST_MTU})
 def _mtu(value: object) -> object:
     """Return an MTU; 0 asks for the default, as null does (extension net-mtu-writable)."""
     if value is None or integer()(value) == 0:
@@ -102,14 +104,21 @@ NETWORK: Resource[Network, Network] = Resource(
             put=True,
             filter=by("mtu", number),
             sort="mtu",
+            shows=INTEGER,
         ),
         Attribute(
             name="status",
             doc="Always ACTIVE: a network is usable as soon as it exists.",
             show=lambda _network: "ACTIVE",
             filter=by_constant("ACTIVE"),
+            shows={"const": "ACTIVE"},
         ),
-        Attribute(name="subnets", doc="Ids of the subnets.", show=lambda network: list(network.subnet_ids)),
+        Attribute(
+            name="subnets",
+            doc="Ids of the subnets.",
+            show=lambda network: list(network.subnet_ids),
+            shows=array(UUID),
+        ),
         Attribute(
             name="shared",
             doc="True lets every project use the network.",
@@ -214,18 +223,20 @@ NETWORK: Resource[Network, Network] = Resource(
             parse=empty_list(AvailabilityZoneMissing, what="availability_zone_hints"),
             post=True,
         ),
-        Attribute(name="availability_zones", doc="Empty.", show=lambda _network: []),
+        Attribute(name="availability_zones", doc="Empty.", show=lambda _network: [], shows=array(TEXT)),
         Attribute(
             name="ipv4_address_scope",
             doc="Null: address scopes do not exist yet.",
             show=lambda _network: None,
             filter=by_emptiness,
+            shows=or_null(UUID),
         ),
         Attribute(
             name="ipv6_address_scope",
             doc="Null: address scopes do not exist yet.",
             show=lambda _network: None,
             filter=by_emptiness,
+            shows=or_null(UUID),
         ),
         *NETWORK_DNS,
         *bookkeeping(_record),

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from api.attributes import ip
 from api.errors import BadAddressPair, DuplicateAddressPair, MissingPairAddress, TooManyAddressPairs
+from api.schema import ADDRESS, MAC, OBJECT, UUID, array, or_null, record
 from api.validators import (
     Refused,
+    described,
     integer,
     ip_address,
     ip_or_prefix,
@@ -17,6 +19,7 @@ from api.validators import (
     members,
     nullable,
     one_of,
+    schema_of,
     shown,
     text,
     uuid,
@@ -40,6 +43,7 @@ VNIC_TYPES = (
     "vdpa",
 )
 """Neutron's (portbindings.VNIC_TYPES)."""
+VIF_TYPES = ("unbound", "ovs", "binding_failed")
 _INTEGRATION_BRIDGE = "br-int"
 _MOST_PAIRS = 10
 """Neutron's max_allowed_address_pair."""
@@ -49,18 +53,7 @@ _LONGEST_PROFILE = 4095
 """Neutron's width of a binding profile in characters of JSON."""
 
 
-def fixed_ips(value: object) -> object:
-    """Return a list of ``{subnet_id?, ip_address?}``, no address twice."""
-    found = list_of(_fixed_ip, what="fixed IP", longest=_MOST_FIXED_IPS)(value)
-    seen = set()
-    for fixed in found if isinstance(found, list) else ():
-        address = fixed.get("ip_address")
-        if address is not None and address in seen:
-            raise Refused(f"Duplicate IP address '{address}'")
-        seen.add(address)
-    return found
-
-
+@described(record({"subnet_id": UUID, "ip_address": ADDRESS}))
 def _fixed_ip(value: object) -> dict[str, object]:
     given = members(value, what="fixed IP", required=(), optional=("subnet_id", "ip_address"))
     found: dict[str, object] = {}
@@ -73,6 +66,28 @@ def _fixed_ip(value: object) -> dict[str, object]:
     return found
 
 
+_every_fixed_ip = list_of(_fixed_ip, what="fixed IP", longest=_MOST_FIXED_IPS)
+
+
+@described(schema_of(_every_fixed_ip))
+def fixed_ips(value: object) -> object:
+    """Return a list of ``{subnet_id?, ip_address?}``, no address twice."""
+    found = _every_fixed_ip(value)
+    seen = set()
+    for fixed in found if isinstance(found, list) else ():
+        address = fixed.get("ip_address")
+        if address is not None and address in seen:
+            raise Refused(f"Duplicate IP address '{address}'")
+        seen.add(address)
+    return found
+
+
+@described(
+    array(
+        record({"mac_address": or_null(MAC), "ip_address": schema_of(ip_or_prefix)}, required=("ip_address",)),
+        longest=_MOST_PAIRS,
+    )
+)
 def address_pairs(value: object) -> object:
     """Return a list of (MAC or None, address or prefix); None means the port's own MAC."""
     pairs = list_of(_address_pair, what="allowed address pair")(value)
@@ -114,18 +129,28 @@ def _refuse_multicast(mac: object, address: str) -> None:
         raise BadAddressPair(f"MAC address {mac} is a multicast address, which is not supported.")
 
 
-def dhcp_options(value: object) -> object:
-    """Return a list of (name, value, IP version); the value None removes the option on update."""
-    return list_of(_dhcp_option, what="extra DHCP option")(value)
+_option_name = text(longest=64, shortest=1)
+_option_value = nullable(text())
 
 
+@described(
+    record(
+        {"opt_name": schema_of(_option_name), "opt_value": schema_of(_option_value), "ip_version": {"enum": [4, 6]}},
+        required=("opt_name",),
+    )
+)
 def _dhcp_option(value: object) -> object:
     option = members(value, what="extra DHCP option", required=("opt_name",), optional=("opt_value", "ip_version"))
-    name = text(longest=64, shortest=1)(option["opt_name"])
-    opt_value = nullable(text())(option.get("opt_value"))
+    name = _option_name(option["opt_name"])
+    opt_value = _option_value(option.get("opt_value"))
     return (name, opt_value, one_of((4, 6), of=integer())(option.get("ip_version", 4)))
 
 
+dhcp_options = list_of(_dhcp_option, what="extra DHCP option")
+"""The rule for a list of (name, value, IP version); the value None removes the option on update."""
+
+
+@described(OBJECT)
 def profile(value: object) -> object:
     """Return a binding profile: any JSON object, of bounded size; compute drivers decide what is in it."""
     if not isinstance(value, dict):
@@ -135,6 +160,7 @@ def profile(value: object) -> object:
     return value
 
 
+@described({"type": "string", "pattern": f"^(?:{COMMUNITY_NAME})$"})
 def community_name(value: object) -> object:
     """Return the name of a community."""
     if not isinstance(value, str) or not re.fullmatch(COMMUNITY_NAME, value):

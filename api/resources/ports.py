@@ -20,6 +20,7 @@ from api.attributes import (
 from api.common import TAG_FILTERS, bookkeeping, identity
 from api.resources.dns_values import PORT_DNS
 from api.resources.port_values import (
+    VIF_TYPES,
     VNIC_TYPES,
     address_pairs,
     by_fixed_ip,
@@ -33,6 +34,7 @@ from api.resources.port_values import (
     wire_pairs,
 )
 from api.resources.security_group_values import items
+from api.schema import OBJECT
 from api.validators import boolean, mac_address, nullable, one_of, text, uuid
 from controller.records import Port
 from controller.services import ports
@@ -107,6 +109,7 @@ PORT: Resource[Port, Port] = Resource(
             doc="ACTIVE when the switch has the device and all its flows; see ports/ID/status for the reason.",
             show=lambda port: str(port.status),
             filter=by("status"),
+            shows={"enum": ["ACTIVE", "BUILD", "DOWN", "ERROR"]},
             sort="status",
         ),
         *(
@@ -250,12 +253,14 @@ PORT: Resource[Port, Port] = Resource(
             name="binding:vif_type",
             doc="unbound, ovs, or binding_failed when the host is not registered or lacks the physical network.",
             show=lambda port: vif_type(port.binding),
+            shows={"enum": list(VIF_TYPES)},
             shown_to=Audience.ADMIN,
         ),
         Attribute(
             name="binding:vif_details",
             doc="How compute plugs the port.",
             show=lambda port: vif_details(port.binding),
+            shows=OBJECT,
             shown_to=Audience.ADMIN,
         ),
         *PORT_DNS,

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from api.attributes import Attribute, Default, Resource, Service, by, flag, optional
 from api.resources.security_group_values import clause_attributes, reference, rule_bookkeeping, rule_identity
-from api.validators import Refused, text
+from api.schema import BOOLEAN, PREFIX, TEXT, or_null
+from api.validators import Refused, described, text
 from controller.caller import Caller
 from controller.records import SecurityGroupRule
 from controller.services import security_group_rules, security_groups
@@ -36,6 +37,7 @@ def _rule(view: RuleView) -> SecurityGroupRule:
     return view.rule
 
 
+@described(TEXT)
 def _group(value: object) -> object:
     """Return the id of a rule's group; Neutron does not ask whether it is a UUID."""
     group_id = reference(value)
@@ -100,12 +102,14 @@ SECURITY_GROUP_RULE: Resource[SecurityGroupRule, RuleView] = Resource(
             show=lambda view: normalized_cidr(view.rule.remote_ip_prefix),
             filter=by("normalized_cidr", optional),
             sort="normalized_cidr",
+            shows=or_null(PREFIX),
         ),
         Attribute(
             name="belongs_to_default_sg",
             doc="Whether the group is its project's default group.",
             show=lambda view: view.belongs_to_default_sg,
             filter=by("belongs_to_default_sg", flag),
+            shows=BOOLEAN,
         ),
         *rule_bookkeeping(_rule, changes=True),
     ),

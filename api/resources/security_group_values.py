@@ -11,7 +11,8 @@ from typing import Protocol, TypeVar
 
 from api.attributes import Attribute, Default, by, number, optional, wire_time
 from api.errors import InvalidCidr, SecurityGroupRuleInvalidEtherType, SecurityGroupRuleInvalidProtocol
-from api.validators import Parse, Refused, is_storable, one_of, shown, text
+from api.schema import INTEGER, PREFIX, TEXT, TIME, UUID, array, or_null
+from api.validators import Parse, Refused, Rule, described, is_storable, one_of, schema_of, shown, text
 from controller.security_errors import SecurityGroupDefaultAlreadyExists, SecurityGroupInvalidPortValue
 from controller.services.rule_checks import PROTOCOLS
 from controller.services.security_groups import DEFAULT_NAME
@@ -21,6 +22,7 @@ _ANY = (None, "any")
 _LAST_PROTOCOL = 255
 _LAST_PORT = 65_535
 _DIGITS = 5
+_PROTOCOL = {"type": ["string", "integer", "null"], "minimum": 0, "maximum": _LAST_PROTOCOL}
 
 
 class Clause(Protocol):
@@ -57,6 +59,7 @@ class Clause(Protocol):
 V = TypeVar("V")
 
 
+@described(schema_of(text()))
 def group_name(value: object) -> object:
     """Return a name; the one of default groups is taken in every project."""
     name = text()(value)
@@ -65,6 +68,7 @@ def group_name(value: object) -> object:
     return name
 
 
+@described(_PROTOCOL)
 def protocol(value: object) -> object:
     """Return a protocol's name in lower case, or its number as text; None is any."""
     if isinstance(value, str):
@@ -79,6 +83,7 @@ def protocol(value: object) -> object:
     return str(whole)
 
 
+@described({"enum": list(_ETHERTYPES)})
 def ethertype(value: object) -> object:
     """Return the name of an IP version as Neutron spells it, given in any case."""
     for known in _ETHERTYPES:
@@ -87,6 +92,7 @@ def ethertype(value: object) -> object:
     raise SecurityGroupRuleInvalidEtherType(shown(value), _ETHERTYPES)
 
 
+@described({"type": ["integer", "null"], "minimum": 0, "maximum": _LAST_PORT})
 def port_number(value: object) -> object:
     """Return a port, or an ICMP type or code: a number of 16 bits, as text or not."""
     if value is None:
@@ -97,6 +103,7 @@ def port_number(value: object) -> object:
     return whole
 
 
+@described(or_null(TEXT))
 def prefix(value: object) -> object:
     """Return a prefix with its length, host bits kept as they were given."""
     if not value:
@@ -109,6 +116,7 @@ def prefix(value: object) -> object:
     raise InvalidCidr(shown(value))
 
 
+@described(or_null(TEXT))
 def reference(value: object) -> object:
     """Return the id of another object; what is no id names nothing, and the service says so."""
     if not value:
@@ -118,6 +126,7 @@ def reference(value: object) -> object:
     raise Refused(f"'{shown(value)}' is not a valid string")
 
 
+@described(PREFIX)
 def cidr_block(value: object) -> object:
     """Return a prefix ``address/length`` of an address group, without its host bits."""
     if isinstance(value, str) and "/" in value and "%" not in value:
@@ -144,7 +153,7 @@ def items(rule: Parse, *, longest: int) -> Parse:
             raise Refused(f"Duplicate items in the list: '{', '.join(shown(item) for item in twice)}'")
         return [rule(item) for item in value]
 
-    return parse
+    return Rule(parse, array(schema_of(rule), longest=longest, is_set=True))
 
 
 def clause_attributes(record: Callable[[V], Clause]) -> tuple[Attribute[V], ...]:
@@ -182,6 +191,7 @@ def clause_attributes(record: Callable[[V], Clause]) -> tuple[Attribute[V], ...]
             post=True,
             filter=by("protocol", optional),
             sort="protocol",
+            shows=or_null(TEXT),
         ),
         *_port_attributes(record),
         Attribute(
@@ -254,6 +264,7 @@ def rule_bookkeeping(record: Callable[[V], Clause], *, changes: bool) -> tuple[A
             name="description",
             doc="Text for people.",
             show=lambda view: record(view).description or None,
+            shows=or_null(TEXT),
             key="description",
             parse=text(),
             default="",
@@ -267,12 +278,14 @@ def rule_bookkeeping(record: Callable[[V], Clause], *, changes: bool) -> tuple[A
             doc="When the rule was created.",
             show=lambda view: wire_time(record(view).created_at),
             sort="created_at",
+            shows=TIME,
         ),
         Attribute(
             name="updated_at",
             doc="When the rule last changed.",
             show=lambda view: wire_time(record(view).updated_at),
             sort="updated_at",
+            shows=TIME,
         ),
         Attribute(
             name="revision_number",
@@ -280,6 +293,7 @@ def rule_bookkeeping(record: Callable[[V], Clause], *, changes: bool) -> tuple[A
             show=lambda view: record(view).revision_number,
             filter=by("revision_number", number),
             sort="revision_number",
+            shows=INTEGER,
         ),
     )
 
@@ -292,6 +306,7 @@ def rule_identity(record: Callable[[V], Clause]) -> Attribute[V]:
         show=lambda view: record(view).id,
         filter=by("id"),
         sort="id",
+        shows=UUID,
     )
 
 

@@ -9,6 +9,7 @@ from api.attributes import Attribute, Resource, Service, by, by_constant, flag, 
 from api.common import TAG_FILTERS, bookkeeping, identity
 from api.resources.security_group_rules import embedded
 from api.resources.security_group_values import group_name
+from api.schema import BOOLEAN, OBJECT, array
 from api.validators import boolean
 from controller.records import SecurityGroup
 from controller.services import security_groups
@@ -68,11 +69,13 @@ SECURITY_GROUP: Resource[SecurityGroup, SecurityGroup] = Resource(
             doc="False: a security group is used by its own project.",
             show=lambda _group: False,
             filter=by_constant(False),
+            shows=BOOLEAN,
         ),
         Attribute(
             name="security_group_rules",
             doc="The rules, whole.",
             show=lambda group: [embedded(rule) for rule in group.rules],
+            shows=array(OBJECT),
         ),
         *bookkeeping(_record),
     ),

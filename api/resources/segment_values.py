@@ -1,7 +1,8 @@
 """Do the values of a segment fit: its type, its physical network, its number?"""
 
 from api.errors import UnknownAttributes
-from api.validators import Refused, integer, list_of, nullable, shown, text
+from api.schema import record
+from api.validators import Refused, described, integer, list_of, nullable, schema_of, shown, text
 from controller.errors import InvalidInput
 
 LONGEST_TYPE = 32
@@ -9,6 +10,7 @@ LONGEST_PHYSNET = 64
 """Neutron's widths."""
 HIGHEST_SEGMENTATION_ID = 2**24 - 1
 """A VNI has 24 bits (RFC 7348 section 5)."""
+HIGHEST_BOUND = 2**32 - 1
 _MOST_SEGMENTS = 64
 _KEYS = {
     "provider:network_type": "network_type",
@@ -17,13 +19,19 @@ _KEYS = {
 }
 
 segmentation_id = integer(lowest=0, highest=HIGHEST_SEGMENTATION_ID)
+_type = nullable(text(longest=LONGEST_TYPE))
+_physnet = nullable(text(longest=LONGEST_PHYSNET))
 
 
-def wanted_segments(value: object) -> object:
-    """Return the segments of a network, each by the names the service knows."""
-    return list_of(_segment, what="segments", longest=_MOST_SEGMENTS)(value)
-
-
+@described(
+    record(
+        {
+            "provider:network_type": schema_of(_type),
+            "provider:physical_network": schema_of(_physnet),
+            "provider:segmentation_id": schema_of(nullable(segmentation_id)),
+        }
+    )
+)
 def _segment(value: object) -> dict[str, object]:
     if not isinstance(value, dict):
         raise Refused(f"'{shown(value)}' is not a dictionary")
@@ -32,19 +40,24 @@ def _segment(value: object) -> dict[str, object]:
         raise UnknownAttributes(sorted(unknown))
     given = {_KEYS[name]: one for name, one in value.items()}
     return {
-        "network_type": nullable(text(longest=LONGEST_TYPE))(given.get("network_type")),
-        "physical_network": nullable(text(longest=LONGEST_PHYSNET))(given.get("physical_network")),
+        "network_type": _type(given.get("network_type")),
+        "physical_network": _physnet(given.get("physical_network")),
         "segmentation_id": nullable(segmentation_id)(given.get("segmentation_id") or None),
     }
 
 
+wanted_segments = list_of(_segment, what="segments", longest=_MOST_SEGMENTS)
+"""The rule for the segments of a network; each gets the names the service knows."""
+
+
+@described({"type": "integer", "minimum": 1, "maximum": HIGHEST_BOUND})
 def segment_number(value: object) -> object:
     """Return a bound of a range.
 
     Raises:
         InvalidInput: no integer.
     """
-    number = integer(lowest=1, highest=2**32 - 1)(value)
+    number = integer(lowest=1, highest=HIGHEST_BOUND)(value)
     if not isinstance(number, int):
         raise InvalidInput(f"'{shown(value)}' is not an integer")
     return number

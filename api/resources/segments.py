@@ -8,6 +8,7 @@ from operator import attrgetter
 
 from api.attributes import Attribute, Default, Resource, Service, by, itself, number, optional, wire_time
 from api.resources.segment_values import LONGEST_PHYSNET, LONGEST_TYPE, segmentation_id
+from api.schema import INTEGER, TIME, UUID
 from api.validators import nullable, text, uuid
 from controller.records import Segment
 from controller.services import segments
@@ -33,7 +34,12 @@ SEGMENT: Resource[Segment, Segment] = Resource(
     identify=attrgetter("id"),
     attributes=(
         Attribute(
-            name="id", doc="Identifier, chosen by the server.", show=attrgetter("id"), filter=by("id"), sort="id"
+            name="id",
+            doc="Identifier, chosen by the server.",
+            show=attrgetter("id"),
+            filter=by("id"),
+            sort="id",
+            shows=UUID,
         ),
         *(
             Attribute(
@@ -102,7 +108,7 @@ SEGMENT: Resource[Segment, Segment] = Resource(
             sort="segmentation_id",
         ),
         *(
-            Attribute(name=name, doc=doc, show=_time(name), sort=name)
+            Attribute(name=name, doc=doc, show=_time(name), sort=name, shows=TIME)
             for name, doc in (
                 ("created_at", "When the segment was created."),
                 ("updated_at", "When the segment last changed."),
@@ -114,6 +120,7 @@ SEGMENT: Resource[Segment, Segment] = Resource(
             show=attrgetter("revision_number"),
             filter=by("revision_number", number),
             sort="revision_number",
+            shows=INTEGER,
         ),
     ),
 )

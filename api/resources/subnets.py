@@ -24,10 +24,12 @@ from api.attributes import (
 )
 from api.common import TAG_FILTERS, bookkeeping, identity
 from api.errors import SubnetPoolMissing
+from api.schema import ADDRESS, BOOLEAN, PREFIX, TEXT, UUID, array, or_null, record
 from api.validators import (
     Refused,
     boolean,
     cidr,
+    described,
     integer,
     ip_address,
     list_of,
@@ -68,11 +70,13 @@ def _look(tx: Transaction, caller: Caller, records: Sequence[Subnet]) -> list[Su
     return [SubnetView(subnet=subnet, router_external=subnet.network_id in external) for subnet in records]
 
 
+@described(record({"start": ADDRESS, "end": ADDRESS}, required=("start", "end")))
 def _pool(value: object) -> object:
     pool = members(value, what="IP pool", required=("start", "end"))
     return (ip_address(pool["start"]), ip_address(pool["end"]))
 
 
+@described(ADDRESS)
 def _nameserver(value: object) -> object:
     try:
         return ip_address(value)
@@ -80,6 +84,7 @@ def _nameserver(value: object) -> object:
         raise Refused(f"'{shown(value)}' is not a valid nameserver. {refused.reason}") from None
 
 
+@described(record({"destination": PREFIX, "nexthop": ADDRESS}, required=("destination", "nexthop")))
 def _host_route(value: object) -> object:
     route = members(value, what="hostroute", required=("destination", "nexthop"))
     destination = route["destination"]
@@ -93,6 +98,7 @@ def _host_route(value: object) -> object:
     raise Refused(f"'{shown(destination)}' is not a valid IP subnet")
 
 
+@described(or_null(UUID))
 def _no_pool(value: object) -> object:
     if value is None:
         return None
@@ -107,6 +113,7 @@ def _wire_routes(view: SubnetView) -> object:
     return [{"destination": destination, "nexthop": nexthop} for destination, nexthop in view.subnet.host_routes]
 
 
+@described(array(TEXT, longest=0))
 def _no_service_types(value: object) -> object:
     if value != []:
         raise Refused(f"Service types are not supported yet: '{shown(value)}' must be an empty list")
@@ -225,6 +232,7 @@ SUBNET: Resource[Subnet, SubnetView] = Resource(
             post=True,
             filter=by("cidr", canonical(cidr)),
             sort="cidr",
+            shows=PREFIX,
         ),
         Attribute(
             name="allocation_pools",
@@ -268,6 +276,7 @@ SUBNET: Resource[Subnet, SubnetView] = Resource(
             name="router:external",
             doc="True on an external network.",
             show=attrgetter("router_external"),
+            shows=BOOLEAN,
         ),
         Attribute(
             name="service_types",

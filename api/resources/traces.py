@@ -10,7 +10,9 @@ from api.auth import Auth
 from api.control import Control
 from api.errors import InvalidAttribute, MalformedBody, MissingAttribute, MissingWrapper, UnknownAttributes
 from api.machinery import METHODS, admit, read_body
-from api.validators import Refused, boolean, mac_address
+from api.operations import Operation
+from api.schema import ADDRESS, OBJECT, TEXT, array, or_null, record
+from api.validators import Refused, Rule, boolean, described, mac_address, schema_of
 from api.wire import API_ROOT, answer
 from controller.errors import PolicyNotAuthorized
 
@@ -20,21 +22,23 @@ STATES = ("new", "established", "reply")
 LAST_PORT = 65_535
 
 
+@described({"type": "string", "minLength": 1})
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise Refused(f"'{value}' is not a name, an id or an address")
     return value
 
 
-def _one_of(*words: str) -> Callable[[object], str]:
+def _one_of(*words: str) -> Rule:
     def parse(value: object) -> str:
         if value not in words:
             raise Refused(f"'{value}' is not in {list(words)}")
         return str(value)
 
-    return parse
+    return Rule(parse, {"enum": list(words)})
 
 
+@described({"type": ["integer", "null"], "minimum": 1, "maximum": LAST_PORT})
 def _port(value: object) -> int | None:
     if value is None:
         return None
@@ -43,6 +47,7 @@ def _port(value: object) -> int | None:
     return value
 
 
+@described(or_null(ADDRESS))
 def _address(value: object) -> str | None:
     if value is None:
         return None
@@ -64,6 +69,37 @@ ATTRIBUTES: Mapping[str, tuple[Callable[[object], object], str]] = {
 }
 """How each attribute of a trace is read, and what it means."""
 REQUIRED = ("from", "to")
+_ANSWER = record(
+    {
+        "verdict": {"enum": ["delivered", "dropped", "answered", "controller"]},
+        "sentence": TEXT,
+        "packet": TEXT,
+        "state": TEXT,
+        "notes": array(TEXT),
+        "rules": array(TEXT),
+        "hosts": array(OBJECT),
+    },
+    is_closed=False,
+)
+
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path=f"{API_ROOT}/traces",
+        name="create_trace",
+        doc="Say what becomes of a packet that a port sends, host by host and table by table, and why.",
+        body=record(
+            {
+                MEMBER: record(
+                    {name: {**schema_of(rule), "description": doc} for name, (rule, doc) in ATTRIBUTES.items()},
+                    required=REQUIRED,
+                )
+            },
+            required=(MEMBER,),
+        ),
+        answer=record({MEMBER: _ANSWER}, required=(MEMBER,)),
+    ),
+)
 
 
 class Traces:
