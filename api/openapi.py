@@ -192,8 +192,10 @@ def _of_resource(resource: Resource[Any, Any]) -> Iterator[tuple[str, str, dict[
     )
     wanted = {"$ref": f"#/components/schemas/{camel(member)}Create"}
     many = record({resource.collection: array(ref)}, required=(resource.collection,))
-    single = record({member: wanted}, required=(member,))
-    bulk = record({resource.collection: {**array(wanted), "minItems": 1}}, required=(resource.collection,))
+    # Members beside the wrapper are not looked at, as in Neutron.
+    single = record({member: wanted}, required=(member,), is_closed=False)
+    bulk_items = {**array(wanted), "minItems": 1}
+    bulk = record({resource.collection: bulk_items}, required=(resource.collection,), is_closed=False)
     yield (
         path,
         "POST",
@@ -215,7 +217,8 @@ def _of_resource(resource: Resource[Any, Any]) -> Iterator[tuple[str, str, dict[
         ),
     )
     if resource.service.update is not None:
-        changes = record({member: {"$ref": f"#/components/schemas/{camel(member)}Update"}}, required=(member,))
+        update = {"$ref": f"#/components/schemas/{camel(member)}Update"}
+        changes = record({member: update}, required=(member,), is_closed=False)
         yield (
             item,
             "PUT",

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import TypeVar
 
 from api.attributes import Attribute, Audience, Default, Resource
-from api.schema import BOOLEAN, TEXT, Schema, array, record
+from api.schema import BOOLEAN, TEXT, Schema, array, record, without_null
 
 R = TypeVar("R")
 V = TypeVar("V")
@@ -58,7 +58,9 @@ def list_parameters(resource: Resource[R, V]) -> list[dict[str, object]]:
     """Return the query parameters of a list."""
     sortable = [attribute.name for attribute in resource.attributes if attribute.sort]
     found = [
-        parameter(attribute.name, array(TEXT), f"Only objects with one of these values: {attribute.doc}")
+        parameter(
+            attribute.name, array(_filter_value(attribute)), f"Only objects with one of these values: {attribute.doc}"
+        )
         for attribute in resource.attributes
         if attribute.filter is not None
     ]
@@ -91,6 +93,11 @@ def parameter(
     """Return one parameter of an operation."""
     found: dict[str, object] = {"name": name, "in": place, "description": doc, "schema": schema}
     return found | {"required": True} if required else found
+
+
+def _filter_value(attribute: Attribute[V]) -> Schema:
+    kind = without_null(attribute.shown_as).get("type")
+    return {"type": kind} if kind in ("boolean", "integer") else TEXT
 
 
 def _documented(attribute: Attribute[V], schema: Schema, audience: Audience) -> dict[str, object]:

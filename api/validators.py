@@ -145,6 +145,8 @@ def _integer_schema(lowest: int | None, highest: int | None) -> Schema:
 def _whole(value: object) -> int:
     if isinstance(value, str) and _DIGITS.fullmatch(value):
         return int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # 4.0 is an integer to JSON (JSON Schema 2020-12, "Numeric" section), as to Neutron
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**_INTEGER_DIGITS:
         return value
     raise InvalidInput(f"'{shown(value)}' is not an integer")
