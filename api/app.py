@@ -26,7 +26,7 @@ from api.resources.security_groups import SECURITY_GROUP
 from api.resources.segments import SEGMENT
 from api.resources.subnets import SUBNET
 from api.versions import Versions
-from api.wire import API_ROOT, REQUEST_ID, ApiResponse, Spelling
+from api.wire import API_ROOT, REQUEST_ID, ApiResponse, Name, Spelling
 from controller.store.database import Database
 
 LARGEST_BODY = 16 * 1024 * 1024
@@ -61,6 +61,7 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
+    app.url_map.converters["default"] = Name
     app.wsgi_app = Spelling(app.wsgi_app, new_id)  # type: ignore[method-assign] # Flask's documented way
     app.after_request(_with_request_id)
     faults.install(app)
@@ -82,9 +83,11 @@ def create_app(
         Endpoint(NETWORK_SEGMENT_RANGE, database=database, auth=auth),
     )
     for endpoint in (*core, *extended):
-        root = f"{API_ROOT}/{endpoint.resource.path}"
-        for path, view in ((root, endpoint.collection), (f"{root}/<object_id>", endpoint.item)):
-            app.add_url_rule(path, endpoint=path, view_func=view, methods=METHODS, provide_automatic_options=False)
+        for name in sorted({endpoint.resource.path, endpoint.resource.collection}):
+            # Clients spell some collections with hyphens and some with underscores (network_segment_ranges).
+            root = f"{API_ROOT}/{name}"
+            for path, view in ((root, endpoint.collection), (f"{root}/<object_id>", endpoint.item)):
+                app.add_url_rule(path, endpoint=path, view_func=view, methods=METHODS, provide_automatic_options=False)
     Versions([(endpoint.resource.member, endpoint.resource.collection) for endpoint in core]).register(app)
     Extensions(EXTENSIONS, auth=auth).register(app)
     Bindings(database=database, auth=auth).register(app)

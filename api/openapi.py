@@ -145,8 +145,8 @@ def _braced(rule: str) -> str:
 
 
 def _shape(path: str) -> str:
-    """Return a path without the names of its variables: two paths of one shape are one."""
-    return re.sub(r"{[^}]+}", "{}", path)
+    """Return a path without the names of its variables, in one spelling: two paths of one shape are one."""
+    return re.sub(r"{[^}]+}", "{}", path).replace("_", "-")
 
 
 def _item_path(resource: Resource[Any, Any]) -> str:

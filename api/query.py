@@ -36,8 +36,12 @@ class Listing:
 
 
 def pairs(query_string: bytes) -> list[tuple[str, str]]:
-    """Return the parameters in the order given, empty ones included."""
-    return parse_qsl(query_string.decode("ascii", "replace"), keep_blank_values=True, errors="replace")
+    """Return the parameters in the order given, empty ones included.
+
+    What no database can keep is replaced, so that it matches nothing: bytes that are no UTF-8, and NUL (PostgreSQL).
+    """
+    given = parse_qsl(query_string.decode("ascii", "replace"), keep_blank_values=True, errors="replace")
+    return [(name, value.replace("\x00", "\ufffd")) for name, value in given]
 
 
 def fields(parameters: Sequence[tuple[str, str]]) -> frozenset[str]:

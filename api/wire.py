@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from flask import Request, Response
 from werkzeug.datastructures import Headers
+from werkzeug.routing import BaseConverter
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -45,6 +46,13 @@ def answer(status: int, body: object) -> ApiResponse:
 def no_content() -> ApiResponse:
     """Return the answer to a deletion."""
     return ApiResponse(b"", status=_NO_CONTENT)
+
+
+class Name(BaseConverter):
+    """A variable part of a path; with a NUL in it, which no database keeps, it is the name of nothing: 404."""
+
+    regex = r"[^/\x00]+"
+    part_isolating = True
 
 
 class Spelling:

@@ -2,17 +2,20 @@
 
 import argparse
 import ast
+import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from api.attributes import Attribute, Audience, Default
-from api.resources.hosts import HOST
-from api.resources.networks import NETWORK
-from api.resources.ports import PORT
-from api.resources.subnets import SUBNET
+from api.app import OPERATIONS, RESOURCES, create_app
+from api.attributes import Attribute, Audience, Default, Resource
+from api.auth import NoAuth
+from api.command_map import describe
+from api.errors import ControllerAbsent
 from api.resources.traces import ATTRIBUTES as TRACE
 from api.resources.traces import REQUIRED
+from controller.store.database import Database
 from flows.cookie import LAYOUT, OBJECT_KIND, OWNER_MARK, Feature
 from flows.fields import RegField
 from flows.pipeline import PIPELINE, REGISTER_FIELDS, Priority
@@ -88,12 +91,31 @@ def attributes(resource_attributes: tuple[Attribute[object], ...]) -> Iterator[t
         yield f"`{a.name}`", verbs, default or "", who, "yes" if a.filter else "", "yes" if a.sort else "", a.doc
 
 
+class NoController:
+    """No controller process: nothing is asked of it here."""
+
+    def call(self, op: str, args: Mapping[str, object]) -> object:
+        """Say so."""
+        raise ControllerAbsent(f"no controller for {op} {args}")
+
+
+def resources() -> Sequence[Resource[Any, Any]]:
+    """Return every resource the API serves; the database is never opened."""
+    app = create_app(Database("sqlite:////never-opened"), auth=NoAuth(), control=NoController())
+    return tuple(app.extensions[RESOURCES])
+
+
+def commands() -> str:
+    """Return what the everyday commands know of the API."""
+    return json.dumps(describe(resources(), OPERATIONS), indent=1, ensure_ascii=False) + "\n"
+
+
 def api() -> str:
     """Return the reference of resources and attributes."""
     parts = ["# Resources and attributes", f"{NOTE} C = settable at create, R = shown, U = settable by update."]
-    for resource in (NETWORK, SUBNET, PORT, HOST):
+    for resource in resources():
         heading = ("attribute", "verbs", "default", "who", "filter", "sort", "meaning")
-        parts += [f"## /v2.0/{resource.collection}", table(heading, attributes(tuple(resource.attributes)))]
+        parts += [f"## /v2.0/{resource.path}", resource.doc, table(heading, attributes(tuple(resource.attributes)))]
     parts += [
         "## POST /v2.0/traces",
         "What becomes of a packet (`weft trace`); for administrators. Nothing is stored.",
@@ -134,8 +156,14 @@ def main() -> int:
     parser.add_argument("--check", action="store_true")
     is_check = parser.parse_args().check
     stale = []
-    for name, text in (("pipeline.md", pipeline()), ("api.md", api()), ("messages.md", messages())):
-        path = ROOT / "docs" / name
+    pages = {
+        "docs/pipeline.md": pipeline(),
+        "docs/api.md": api(),
+        "docs/messages.md": messages(),
+        "controller/cli/everyday/resources.json": commands(),
+    }
+    for name, text in pages.items():
+        path = ROOT / name
         if is_check and (not path.exists() or path.read_text() != text):
             stale.append(name)
         elif not is_check:

@@ -1,31 +1,33 @@
 """What can be typed after ``weft``? The console script: one parser, one module per group of commands.
 
 ``weft serve`` is the only command that runs a server, and its module is imported only when it is asked for, so that
-the client commands start fast.
+the client commands start fast. For the same reason the verbs of a resource are added only when it is asked for.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
-from controller.cli import flows, host, port, reconcile, trace
+from controller.cli import completion, flows, host, port, reconcile, trace
 from controller.cli.client import CommandFailed
+from controller.cli.everyday.catalog import load
+from controller.cli.everyday.verbs import add_verbs
+from controller.cli.parsing import Parser
 
 FAILED = 1
 """Exit status when the server said no or could not be reached; argparse ends with 2 for a wrong command line."""
+_HOST_VERBS = ("create", "list", "show", "delete")
+"""Hosts are added and removed; what is everyday about them is only ``set``."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     given = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(prog="weft", description="Isolated layer-2 networks across Open vSwitch hosts.")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    _add_serve(commands, wanted=given[:1] == ["serve"])
-    host.add_commands(commands)
-    port.add_commands(commands)
-    flows.add_commands(commands)
-    reconcile.add_commands(commands)
-    trace.add_commands(commands)
+    typed = completion.words(os.environ)
+    parser = _parser(given if typed is None else typed)
+    if typed is not None:
+        completion.offer(parser)
     args = parser.parse_args(given)
     try:
         status: int = args.run(args)
@@ -39,6 +41,40 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return FAILED
     return status
+
+
+def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = Parser(
+        prog="weft", description="Isolated layer-2 networks across Open vSwitch hosts."
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_serve(commands, wanted=given[:1] == ["serve"])
+    verbs = {"host": host.add_commands(commands), "port": port.add_commands(commands)}
+    flows.add_commands(commands)
+    reconcile.add_commands(commands)
+    trace.add_commands(commands)
+    completion.add_commands(commands)
+    _add_everyday(commands, verbs, wanted=given[0] if given else "")
+    return parser
+
+
+def _add_everyday(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    verbs: "dict[str, argparse._SubParsersAction[argparse.ArgumentParser]]",
+    *,
+    wanted: str,
+) -> None:
+    """Add every resource, and the verbs of the one that is wanted; commands made by hand stay as they are."""
+    catalog = load()
+    for noun, doc in catalog.nouns().items():
+        group = verbs.get(noun)
+        if group is None and noun not in commands.choices:
+            parser = commands.add_parser(noun, help=doc.replace("%", "%%"), description=doc.replace("%", "%%"))
+            group = (
+                parser.add_subparsers(title="commands", metavar="COMMAND", required=True) if noun == wanted else None
+            )
+        if group is not None and noun == wanted:
+            add_verbs(group, catalog.noun(noun), catalog, without=_HOST_VERBS if noun == "host" else ())
 
 
 def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", *, wanted: bool) -> None:

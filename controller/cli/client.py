@@ -3,10 +3,12 @@
 import argparse
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import requests
+if TYPE_CHECKING:
+    import requests
 
 DEFAULT_URL = "http://127.0.0.1:9696"
 _TIMEOUT_S = 30.0
@@ -27,6 +29,8 @@ class Client:
     """The API at one URL."""
 
     def __init__(self, url: str) -> None:
+        import requests  # noqa: PLC0415 - half of the time a command needs that asks no server (--help, completion)
+
         self._url = url.rstrip("/").removesuffix("/v2.0")
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy for the web must not see requests to a local controller
@@ -47,19 +51,34 @@ class Client:
         """Send DELETE."""
         self._ask("DELETE", path, query=query)
 
+    def send(
+        self,
+        method: str,
+        *path: str,
+        query: Sequence[tuple[str, str]] = (),
+        body: Mapping[str, object] | None = None,
+        if_revision: int | None = None,
+    ) -> Mapping[str, object]:
+        """Return the answer to any request; a query parameter may come several times."""
+        headers = {} if if_revision is None else {"If-Match": f"revision_number={if_revision}"}
+        return self._ask(method, path, query=query, body=body, headers=headers)
+
     def _ask(
         self,
         method: str,
         path: tuple[str, ...],
         *,
-        query: Mapping[str, str | None] | None = None,
+        query: Mapping[str, str | None] | Sequence[tuple[str, str]] | None = None,
         body: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Mapping[str, object]:
         url = "/".join([self._url, "v2.0", *(quote(part, safe="") for part in path)])
         content = None if body is None else json.dumps(body)
-        headers = None if body is None else {"Content-Type": "application/json"}
+        sent = {**(headers or {}), **({} if body is None else {"Content-Type": "application/json"})}
+        import requests  # noqa: PLC0415 - as above
+
         try:
-            reply = self._session.request(method, url, params=query, data=content, headers=headers, timeout=_TIMEOUT_S)
+            reply = self._session.request(method, url, params=query, data=content, headers=sent, timeout=_TIMEOUT_S)
         except requests.Timeout:
             raise CommandFailed(
                 f"{self._url} did not answer within {_TIMEOUT_S:g} s. Look at the log of `weft serve` there."
@@ -83,17 +102,17 @@ class Client:
         return answer
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
+def add_options(parser: argparse.ArgumentParser, *, formats: Sequence[str] = ("table", "json")) -> None:
     """Add the options every client command has."""
     parser.add_argument(
         "--url",
         default=os.environ.get("WEFT_URL") or DEFAULT_URL,
         help=f"the API (default: $WEFT_URL, else {DEFAULT_URL})",
     )
-    parser.add_argument("--format", choices=("table", "json"), default="table", help="how to print (default: table)")
+    parser.add_argument("--format", choices=formats, default="table", help="how to print (default: table)")
 
 
-def _message(reply: requests.Response) -> str:
+def _message(reply: "requests.Response") -> str:
     """Return what the server said was wrong."""
     try:
         body = reply.json()
@@ -105,7 +124,7 @@ def _message(reply: requests.Response) -> str:
     return f"{reply.url} answered {reply.status_code} {reply.reason}"
 
 
-def _cause(error: requests.RequestException) -> str:
+def _cause(error: "requests.RequestException") -> str:
     """Return the innermost reason: requests wraps urllib3, which wraps the socket's."""
     seen: BaseException = error
     while True:

@@ -16,8 +16,10 @@ _FLUSH_NOTE = (
 """ovs-vsctl(8), del-controller: seen to flush even a bridge with fail mode secure."""
 
 
-def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add ``host`` and its commands."""
+def add_commands(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+) -> "argparse._SubParsersAction[argparse.ArgumentParser]":
+    """Add ``host`` and its commands; returns where more can be added."""
     group = commands.add_parser("host", help="register and inspect hypervisors")
     verbs = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
@@ -57,6 +59,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
     for parser in (add, changing, listing, show, remove):
         add_options(parser)
+    return verbs
 
 
 def _add_adopt(parser: argparse.ArgumentParser) -> None:

@@ -6,15 +6,18 @@ from controller.cli.client import Client, add_options
 from controller.cli.output import member, members, print_fields, print_json, print_table
 
 
-def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add ``port`` and its commands."""
-    group = commands.add_parser("port", help="inspect ports")
+def add_commands(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+) -> "argparse._SubParsersAction[argparse.ArgumentParser]":
+    """Add ``port`` and its commands; returns where more can be added."""
+    group = commands.add_parser("port", help="make, change and inspect ports")
     verbs = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
     status = verbs.add_parser("status", help="say where a port is plugged, its state, and why it is not ACTIVE")
     status.add_argument("id")
     add_options(status)
     status.set_defaults(run=_status)
     _add_network_data(verbs)
+    return verbs
 
 
 def _add_network_data(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

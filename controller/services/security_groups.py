@@ -30,6 +30,7 @@ from controller.store.rulesets import GroupRef, forget_sets_with, has_group, nex
 from controller.store.schema import (
     DEFAULT_SECURITY_GROUP_RULES,
     IS_DEFAULT,
+    NAME_LENGTH,
     PORTS,
     SECURITY_GROUP_RULES,
     SECURITY_GROUPS,
@@ -110,13 +111,18 @@ def before_listing(database: Database, caller: Caller, query: Query) -> None:
     """
     asked = [str(value) for one in query.filters if one.name == "project_id" for value in one.values]
     project_id = asked[0] if asked else caller.project_id
-    if not project_id or (not caller.is_admin and project_id != caller.project_id):
+    if not _may_own(project_id) or (not caller.is_admin and project_id != caller.project_id):
         return
     with database.read() as tx:
         if tx.connection.execute(_LOOK_FOR_DEFAULT, {"owner": project_id}).first() is not None:
             return
     with database.write() as tx:
         ensure_default(tx, project_id)
+
+
+def _may_own(project_id: str) -> bool:
+    """Say whether text from a query can be the id of a project at all; what cannot be stored owns nothing."""
+    return bool(project_id.strip()) and len(project_id) <= NAME_LENGTH and not {"\x00", "\ufffd"} & set(project_id)
 
 
 def update(

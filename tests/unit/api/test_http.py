@@ -20,6 +20,18 @@ def test_every_spelling_of_a_path_is_understood(client: FlaskClient, path: str) 
     assert client.get(path).json == {"networks": []}
 
 
+def test_collections_are_spelt_with_hyphens_or_underscores(client: FlaskClient) -> None:
+    """Neutron's clients ask for security-groups, but for network_segment_ranges."""
+    for spelt in ("network-segment-ranges", "network_segment_ranges"):
+        (one,) = client.get(f"/v2.0/{spelt}?limit=1").json["network_segment_ranges"]
+        assert client.get(f"/v2.0/{spelt}/{one['id']}").json == {"network_segment_range": one}
+
+
+def test_a_path_with_a_character_no_database_keeps_names_nothing(client: FlaskClient) -> None:
+    assert client.get("/v2.0/networks/%00").status_code == 404
+    assert client.get("/v2.0/networks?name=%00").json == {"networks": []}
+
+
 def test_one_object_is_found_under_its_json_path(client: FlaskClient, make: SimpleNamespace) -> None:
     network = make.network()
     assert {"network": network} == client.get(f"/v2.0/networks/{network['id']}.json").json

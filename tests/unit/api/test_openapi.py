@@ -25,7 +25,7 @@ def document(client: FlaskClient) -> dict[str, Any]:
 
 
 def shape(path: str) -> str:
-    return re.sub(r"<[^>]+>|{[^}]+}", "{}", path)
+    return re.sub(r"<[^>]+>|{[^}]+}", "{}", path).replace("_", "-")
 
 
 def component(document: dict[str, Any], name: str) -> Draft202012Validator:

@@ -63,6 +63,12 @@ def test_rules_looked_at_first_show_those_of_the_default_group(client: FlaskClie
     assert len(client.get(RULES).json["security_group_rules"]) == 4
 
 
+@pytest.mark.parametrize("project_id", ["%00", "p" * 256, "+", ""])
+def test_what_can_be_no_project_gets_no_default_group(client: FlaskClient, project_id: str) -> None:
+    listed = client.get(f"/v2.0/security-groups?project_id={project_id}")
+    assert (listed.status_code, listed.json) == (200, {"security_groups": []})
+
+
 def test_a_look_at_any_project_shows_its_default_group(client: FlaskClient) -> None:
     """API.md trap 9."""
     (default,) = client.get(f"{GROUPS}?tenant_id=unheard-of").json["security_groups"]
