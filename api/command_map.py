@@ -165,6 +165,8 @@ def _option(name: str, kind: str, refers: str | None) -> str:
 
     >>> _option("dns_nameservers", "list", None), _option("network_id", "text", "networks")
     ('dns-nameserver', 'network')
+    >>> _option("prefixes", "list", None), _option("addresses", "list", None), _option("policies", "list", None)
+    ('prefix', 'address', 'policy')
     >>> _option("provider:segmentation_id", "integer", None)
     'provider-segmentation-id'
     """
@@ -174,7 +176,8 @@ def _option(name: str, kind: str, refers: str | None) -> str:
     if refers is not None:
         stem = stem.removesuffix("-id")
     if kind in ("list", "records"):
-        stem = re.sub(r"(?<=ss)es$|(?<!s)s$", "", stem)
+        stem = re.sub(r"ies$", "y", stem)
+        stem = re.sub(r"((?<=x)|(?<=ss))es$|(?<!s)s$", "", stem)
     return stem if stem and stem not in RESERVED else f"{stem}-value"
 
 

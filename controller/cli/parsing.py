@@ -30,7 +30,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the message and where help is, and end with status 2; argparse would print a long usage first."""
-        self.exit(2, f"{self.prog}: error: {explained(message)}\nSee: {self.prog} --help\n")
+        self.exit(2, f"usage: {self.prog} ... (see --help)\n{self.prog}: error: {explained(message)}\n")
 
 
 def explained(message: str) -> str:

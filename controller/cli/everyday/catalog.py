@@ -72,6 +72,11 @@ class Noun:
         """The resource in a sentence."""
         return self.member.replace("_", " ")
 
+    @property
+    def many(self) -> str:
+        """Several of them in a sentence."""
+        return self.collection.replace("_", " ")
+
     def has(self, name: str) -> bool:
         """Say whether there is an attribute of that name."""
         return any(one.name == name for one in self.attributes)

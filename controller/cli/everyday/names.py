@@ -44,7 +44,7 @@ class Names:
         if len(ids) == 1:
             return ids[0]
         if ids:
-            raise CommandFailed(f"{len(ids)} {noun.words}s are called {given}: {', '.join(ids)}. Give an id.")
+            raise CommandFailed(f"{len(ids)} {noun.many} are called {given}: {', '.join(ids)}. Give an id.")
         raise NotThere(self._nobody(noun, given))
 
     def _nobody(self, noun: Noun, given: str) -> str:

@@ -32,11 +32,11 @@ def add_verbs(
         made["set"] = _add_set
     made["delete"] = _add_delete
     docs = {
-        "create": f"create a {noun.words}",
-        "list": f"list {noun.words}s, or those that match",
-        "show": f"show one {noun.words}",
-        "set": f"change a {noun.words}; a list becomes what is given",
-        "delete": f"delete {noun.words}s",
+        "create": f"create one of the {noun.many}",
+        "list": f"list the {noun.many}, or those that match",
+        "show": f"show one of the {noun.many}",
+        "set": f"change one of the {noun.many}; a list becomes what is given",
+        "delete": f"delete {noun.many}",
     }
     for verb, add in made.items():
         if verb not in without:
