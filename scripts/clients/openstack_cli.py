@@ -1,7 +1,7 @@
 """Does the unmodified ``openstack`` command work against a running Weft? One line a command, and a count.
 
     python3 -m venv /tmp/clients && /tmp/clients/bin/pip install python-openstackclient
-    /tmp/clients/bin/python scripts/try_openstack_cli.py http://127.0.0.1:9696
+    /tmp/clients/bin/python scripts/clients/openstack_cli.py http://127.0.0.1:9696
 
 Runs with the client's interpreter and knows nothing of Weft's code. It makes objects of its own and deletes them.
 """
@@ -107,7 +107,7 @@ def networks(walk: Walk) -> None:
         [
             made,
             "network segment range show r1",
-            "network segment range set --maximum 70019 r1",
+            "network segment range set --minimum 70000 --maximum 70019 r1",
             "network segment range delete r1",
         ]
     )
@@ -202,8 +202,6 @@ def service(walk: Walk) -> None:
             "network rbac list",
             "subnet pool list",
             "address scope list",
-            "network service provider list",
-            "quota list --network",
         ]
     )
 
