@@ -93,6 +93,29 @@ class Service(Generic[R]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Argument:
+    """One value in the body of an action."""
+
+    name: str
+    doc: str
+    parse: Parse
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """What can be done to one object besides changing its attributes: ``PUT /v2.0/<collection>/<id>/<name>``."""
+
+    name: str
+    doc: str
+    arguments: tuple[Argument, ...]
+    perform: Callable[[Transaction, Caller, str, Mapping[str, object]], object]
+    """The use case, given the arguments by name; those not required may be missing."""
+    show: Callable[[object], object] | None = None
+    """The answer's body, made from what ``perform`` returns; None when that is the object, shown as ever."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Resource(Generic[R, V]):
     """One collection under ``/v2.0``."""
 
@@ -107,6 +130,7 @@ class Resource(Generic[R, V]):
     """The value ``marker`` takes."""
     extra_filters: Mapping[str, FilterBy] = field(default_factory=dict)
     """Query parameters that filter but are no attributes."""
+    actions: tuple[Action, ...] = ()
     delete_options: tuple[str, ...] = ()
     """Boolean query parameters of DELETE, handed to the service as keywords."""
     before_list: Callable[[Database, Caller, Query], None] | None = None

@@ -11,6 +11,7 @@ from typing import Any
 
 from api.attributes import Attribute, Default, Resource
 from api.operations import Operation
+from api.resource_schemas import actions
 from api.schema import Schema, without_null
 from api.wire import API_ROOT
 
@@ -66,7 +67,8 @@ def describe(resources: Sequence[Resource[Any, Any]], operations: Sequence[Opera
     names = _singulars(resources)
     return {
         "resources": [
-            _one(resource, names, [one for one in operations if _is_action(one, resource)]) for resource in resources
+            _one(resource, names, [*(one for one in operations if _is_action(one, resource)), *actions(resource)])
+            for resource in resources
         ]
     }
 
@@ -77,7 +79,7 @@ def _singulars(resources: Iterable[Resource[Any, Any]]) -> dict[str, str]:
     return found | {member.replace("_", ""): collection for member, collection in found.items()}
 
 
-def _one(resource: Resource[Any, Any], names: Mapping[str, str], actions: Sequence[Operation]) -> dict[str, object]:
+def _one(resource: Resource[Any, Any], names: Mapping[str, str], told: Sequence[Operation]) -> dict[str, object]:
     return {
         "noun": resource.member.replace("_", "-"),
         "member": resource.member,
@@ -89,7 +91,7 @@ def _one(resource: Resource[Any, Any], names: Mapping[str, str], actions: Sequen
         "delete_options": list(resource.delete_options),
         "filters": sorted(resource.extra_filters),
         "attributes": [_attribute(resource, one, names) for one in resource.attributes if one.name not in _NEVER],
-        "actions": [_action(one, names) for one in actions],
+        "actions": [_action(one, names) for one in told],
     }
 
 
@@ -209,5 +211,8 @@ def _action(operation: Operation, names: Mapping[str, str]) -> dict[str, object]
         "verb": last.replace("_", "-"),
         "path": last,
         "doc": operation.doc,
-        "attributes": [_dense(_value(name, one, names) | {"required": name in needed}) for name, one in given.items()],
+        "attributes": [
+            _dense(_value(name, one, names) | {"doc": one.get("description", ""), "required": name in needed})
+            for name, one in given.items()
+        ],
     }

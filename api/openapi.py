@@ -19,6 +19,7 @@ from api.auth import Auth
 from api.machinery import admit
 from api.operations import Operation
 from api.resource_schemas import (
+    actions,
     camel,
     creates,
     delete_parameters,
@@ -68,7 +69,7 @@ class OpenApi:
         """
         self._routes = routes
         self._resources = tuple(resources)
-        self._operations = tuple(operations)
+        self._operations = (*operations, *(one for resource in resources for one in actions(resource)))
         self._auth = auth
         self._views: Mapping[str, Callable[..., object]] = {}
 

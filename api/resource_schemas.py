@@ -8,7 +8,10 @@ from enum import Enum
 from typing import TypeVar
 
 from api.attributes import Attribute, Audience, Default, Resource
-from api.schema import BOOLEAN, TEXT, Schema, array, record, without_null
+from api.operations import Operation
+from api.schema import ANYTHING, BOOLEAN, TEXT, Schema, array, record, without_null
+from api.validators import schema_of
+from api.wire import API_ROOT
 
 R = TypeVar("R")
 V = TypeVar("V")
@@ -85,6 +88,26 @@ def fields_parameter(resource: Resource[R, V]) -> dict[str, object]:
 def delete_parameters(resource: Resource[R, V]) -> list[dict[str, object]]:
     """Return the query parameters of a deletion."""
     return [parameter(name, BOOLEAN, "Even when something stands against it.") for name in resource.delete_options]
+
+
+def actions(resource: Resource[R, V]) -> tuple[Operation, ...]:
+    """Return what can be done to one object besides the verbs every resource has."""
+    whole = record({resource.member: shown(resource)}, required=(resource.member,))
+    return tuple(
+        Operation(
+            method="PUT",
+            path=f"{API_ROOT}/{resource.path}/<{resource.member}_id>/{action.name}",
+            name=f"{action.name}_of_{resource.member}",
+            doc=action.doc,
+            body=record(
+                {one.name: {**schema_of(one.parse), "description": one.doc} for one in action.arguments},
+                required=[one.name for one in action.arguments if one.required],
+                is_closed=False,
+            ),
+            answer=whole if action.show is None else ANYTHING,
+        )
+        for action in resource.actions
+    )
 
 
 def parameter(

@@ -5,6 +5,7 @@ or not what the description says, is printed with the request that led to it, an
 """
 
 import argparse
+import logging
 import random
 import sys
 import tempfile
@@ -36,6 +37,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None, help="repeats a run; printed at the end")
     args = parser.parse_args()
     seed = random.randrange(2**32) if args.seed is None else args.seed  # noqa: S311 - no secret
+    logging.getLogger("weft.api").setLevel(logging.ERROR)  # a controller that is not there is expected
     begun = time.monotonic()
     print(f"seed {seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="weft-fuzz-") as directory:

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 import controller.cli.everyday
 from api import command_map
 from api.app import OPERATIONS, RESOURCES
-from api.attributes import Attribute, Default, Resource, by, itself
+from api.attributes import Action, Argument, Attribute, Default, Resource, by, itself
 from api.command_map import describe
 from api.operations import Operation
 from api.resources.networks import NETWORK
@@ -80,6 +80,14 @@ def test_a_new_resource_needs_no_word_of_its_own() -> None:
         look=itself,
         identify=str,
         delete_options=("force",),
+        actions=(
+            Action(
+                name="onboard",
+                doc="Take in a network's subnets.",
+                arguments=(Argument(name="network_id", doc="The network.", parse=uuid),),
+                perform=lambda _tx, _caller, _object_id, _values: None,
+            ),
+        ),
         attributes=(
             Attribute(name="id", doc="", show=show, shows=TEXT),
             Attribute(name="name", doc="", show=show, parse=text(), post=True, put=True, default=Default.REQUIRED),
@@ -104,4 +112,6 @@ def test_a_new_resource_needs_no_word_of_its_own() -> None:
         ["force"],
     )
     assert [one["option"] for one in noun["attributes"]] == ["id", "name", "network", "prefix", "limit-value"]
-    assert [one["verb"] for one in noun["actions"]] == ["add-prefixes"]
+    assert [one["verb"] for one in noun["actions"]] == ["add-prefixes", "onboard"]
+    (given,) = noun["actions"][1]["attributes"]
+    assert (given["option"], given["refers"], given["doc"]) == ("network", "networks", "The network.")
