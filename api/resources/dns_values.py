@@ -8,7 +8,8 @@ import re
 from operator import attrgetter
 
 from api.attributes import Attribute
-from api.validators import Refused, is_storable, shown
+from api.schema import TEXT, array, record
+from api.validators import Refused, described, is_storable, shown
 from controller.dns_names import LONGEST_FQDN, assignments
 from controller.errors import InvalidInput
 from controller.records import Network, Port
@@ -19,6 +20,7 @@ _ROOM_FOR_A_NAME = 2
 """One letter and a dot in front of a domain."""
 
 
+@described({"type": "string", "maxLength": LONGEST_FQDN, "pattern": "^[A-Za-z0-9.-]*$"})
 def dns_name(value: object) -> object:
     """Return a name, which is relative to a domain unless it ends with a dot; empty for none."""
     text = _text(value)
@@ -26,6 +28,7 @@ def dns_name(value: object) -> object:
     return text.lower()
 
 
+@described({"type": "string", "maxLength": LONGEST_FQDN, "pattern": "^([A-Za-z0-9.-]+[.])?$"})
 def dns_domain(value: object) -> object:
     """Return a domain, which ends with a dot; empty for none."""
     if not isinstance(value, str) or not is_storable(value):
@@ -108,5 +111,10 @@ PORT_DNS: tuple[Attribute[Port], ...] = (
         post=True,
         put=True,
     ),
-    Attribute(name="dns_assignment", doc="The names of each address.", show=_wire_assignments),
+    Attribute(
+        name="dns_assignment",
+        doc="The names of each address.",
+        show=_wire_assignments,
+        shows=array(record({"ip_address": TEXT, "hostname": TEXT, "fqdn": TEXT})),
+    ),
 )

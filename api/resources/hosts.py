@@ -8,7 +8,19 @@ from operator import attrgetter
 
 from api.attributes import Attribute, Default, Resource, Service, by, ip, wire_time
 from api.schema import BOOLEAN, INTEGER, OBJECT, TEXT, TIME, UUID, Schema, or_null, record
-from api.validators import Refused, boolean, described, ip_address, list_of, members, nullable, one_of, schema_of, shown, text
+from api.validators import (
+    Refused,
+    boolean,
+    described,
+    ip_address,
+    list_of,
+    members,
+    nullable,
+    one_of,
+    schema_of,
+    shown,
+    text,
+)
 from controller.caller import Caller
 from controller.records import Host, HostState
 from controller.services import hosts

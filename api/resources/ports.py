@@ -145,6 +145,7 @@ PORT: Resource[Port, Port] = Resource(
             name="ip_allocation",
             doc="immediate; deferred on a routed network until the port has a host; none without fixed_ips.",
             show=attrgetter("ip_allocation"),
+            shows={"enum": ["immediate", "deferred", "none"]},
             filter=by("ip_allocation"),
             sort="ip_allocation",
         ),

@@ -36,14 +36,13 @@ def add_commands(
         help="a physical network and the bridge that leads to it; may be repeated",
     )
     add.add_argument("--datapath-type", choices=("system", "netdev"), default="system")
-    _add_adopt(add)
+    add.add_argument(
+        "--adopt",
+        action=argparse.BooleanOptionalAction,
+        help="take its bridge br-int although another controller or flows of others are there: both are removed",
+    )
     add.add_argument("--wait", type=_seconds, metavar="SECONDS", help="wait until it is connected and programmed")
     add.set_defaults(run=_add)
-
-    changing = verbs.add_parser("set", help="change what is known of a host")
-    changing.add_argument("name", help="name or id")
-    _add_adopt(changing)
-    changing.set_defaults(run=_set)
 
     listing = verbs.add_parser("list", help="list the hosts")
     listing.set_defaults(run=_list)
@@ -57,17 +56,9 @@ def add_commands(
     remove.add_argument("--force", action="store_true", help="even while ports are bound to it")
     remove.set_defaults(run=_remove)
 
-    for parser in (add, changing, listing, show, remove):
+    for parser in (add, listing, show, remove):
         add_options(parser)
     return verbs
-
-
-def _add_adopt(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--adopt",
-        action=argparse.BooleanOptionalAction,
-        help="take its bridge br-int although another controller or flows of others are there: both are removed",
-    )
 
 
 def _physnet(text: str) -> dict[str, str]:
@@ -102,14 +93,6 @@ def _add(args: argparse.Namespace) -> int:
     if args.wait is not None:
         host = _wait(client, args.name, args.wait)
     _print(host, args.format)
-    return 0
-
-
-def _set(args: argparse.Namespace) -> int:
-    if args.adopt is None:
-        raise CommandFailed("nothing to change: give --adopt or --no-adopt")
-    host = Client(args.url).put("hosts", args.name, body={"host": {"adopt": args.adopt}})
-    _print(member(host, "host"), args.format)
     return 0
 
 
