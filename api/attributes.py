@@ -24,7 +24,7 @@ V = TypeVar("V")
 
 
 class Audience(Enum):
-    """Who sees, or may set, an attribute."""
+    """Who sees, or may set, an attribute of which the policy's table says nothing."""
 
     EVERYBODY = "everybody"
     ADMIN = "admin"
@@ -133,6 +133,9 @@ class Resource(Generic[R, V]):
     actions: tuple[Action, ...] = ()
     delete_options: tuple[str, ...] = ()
     """Boolean query parameters of DELETE, handed to the service as keywords."""
+    weighs: bool = False
+    """The service itself decides rules of attributes that depend on the object (``controller.services.rules.ASKED``);
+    else they are refused unless the caller's project makes the object."""
     before_list: Callable[[Database, Caller, Query], None] | None = None
     """Makes what has to be there before the first look."""
 

@@ -11,6 +11,7 @@ from werkzeug.datastructures import Headers
 
 from controller.caller import Caller
 from controller.errors import ConfigurationError
+from controller.policy.rights import Policy, default_policy
 
 DEFAULT_PROJECT = "fake_project_id"
 """The owner of what is created without naming a project (Neutron's noauth mode)."""
@@ -28,13 +29,18 @@ class Auth(Protocol):
 class NoAuth:
     """Mode ``none``: every caller is an administrator.
 
-    Clients send ``X-Auth-Token: notused`` and the like in this mode: a token that is there is not looked at.
+    Nova without a Keystone has but this caller, so it has the service role as well. Clients send
+    ``X-Auth-Token: notused`` and the like in this mode: a token that is there is not looked at.
     """
+
+    def __init__(self, policy: Policy | None = None) -> None:
+        self._roles = frozenset({"admin", "service"})
+        self._rights = (policy or default_policy()).rights(self._roles)
 
     def caller(self, headers: Headers) -> Caller:
         """Return an administrator of the project in ``X-Project-Id``, or of the default project."""
         project_id = headers.get("X-Project-Id", "").strip()[:_LONGEST_PROJECT]
-        return Caller(project_id=project_id or DEFAULT_PROJECT, roles=frozenset({"admin"}), is_admin=True)
+        return Caller(project_id=project_id or DEFAULT_PROJECT, roles=self._roles, is_admin=True, granted=self._rights)
 
 
 def refuse_exposed(host: str) -> None:

@@ -17,17 +17,21 @@ from api.errors import (
     NoMembers,
     NotAllowedInPost,
     ProjectMismatch,
+    ProjectNotAllowed,
     ReadOnlyAttribute,
     UnknownAttributes,
 )
+from api.permission import asked
 from api.validators import Refused
 from controller.caller import Caller
-from controller.errors import PolicyNotAuthorized
+from controller.services.rules import ASKED
 
 R = TypeVar("R")
 V = TypeVar("V")
 
 _PROJECT = "project_id"
+_SERVICE = "service"
+"""The role that, beside admin, makes objects for other projects (neutron-lib, ``Context.can_set_project_id``)."""
 
 
 def parse(content: bytes, content_type: str | None) -> Mapping[str, object]:
@@ -109,10 +113,14 @@ def wanted(resource: Resource[R, V], caller: Caller, given: Mapping[str, object]
             raise MissingAttribute(attribute.name)
         elif attribute.key is not None and attribute.default is not Default.ABSENT:
             values[attribute.key] = attribute.default
-    values |= _parsed(resource, caller, given, f"create_{resource.member}")
+    parsed = _parsed(resource, given)
+    values |= parsed
     if any(attribute.key == _PROJECT for attribute in resource.attributes):
-        values.setdefault(_PROJECT, caller.project_id)
-    return values
+        project_id = values.setdefault(_PROJECT, caller.project_id)
+        if project_id != caller.project_id and not (caller.is_admin or _SERVICE in caller.roles):
+            raise ProjectNotAllowed
+    found = asked(resource, caller, "create", given, parsed)
+    return values | {ASKED: found} if found else values
 
 
 def changes(resource: Resource[R, V], caller: Caller, given: Mapping[str, object]) -> dict[str, object]:
@@ -125,7 +133,9 @@ def changes(resource: Resource[R, V], caller: Caller, given: Mapping[str, object
     for attribute in resource.attributes:
         if attribute.name in given and not attribute.put:
             raise ReadOnlyAttribute(attribute.name)
-    return _parsed(resource, caller, given, f"update_{resource.member}")
+    values = _parsed(resource, given)
+    found = asked(resource, caller, "update", given, values)
+    return values | {ASKED: found} if found else values
 
 
 def _refuse_unknown(resource: Resource[R, V], given: Mapping[str, object]) -> None:
@@ -134,11 +144,9 @@ def _refuse_unknown(resource: Resource[R, V], given: Mapping[str, object]) -> No
         raise UnknownAttributes(sorted(unknown))
 
 
-def _parsed(resource: Resource[R, V], caller: Caller, given: Mapping[str, object], action: str) -> dict[str, object]:
+def _parsed(resource: Resource[R, V], given: Mapping[str, object]) -> dict[str, object]:
     values: dict[str, object] = {}
     for attribute in _given(resource.attributes, given):
-        if not attribute.set_by.includes(caller):
-            raise PolicyNotAuthorized(action, f"{action}:{attribute.name}")
         value = _parse_one(attribute, given[attribute.name])
         if attribute.key is None:
             continue

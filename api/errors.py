@@ -121,6 +121,19 @@ class ProjectMismatch(WeftError):
         super().__init__("'project_id' and 'tenant_id' do not match")
 
 
+class ProjectNotAllowed(WeftError):
+    """An object was asked for on behalf of a project that is not the caller's (neutron-lib, attributes)."""
+
+    kind = Kind.INVALID
+    neutron_type = "HTTPBadRequest"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Specifying 'project_id' other than the authenticated project in request is not allowed for the current "
+            "user."
+        )
+
+
 class UnknownFilter(WeftError):
     """The query string filters by what is no filterable attribute."""
 

@@ -21,9 +21,11 @@ from api.schema import BOOLEAN, OBJECT, TEXT, TIME, UUID, array, or_null, record
 from api.validators import boolean
 from api.wire import API_ROOT, answer
 from controller.errors import WeftError
+from controller.policy.words import Target
 from controller.records import PortState
 from controller.services import hosts, ports
 from controller.services.query import Query
+from controller.services.rules import authorize
 from controller.store.database import Database
 from controller.store.states import load_port_state
 
@@ -121,6 +123,7 @@ class Lookups:
         caller = admit(self._auth)
         with self._database.read() as tx:
             port = ports.get(tx, caller, port_id)
+            authorize(caller, "get_port_status", lambda: ports.target_of(tx, caller, port))
             state = load_port_state(tx, port.id)
         return answer(200, {"port_status": _wire_state(state)})
 
@@ -133,6 +136,7 @@ class Lookups:
             raise UnknownFilter(unknown)
         with self._database.read() as tx:
             name = hosts.get(tx, caller, host).name
+        authorize(caller, "get_host_flows", Target())
         args: dict[str, object] = {"host": name}
         args |= {key: value for key, value in asked if value}
         return answer(200, {"flows": _flows(self._control.call("flows", args))})
@@ -145,6 +149,7 @@ class Lookups:
             raise UnknownFilter(sorted(unknown))
         with self._database.read() as tx:
             name = hosts.get(tx, caller, host).name
+        authorize(caller, "update_host_reconcile", Target())
         accept = bool(boolean(asked.get("accept", "false")))
         return answer(200, {"reconcile": self._control.call("reconcile", {"host": name, "accept": accept})})
 

@@ -10,12 +10,13 @@ from typing import Generic, TypeVar
 from flask import Response, request
 from werkzeug.exceptions import MethodNotAllowed, NotAcceptable
 
-from api import body, query
+from api import body, permission, query
 from api.attributes import Default, Resource
 from api.auth import Auth
 from api.validators import boolean
 from api.wire import API_ROOT, accepts_json, answer, base_url, no_content
 from controller.caller import Caller
+from controller.errors import PolicyNotAuthorized
 from controller.store.database import Database, Transaction
 
 R = TypeVar("R")
@@ -102,10 +103,16 @@ class Endpoint(Generic[R, V]):
 
     def _update(self, caller: Caller, object_id: str, update: Callable[..., R]) -> Response:
         resource = self.resource
-        changes = body.changes(resource, caller, body.member(resource, read_body()))
-        with self._database.write() as tx:
-            record = update(tx, caller, object_id, changes, if_revision=if_revision())
-            (view,) = self._views(tx, caller, [record])
+        given = body.member(resource, read_body())
+        try:
+            changes = body.changes(resource, caller, given)
+            with self._database.write() as tx:
+                record = update(tx, caller, object_id, changes, if_revision=if_revision())
+                (view,) = self._views(tx, caller, [record])
+        except PolicyNotAuthorized:
+            with self._database.read() as tx:
+                resource.service.get(tx, caller, object_id)  # what a caller may not see is not there: 404, not 403
+            raise
         return answer(200, {resource.member: view})
 
     def _delete(self, caller: Caller, object_id: str) -> Response:
@@ -121,13 +128,15 @@ class Endpoint(Generic[R, V]):
     def _views(
         self, tx: Transaction, caller: Caller, records: Sequence[R], fields: Collection[str] = ()
     ) -> list[dict[str, object]]:
-        shown = [
-            (attribute.name, attribute.show)
-            for attribute in self.resource.attributes
-            if attribute.shown_to.includes(caller) and (not fields or attribute.name in fields)
-        ]
+        shown, some = permission.shown(self.resource, caller, fields)
         looked = self.resource.look(tx, caller, records)
-        return [{name: value for name, show in shown if (value := show(view)) is not Default.ABSENT} for view in looked]
+        views = [
+            {name: value for name, show in shown if (value := show(view)) is not Default.ABSENT} for view in looked
+        ]
+        if some:
+            for record, view in zip(records, views, strict=True):
+                permission.hide(caller, record, view, some)
+        return views
 
 
 def admit(auth: Auth) -> Caller:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import parse_qsl, urlencode
 
+from api import permission
 from api.attributes import Resource
 from api.errors import BadSortDirection, InvalidAttribute, UnevenSort, UnknownFilter, UnknownSortKey
 from api.validators import Refused
@@ -59,7 +60,7 @@ def listing(resource: Resource[R, V], caller: Caller, parameters: Sequence[tuple
     for name, value in parameters:
         values.setdefault(name, []).append(value)
     filters = _filters(resource, caller, values)
-    sorts = _sorts(resource, values.get("sort_key", []), values.get("sort_dir", []))
+    sorts = _sorts(resource, caller, values.get("sort_key", []), values.get("sort_dir", []))
     limit = _limit(values.get("limit", ["0"])[-1])
     page_reverse = values.get("page_reverse", [""])[-1].lower() in _TRUE
     query = None
@@ -70,6 +71,7 @@ def listing(resource: Resource[R, V], caller: Caller, parameters: Sequence[tuple
             limit=limit or None,
             marker=values.get("marker", [""])[-1] or None,
             page_reverse=page_reverse,
+            rules=permission.rules_of(resource, caller, {*values, *values.get("sort_key", [])}),
         )
     return Listing(query=query, limit=limit, page_reverse=page_reverse)
 
@@ -79,7 +81,7 @@ def _filters(
 ) -> tuple[Filter, ...] | None:
     known = dict(resource.extra_filters)
     for attribute in resource.attributes:
-        if attribute.filter is not None and attribute.shown_to.includes(caller):
+        if attribute.filter is not None and permission.seen(resource, caller, attribute) is not False:
             known[attribute.name] = attribute.filter
     unknown = [name for name in values if name not in known and name not in _CONTROLS]
     if unknown:
@@ -100,10 +102,16 @@ def _filters(
     return None if impossible else tuple(filters)
 
 
-def _sorts(resource: Resource[R, V], keys: Sequence[str], directions: Sequence[str]) -> tuple[Sort, ...]:
+def _sorts(
+    resource: Resource[R, V], caller: Caller, keys: Sequence[str], directions: Sequence[str]
+) -> tuple[Sort, ...]:
     if len(keys) != len(directions):
         raise UnevenSort
-    sortable = {attribute.name: attribute.sort for attribute in resource.attributes if attribute.sort}
+    sortable = {
+        attribute.name: attribute.sort
+        for attribute in resource.attributes
+        if attribute.sort and permission.seen(resource, caller, attribute) is not False
+    }
     unknown = [key for key in keys if key not in sortable]
     if unknown:
         raise UnknownSortKey(unknown)

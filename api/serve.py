@@ -14,6 +14,7 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 
 from waitress import wasyncore
@@ -26,6 +27,7 @@ from api.auth import NoAuth, refuse_exposed
 from api.control import ControlClient
 from controller import network_settings
 from controller.errors import WeftError
+from controller.policy import override
 from controller.process import die_with_parent, set_up_logging
 from controller.store.database import Database
 
@@ -115,13 +117,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         refuse_exposed(listener.getsockname()[0])
         settings = network_settings.parse({name: getattr(args, name) for name in network_settings.NAMES})
+        policy = override.load(args.policy_file)
         database = Database(args.database, settings=settings)
     except WeftError as error:
         sys.stderr.write(f"weft api: {error}\n")
         return 1
     control = ControlClient(args.control)
     database.add_listener(control.wake)
-    server = Server(create_app(database, auth=NoAuth(), control=control), listener)
+    server = Server(create_app(database, auth=NoAuth(policy), control=control), listener)
     signal.signal(signal.SIGTERM, server.stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides when to stop
     try:
@@ -138,6 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--database", required=True, metavar="URL", help="a migrated database")
     parser.add_argument("--fd", required=True, type=int, help="inherited listening TCP socket")
     parser.add_argument("--control", required=True, metavar="PATH", help="unix socket of the controller process")
+    parser.add_argument("--policy-file", type=Path, metavar="FILE", help="rules that differ from the table")
     parser.add_argument("--ready-fd", required=True, type=int, help="where to write one line when serving")
     parser.add_argument("--log-level", default="info", metavar="LEVEL", help="debug, info, warning or error")
     network_settings.add_arguments(parser)

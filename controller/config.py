@@ -8,6 +8,8 @@ from pathlib import Path
 
 from controller import network_settings
 from controller.errors import ConfigurationError
+from controller.policy import override
+from controller.policy.rights import Policy
 from controller.store.transaction import Settings
 
 DEFAULT_DATABASE = "sqlite:///var/weft.db"
@@ -65,6 +67,7 @@ class Config:
     openflow_listen: str = DEFAULT_OPENFLOW
     openflow_advertise: str | None = None
     auth: str = "none"
+    policy_file: str | None = None
     log_level: str = "info"
     default_network_type: str = "vxlan"
     vxlan_ranges: str = "1:16777215"
@@ -79,6 +82,11 @@ class Config:
     def network_flags(self) -> list[str]:
         """What tells another process of ours the same about networks."""
         return network_settings.flags({name: getattr(self, name) for name in network_settings.NAMES})
+
+    @property
+    def policy(self) -> Policy:
+        """Who may do what."""
+        return override.load(None if self.policy_file is None else Path(self.policy_file))
 
     @property
     def settings(self) -> Settings:
@@ -137,6 +145,6 @@ def _check(config: Config) -> None:
             f"api-listen: {config.api_listen} can be reached from elsewhere, but auth mode 'none' makes every caller "
             "an administrator; listen on 127.0.0.1 and put an authenticating proxy in front"
         )
-    _ = config.openflow, config.advertise, config.settings
+    _ = config.openflow, config.advertise, config.settings, config.policy
     if config.log_level not in {"debug", "info", "warning", "error"}:
         raise ConfigurationError(f"log-level: {config.log_level!r} is not one of debug, info, warning, error")

@@ -143,8 +143,11 @@ class PolicyNotAuthorized(WeftError):
 
     def __init__(self, *rules: str) -> None:
         self.rules = rules
-        named = " and ".join(f"rule:{rule}" for rule in rules)
-        super().__init__(f"({named}) is disallowed by policy" if len(rules) > 1 else f"{named} is disallowed by policy")
+        named = ""
+        for rule in rules:  # Neutron joins them two by two
+            one = rule if rule.startswith("(") else f"rule:{rule}"
+            named = f"({named} and {one})" if named else one
+        super().__init__(f"{named} is disallowed by policy")
 
 
 # --- NOT_FOUND: there is no such object, or it belongs to another project -------------------------------------------

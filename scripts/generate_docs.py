@@ -4,17 +4,19 @@ import argparse
 import ast
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from api.app import OPERATIONS, RESOURCES, create_app
-from api.attributes import Attribute, Audience, Default, Resource
+from api.attributes import Attribute, Default, Resource
 from api.auth import NoAuth
 from api.command_map import describe
 from api.errors import ControllerAbsent
 from api.resources.traces import ATTRIBUTES as TRACE
 from api.resources.traces import REQUIRED
+from controller.policy.table import PLAIN, RULES
+from controller.policy.words import CALLER_WORDS, OBJECT_WORDS
 from controller.store.database import Database
 from flows.cookie import LAYOUT, OBJECT_KIND, OWNER_MARK, Feature
 from flows.fields import RegField
@@ -36,7 +38,21 @@ Conntrack is not read: every zone is taken to say what `state` says. With `live`
 are as desired; a switch that cannot be read is a 503, a controller that does not answer in time a 504."""
 
 
-def table(headings: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
+POLICY_TEXT = """An action needs its own rule and the rules of the attributes given. What a caller may not
+see answers 404, what it may see but not do 403 with the rules that were asked. `policy-file` of `weft serve` names a
+TOML file with rules written otherwise:
+
+```toml
+create_network = "admin"
+"create_port:mac_address" = "admin or service"
+```
+
+An attribute below without a rule may be given one in that file (`"update_network:mtu" = "admin"`). An unknown rule or
+word stops the start. Rules are the defaults of Neutron 29, except that administrators, too, may set binding profiles
+and make bindings, which Neutron keeps to the service role."""
+
+
+def table(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     """Return a Markdown table."""
     lines = [" | ".join(headings), " | ".join("---" for _ in headings), *(" | ".join(row) for row in rows)]
     return "\n".join(f"| {line} |" for line in lines)
@@ -78,7 +94,7 @@ Cookies are owner mark `{OWNER_MARK:#x}` (8 bits), layout {LAYOUT} (8), feature 
 """
 
 
-def attributes(resource_attributes: tuple[Attribute[object], ...]) -> Iterator[tuple[str, ...]]:
+def attributes(member: str, resource_attributes: tuple[Attribute[object], ...]) -> Iterator[tuple[str, ...]]:
     """Yield one row an attribute."""
     for a in resource_attributes:
         verbs = "".join(letter for letter, may in (("C", a.post), ("R", True), ("U", a.put)) if may)
@@ -87,7 +103,9 @@ def attributes(resource_attributes: tuple[Attribute[object], ...]) -> Iterator[t
             if isinstance(a.default, Default)
             else (f"`{a.default!r}`")
         )
-        who = "admin" if Audience.ADMIN in {a.shown_to, a.set_by} else ""
+        names = [f"{action}_{member}:{a.name}" for action in ("create", "get", "update")]
+        rules = sorted({RULES[name] for name in names if name in RULES})
+        who = "; ".join(f"`{rule}`" for rule in rules)
         yield f"`{a.name}`", verbs, default or "", who, "yes" if a.filter else "", "yes" if a.sort else "", a.doc
 
 
@@ -115,7 +133,8 @@ def api() -> str:
     parts = ["# Resources and attributes", f"{NOTE} C = settable at create, R = shown, U = settable by update."]
     for resource in resources():
         heading = ("attribute", "verbs", "default", "who", "filter", "sort", "meaning")
-        parts += [f"## /v2.0/{resource.path}", resource.doc, table(heading, attributes(tuple(resource.attributes)))]
+        rows = attributes(resource.member, tuple(resource.attributes))
+        parts += [f"## /v2.0/{resource.path}", resource.doc, table(heading, rows)]
     parts += [
         "## POST /v2.0/traces",
         "What becomes of a packet (`weft trace`); for administrators. Nothing is stored.",
@@ -126,6 +145,33 @@ def api() -> str:
         TRACE_ANSWER,
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def policy() -> str:
+    """Return the policy's table for operators."""
+    words = table(("word", "true when"), sorted({**CALLER_WORDS, **OBJECT_WORDS}.items()))
+    rules = table(("rule", "who may"), ((f"`{name}`", rule) for name, rule in RULES.items()))
+    plain = table(("resource", "attributes"), ((f"`{name}`", names) for name, names in PLAIN.items()))
+    return f"""# Who may do what
+
+{NOTE} {POLICY_TEXT}
+
+## Words
+
+{words}
+
+Of the roles, admin implies manager, manager implies member, and member implies reader.
+
+## Rules
+
+{rules}
+
+## Attributes without rules of their own
+
+They need no more than their object's rule. What is named nowhere on this page is for administrators.
+
+{plain}
+"""
 
 
 def events() -> Iterator[tuple[str, ...]]:
@@ -160,6 +206,7 @@ def main() -> int:
         "docs/pipeline.md": pipeline(),
         "docs/api.md": api(),
         "docs/messages.md": messages(),
+        "docs/policy.md": policy(),
         "controller/cli/everyday/resources.json": commands(),
     }
     for name, text in pages.items():

@@ -7,7 +7,6 @@ from operator import attrgetter
 
 from api.attributes import (
     Attribute,
-    Audience,
     Default,
     Resource,
     Service,
@@ -128,7 +127,6 @@ NETWORK: Resource[Network, Network] = Resource(
             default=False,
             post=True,
             put=True,
-            set_by=Audience.ADMIN,
             filter=by("shared", flag),
         ),
         Attribute(
@@ -151,7 +149,6 @@ NETWORK: Resource[Network, Network] = Resource(
             default=False,
             post=True,
             put=True,
-            set_by=Audience.ADMIN,
             filter=by("router_external", flag),
         ),
         Attribute(
@@ -163,8 +160,6 @@ NETWORK: Resource[Network, Network] = Resource(
             default=None,
             post=True,
             put=True,
-            shown_to=Audience.ADMIN,
-            set_by=Audience.ADMIN,
             filter=by("segment:network_type"),
         ),
         Attribute(
@@ -176,8 +171,6 @@ NETWORK: Resource[Network, Network] = Resource(
             default=None,
             post=True,
             put=True,
-            shown_to=Audience.ADMIN,
-            set_by=Audience.ADMIN,
             filter=by("segment:physical_network", optional),
         ),
         Attribute(
@@ -189,8 +182,6 @@ NETWORK: Resource[Network, Network] = Resource(
             default=None,
             post=True,
             put=True,
-            shown_to=Audience.ADMIN,
-            set_by=Audience.ADMIN,
             filter=by("segment:segmentation_id", number),
         ),
         Attribute(
@@ -202,8 +193,6 @@ NETWORK: Resource[Network, Network] = Resource(
             default=None,
             post=True,
             put=True,
-            shown_to=Audience.ADMIN,
-            set_by=Audience.ADMIN,
         ),
         Attribute(
             name="pvlan",

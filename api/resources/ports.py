@@ -7,7 +7,6 @@ from operator import attrgetter
 
 from api.attributes import (
     Attribute,
-    Audience,
     Default,
     Resource,
     Service,
@@ -67,6 +66,7 @@ PORT: Resource[Port, Port] = Resource(
     look=itself,
     identify=attrgetter("id"),
     extra_filters=TAG_FILTERS,
+    weighs=True,
     attributes=(
         *identity(_record),
         Attribute(
@@ -234,8 +234,6 @@ PORT: Resource[Port, Port] = Resource(
             default={},
             post=True,
             put=True,
-            shown_to=Audience.ADMIN,
-            set_by=Audience.ADMIN,
         ),
         Attribute(
             name="binding:host_id",
@@ -246,8 +244,6 @@ PORT: Resource[Port, Port] = Resource(
             default="",
             post=True,
             put=True,
-            shown_to=Audience.ADMIN,
-            set_by=Audience.ADMIN,
             filter=by("host"),
         ),
         Attribute(
@@ -255,14 +251,12 @@ PORT: Resource[Port, Port] = Resource(
             doc="unbound, ovs, or binding_failed when the host is not registered or lacks the physical network.",
             show=lambda port: vif_type(port.binding),
             shows={"enum": list(VIF_TYPES)},
-            shown_to=Audience.ADMIN,
         ),
         Attribute(
             name="binding:vif_details",
             doc="How compute plugs the port.",
             show=lambda port: vif_details(port.binding),
             shows=OBJECT,
-            shown_to=Audience.ADMIN,
         ),
         *PORT_DNS,
         *bookkeeping(_record),

@@ -14,7 +14,8 @@ from api.operations import Operation
 from api.schema import ADDRESS, OBJECT, TEXT, array, or_null, record
 from api.validators import Refused, Rule, boolean, described, mac_address, schema_of
 from api.wire import API_ROOT, answer
-from controller.errors import PolicyNotAuthorized
+from controller.policy.words import Target
+from controller.services.rules import authorize
 
 MEMBER = "trace"
 PROTOCOLS = ("tcp", "udp", "icmp", "arp")
@@ -123,8 +124,7 @@ class Traces:
         caller = admit(self._auth)
         if request.method != "POST":
             raise MethodNotAllowed(("POST",))
-        if not caller.is_admin:
-            raise PolicyNotAuthorized("create_trace")
+        authorize(caller, "create_trace", Target())
         return answer(200, {MEMBER: self._control.call("trace", question(read_body()))})
 
 

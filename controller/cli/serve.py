@@ -14,6 +14,7 @@ from controller.supervisor import Supervisor
 USAGE = 2
 """Exit status of a wrong configuration."""
 FAILED = 1
+_NAMES = ("database", "api_listen", "openflow_listen", "openflow_advertise", "auth", "policy_file", "log_level")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,13 +25,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--openflow-listen", metavar="HOST:PORT", help=f"switches (default {DEFAULT_OPENFLOW})")
     parser.add_argument("--openflow-advertise", metavar="HOST:PORT", help="what switches are told to connect to")
     parser.add_argument("--auth", metavar="MODE", help="none: every caller is an administrator, loopback only")
+    parser.add_argument("--policy-file", metavar="FILE", help="TOML file of rules that differ from docs/policy.md")
     parser.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error (default info)")
     add_network_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run until SIGTERM; return 0 after a clean stop, 1 when something failed, 2 for a wrong configuration."""
-    names = ("database", "api_listen", "openflow_listen", "openflow_advertise", "auth", "log_level", *NAMES)
+    names = (
+        "database",
+        "api_listen",
+        "openflow_listen",
+        "openflow_advertise",
+        "auth",
+        "policy_file",
+        "log_level",
+        *NAMES,
+    )
     try:
         config = load(args.config, {name: getattr(args, name) for name in names})
         set_up_logging(config.log_level)

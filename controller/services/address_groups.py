@@ -11,6 +11,7 @@ from sqlalchemy import insert, or_, select
 from sqlalchemy import update as sql_update
 
 from controller.caller import Caller
+from controller.policy.words import Target
 from controller.records import AddressGroup
 from controller.security_errors import (
     AddressesAlreadyExist,
@@ -18,9 +19,9 @@ from controller.security_errors import (
     AddressGroupInUse,
     AddressGroupNotFound,
 )
-from controller.services import listing
+from controller.services import listing, visibility
 from controller.services.query import Query
-from controller.services.rules import check_owner, check_revision, each
+from controller.services.rules import authorize, check_revision, each
 from controller.store.loading import SELECT_ADDRESS_GROUPS, address_group_of
 from controller.store.rulesets import next_key
 from controller.store.schema import ADDRESS_GROUPS, DEFAULT_SECURITY_GROUP_RULES, SECURITY_GROUP_RULES
@@ -33,7 +34,8 @@ RESOURCE = listing.Resource(
     table=ADDRESS_GROUPS,
     columns={column.name: column for column in ADDRESS_GROUPS.columns if column.name != "addresses"},
     not_found=AddressGroupNotFound,
-    scope=lambda caller: ADDRESS_GROUPS.c.project_id == caller.project_id,
+    rule="get_address_group",
+    facts=visibility.of_owned(ADDRESS_GROUPS),
 )
 
 
@@ -43,7 +45,7 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Addres
     Raises:
         PolicyNotAuthorized, RuleKeyExhausted
     """
-    check_owner(caller, wanted["project_id"], "create_address_group:project_id")
+    authorize(caller, "create_address_group", Target(project_id=wanted["project_id"]), wanted)
     group = AddressGroup(
         id=tx.new_id(),
         key=next_key(tx),
@@ -92,9 +94,9 @@ def update(
     """Change an address group's name or description; a change to the same values leaves its revision alone.
 
     Raises:
-        AddressGroupNotFound, RevisionNumberConstraintFailed
+        AddressGroupNotFound, PolicyNotAuthorized, RevisionNumberConstraintFailed
     """
-    old = _held(tx, caller, object_id, if_revision)
+    old = _held(tx, caller, object_id, "update_address_group", if_revision)
     return _store(tx, old, replace(old, **{name: changes[name] for name in _PLAIN_CHANGES if name in changes}))
 
 
@@ -104,10 +106,10 @@ def add_addresses(
     """Add prefixes to an address group.
 
     Raises:
-        AddressGroupNotFound, RevisionNumberConstraintFailed
+        AddressGroupNotFound, PolicyNotAuthorized, RevisionNumberConstraintFailed
         AddressesAlreadyExist: some are in it; none is added.
     """
-    old = _held(tx, caller, object_id, if_revision)
+    old = _held(tx, caller, object_id, "add_addresses", if_revision)
     added = _canonical(addresses)
     known = [address for address in added if address in old.addresses]
     if known:
@@ -121,10 +123,10 @@ def remove_addresses(
     """Remove prefixes from an address group.
 
     Raises:
-        AddressGroupNotFound, RevisionNumberConstraintFailed
+        AddressGroupNotFound, PolicyNotAuthorized, RevisionNumberConstraintFailed
         AddressesNotFound: some are not in it; none is removed.
     """
-    old = _held(tx, caller, object_id, if_revision)
+    old = _held(tx, caller, object_id, "remove_addresses", if_revision)
     removed = _canonical(addresses)
     unknown = [address for address in removed if address not in old.addresses]
     if unknown:
@@ -136,10 +138,11 @@ def delete(tx: Transaction, caller: Caller, object_id: str, *, if_revision: int 
     """Delete an address group.
 
     Raises:
-        AddressGroupNotFound, RevisionNumberConstraintFailed
+        AddressGroupNotFound, PolicyNotAuthorized, RevisionNumberConstraintFailed
         AddressGroupInUse: rules refer to it.
     """
     row = listing.one(tx, caller, RESOURCE, object_id, lock=True)
+    authorize(caller, "delete_address_group", Target(project_id=row.project_id))
     check_revision(if_revision, row.revision_number)
     used = or_(
         *(
@@ -153,8 +156,9 @@ def delete(tx: Transaction, caller: Caller, object_id: str, *, if_revision: int 
     tx.journal("address_group", row.id)
 
 
-def _held(tx: Transaction, caller: Caller, object_id: str, if_revision: int | None) -> AddressGroup:
+def _held(tx: Transaction, caller: Caller, object_id: str, rule: str, if_revision: int | None) -> AddressGroup:
     group = address_group_of(listing.one(tx, caller, RESOURCE, object_id, lock=True))
+    authorize(caller, rule, Target(project_id=group.project_id))
     check_revision(if_revision, group.revision_number)
     return group
 

@@ -6,10 +6,11 @@ Turns Neutron's ``fixed_ips`` into typed requests for the address driver. Driver
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import bindparam, case, or_, select
+from sqlalchemy import Select, bindparam, case, select
 
 from controller.caller import Caller
 from controller.errors import (
@@ -22,8 +23,9 @@ from controller.errors import (
     NetworkNotFound,
     SubnetNotFound,
 )
+from controller.policy.expression import Expression
 from controller.records import FixedIp, Port, SubnetId
-from controller.services import routed
+from controller.services import listing, routed, visibility
 from controller.services.sentinels import Sentinel
 from controller.store.allocations import Allocations
 from controller.store.physnets import has_way
@@ -74,7 +76,13 @@ _PLACE = (
     .where(NETWORKS.c.id == bindparam("network"))
     .order_by(SUBNETS.c.key, ALLOCATION_POOLS.c.position)
 )
-_VISIBLE_PLACE = _PLACE.where(or_(NETWORKS.c.project_id == bindparam("project"), NETWORKS.c.shared))
+_FACTS = visibility.of_network(bindparam("project"))
+_PLACE_FOR = _PLACE.add_columns(_FACTS["shared"].label("is_shared"), _FACTS["external"].label("is_external"))
+
+
+@cache
+def _visible_place(rule: Expression) -> Select[Any]:
+    return _PLACE_FOR.where(listing.where(rule, _FACTS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +119,9 @@ class Place:
     subnets: tuple[PortSubnet, ...]
     datapath_type: str | None
     """The host's, None when no such host is registered or it has no way to the network."""
+    shared: bool = False
+    """With the caller's project; False for administrators, who need not know."""
+    external: bool = False
     segment_id: str | None = None
     """The segment of a routed network that the host is on; None without a host, and where subnets have no segment."""
 
@@ -148,10 +159,12 @@ def load_place(tx: Transaction, caller: Caller | None, network_id: str, host: st
         HostNotConnectedToAnySegment: the network is routed, and not to the host.
     """
     parameters = {"network": network_id, "host": host or ""}
-    if caller is None or caller.is_admin:
+    seen = True if caller is None else caller.rights.rule("get_network")
+    is_weighed = caller is not None and not (caller.is_admin and seen is True)
+    if caller is None or not is_weighed:
         rows = tx.connection.execute(_PLACE, parameters).all()
     else:
-        rows = tx.connection.execute(_VISIBLE_PLACE, parameters | {"project": caller.project_id}).all()
+        rows = tx.connection.execute(_visible_place(seen), parameters | {"project": caller.project_id}).all()
     if not rows:
         raise NetworkNotFound(network_id)
     by_subnet: dict[str, list[Any]] = {}
@@ -169,6 +182,8 @@ def load_place(tx: Transaction, caller: Caller | None, network_id: str, host: st
         subnets=tuple(_port_subnet(of_subnet) for of_subnet in by_subnet.values()),
         datapath_type=rows[0].datapath_type,
         segment_id=routed.segment_on(tx, network_id, host) if host and is_routed else None,
+        shared=is_weighed and bool(rows[0].is_shared),
+        external=is_weighed and bool(rows[0].is_external),
     )
 
 

@@ -1,7 +1,8 @@
 """What can a caller do with a port's bindings? Two of them make a live migration (Neutron extension binding-extended).
 
 One binding is active: that is where the port is. A second, inactive one prepares another host, which then has the
-port's flows already; activating it swaps the two. Administrators only, as Neutron's policy has it.
+port's flows already; activating it swaps the two. By the policy's table, administrators and
+services may.
 """
 
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from typing import Any
 from sqlalchemy import literal, select
 
 from controller.caller import Caller
-from controller.errors import BadRequest, PolicyNotAuthorized
+from controller.errors import BadRequest
 from controller.network_errors import (
     PortBindingAlreadyActive,
     PortBindingAlreadyExists,
@@ -20,6 +21,8 @@ from controller.network_errors import (
 )
 from controller.records import Binding, Port
 from controller.services import listing, ports, routed
+from controller.services.rules import authorize
+from controller.services.visibility import network_facts
 from controller.store.bindings import activate_binding, bind, change_binding, unbind
 from controller.store.loading import ports_of
 from controller.store.physnets import has_way
@@ -139,8 +142,11 @@ def activate(tx: Transaction, caller: Caller, port_id: str, host: str) -> Bindin
 
 def _port(tx: Transaction, caller: Caller, port_id: str, rule: str, *, lock: bool = False) -> Port:
     port = ports_of(tx.connection, [listing.one(tx, caller, ports.RESOURCE, port_id, lock=lock)])[0]
-    if not caller.is_admin:
-        raise PolicyNotAuthorized(rule)
+    authorize(
+        caller,
+        rule,
+        lambda: network_facts(tx, caller, port.network_id).target(port.project_id, device_owner=port.device_owner),
+    )
     if not port.device_owner.startswith(OWNERS):
         raise BadRequest("port", f"Invalid port {port.id}. Operation only valid on compute and shared filesystem ports")
     return port

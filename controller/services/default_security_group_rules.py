@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, or_, select, true
+from sqlalchemy import Row, insert, or_, select
 from sqlalchemy import delete as sql_delete
 
 from controller.caller import Caller
-from controller.errors import PolicyNotAuthorized
+from controller.policy.words import Target
 from controller.security_errors import DefaultSecurityGroupRuleExists, DefaultSecurityGroupRuleNotFound
 from controller.services import listing, rule_checks
 from controller.services.query import Query
-from controller.services.rules import check_revision, each
+from controller.services.rules import authorize, check_revision, each
 from controller.services.security_group_rules import check_remotes
 from controller.services.security_groups import PARENT
 from controller.store.loading import instant
@@ -54,7 +54,7 @@ RESOURCE = listing.Resource(
     table=DEFAULT_SECURITY_GROUP_RULES,
     columns={column.name: column for column in DEFAULT_SECURITY_GROUP_RULES.columns},
     not_found=DefaultSecurityGroupRuleNotFound,
-    scope=lambda _caller: true(),
+    rule="get_default_security_group_rule",
 )
 
 
@@ -65,7 +65,7 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Defaul
         PolicyNotAuthorized, SecurityGroupNotFound, AddressGroupNotFound, and what ``rule_checks.clause`` raises
         DefaultSecurityGroupRuleExists: a rule used for the same groups says the same.
     """
-    _check_admin(caller, "create_default_security_group_rule")
+    authorize(caller, "create_default_security_group_rule", Target())
     clause = rule_checks.clause(wanted)
     if clause["remote_group_id"] != PARENT:
         check_remotes(tx, caller, clause)
@@ -117,14 +117,9 @@ def delete(tx: Transaction, caller: Caller, object_id: str, *, if_revision: int 
         DefaultSecurityGroupRuleNotFound, PolicyNotAuthorized, RevisionNumberConstraintFailed
     """
     row = listing.one(tx, caller, RESOURCE, object_id, lock=True)
-    _check_admin(caller, "delete_default_security_group_rule")
+    authorize(caller, "delete_default_security_group_rule", Target())
     check_revision(if_revision, row.revision_number)
     tx.connection.execute(sql_delete(DEFAULT_SECURITY_GROUP_RULES).where(DEFAULT_SECURITY_GROUP_RULES.c.id == row.id))
-
-
-def _check_admin(caller: Caller, rule: str) -> None:
-    if not caller.is_admin:
-        raise PolicyNotAuthorized(rule)
 
 
 def _check_new(tx: Transaction, clause: Mapping[str, Any], uses: Mapping[str, bool]) -> None:

@@ -5,16 +5,17 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import delete as sql_delete
-from sqlalchemy import false, func, insert, or_, select
+from sqlalchemy import func, insert, or_, select
 from sqlalchemy import update as sql_update
 from sqlalchemy.exc import IntegrityError
 
 from controller.caller import Caller
-from controller.errors import HostAlreadyExists, HostInUse, HostNotFound, InvalidInput, PolicyNotAuthorized
+from controller.errors import HostAlreadyExists, HostInUse, HostNotFound, InvalidInput
+from controller.policy.words import Target
 from controller.records import Host, HostName
 from controller.services import listing
 from controller.services.query import Query
-from controller.services.rules import check_revision, each
+from controller.services.rules import authorize, check_revision, each
 from controller.store.loading import SELECT_HOSTS, hosts_of
 from controller.store.physnets import MOST_PHYSNETS, PHYSNETS, numbered, store_physnets
 from controller.store.schema import BINDINGS, HOSTS, PORTS
@@ -30,7 +31,7 @@ RESOURCE = listing.Resource(
     table=HOSTS,
     columns={column.name: column for column in HOSTS.columns},
     not_found=HostNotFound,
-    scope=lambda _caller: false(),
+    rule="get_host",
 )
 
 
@@ -40,8 +41,7 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Host:
     Raises:
         InvalidInput, HostAlreadyExists, PolicyNotAuthorized
     """
-    if not caller.is_admin:
-        raise PolicyNotAuthorized("create_host")
+    authorize(caller, "create_host", Target())
     host = Host(
         id=tx.new_id(),
         name=HostName(wanted["name"]),
@@ -120,9 +120,10 @@ def update(
     """Change where a host is reached and what it has; its name and datapath id stay.
 
     Raises:
-        HostNotFound, RevisionNumberConstraintFailed, InvalidInput, HostAlreadyExists
+        HostNotFound, RevisionNumberConstraintFailed, InvalidInput, HostAlreadyExists, PolicyNotAuthorized
     """
     old = get(tx, caller, object_id)
+    authorize(caller, "update_host", Target(), changes)
     check_revision(if_revision, old.revision_number)
     if changes.get("name", old.name) != old.name:
         raise InvalidInput(f"host {old.name} cannot be renamed, ports are bound to the name")
@@ -150,10 +151,11 @@ def delete(
     """Remove a host; with ``force`` the ports bound to it become unbound.
 
     Raises:
-        HostNotFound, RevisionNumberConstraintFailed
+        HostNotFound, RevisionNumberConstraintFailed, PolicyNotAuthorized
         HostInUse: ports are bound to it, and no force.
     """
     host = get(tx, caller, object_id)
+    authorize(caller, "delete_host", Target())
     check_revision(if_revision, host.revision_number)
     bound = select(BINDINGS.c.port_id).where(BINDINGS.c.host == host.name)
     count = tx.connection.execute(select(func.count()).select_from(bound.subquery())).scalar_one()

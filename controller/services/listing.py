@@ -9,17 +9,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, Table, and_, cast, false, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, Table, and_, cast, false, func, not_, or_, select, true
 from sqlalchemy.types import BigInteger, Boolean, Integer
 
 from controller.caller import Caller
 from controller.errors import InvalidInput, WeftError
+from controller.policy.expression import And, Expression, Not, Or, Word
 from controller.services.query import Filter, Query
 from controller.store.transaction import Transaction
 
 _BEYOND_BIGINT = 1 << 63
 
 Condition = Callable[[tuple[object, ...]], ColumnElement[bool]]
+Facts = Callable[[Caller], Mapping[str, ColumnElement[bool]]]
+"""The words of the policy about an object, as conditions on its row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,15 +36,41 @@ class Resource:
     columns: Mapping[str, ColumnElement[Any]]
     """Record attributes that may be filtered and sorted by."""
     not_found: Callable[[str], WeftError]
-    scope: Callable[[Caller], ColumnElement[bool]]
-    """Which rows a caller who is no administrator may see."""
+    scope: Callable[[Caller], ColumnElement[bool]] = lambda _caller: false()
+    """Which rows a caller who is no administrator may see, unless a rule says so."""
     conditions: Mapping[str, Condition] = field(default_factory=dict)
     """Filters that are more than a comparison of one column."""
+    rule: str | None = None
+    """The rule of the policy that says which rows a caller may see; it needs ``facts``."""
+    facts: Facts | None = None
 
 
 def visible(resource: Resource, caller: Caller) -> Select[Any]:
     """Return the select over the rows this caller may see."""
+    if resource.rule is not None:
+        return _ruled(resource.rows, resource, caller, resource.rule)
     return resource.rows if caller.is_admin else resource.rows.where(resource.scope(caller))
+
+
+def where(rule: Expression, facts: Mapping[str, ColumnElement[bool]]) -> ColumnElement[bool]:
+    """Return a rule as a condition on rows; a word that has no fact is not true of any."""
+    match rule:
+        case Word(name):
+            return facts.get(name, false())
+        case Not(of):
+            return not_(where(of, facts))
+        case And(parts):
+            return and_(*(where(part, facts) for part in parts))
+        case Or(parts):
+            return or_(*(where(part, facts) for part in parts))
+    return true() if rule else false()
+
+
+def _ruled(statement: Select[Any], resource: Resource, caller: Caller, rule: str) -> Select[Any]:
+    remaining = caller.rights.rule(rule)
+    if remaining is True:
+        return statement
+    return statement.where(where(remaining, {} if resource.facts is None else resource.facts(caller)))
 
 
 def one(tx: Transaction, caller: Caller, resource: Resource, object_id: str, *, lock: bool = False) -> Row[Any]:
@@ -69,6 +98,8 @@ def many(tx: Transaction, caller: Caller, resource: Resource, query: Query) -> S
     statement = visible(resource, caller)
     for wanted in query.filters:
         statement = statement.where(_condition(resource, wanted))
+    for rule in query.rules:
+        statement = _ruled(statement, resource, caller, rule)
     keys = _sort_keys(resource, query)
     if query.marker is not None:
         statement = statement.where(_beyond(tx, caller, resource, query.marker, keys))

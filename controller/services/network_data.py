@@ -12,6 +12,7 @@ from controller.caller import Caller
 from controller.records import FixedIp, Network, Port, Subnet
 from controller.services import listing, ports
 from controller.services.query import Filter, Query, Sort
+from controller.services.rules import authorize
 from controller.store.loading import ports_of
 from controller.store.snapshot import load_networks, load_subnets
 from controller.store.transaction import Transaction
@@ -20,6 +21,7 @@ LINK_NAME_LENGTH = 14
 """Of ``tap`` and the beginning of the port's id: Nova's name for the device, as long as Linux permits."""
 SLAAC_MODES = frozenset({"slaac", "dhcpv6-stateless"})
 _IPV4 = 4
+_RULE = "get_network_data"
 
 
 def of_port(tx: Transaction, caller: Caller, port_id: str, *, static: bool = False) -> dict[str, object]:
@@ -27,14 +29,17 @@ def of_port(tx: Transaction, caller: Caller, port_id: str, *, static: bool = Fal
 
     Raises:
         PortNotFound: not for this caller.
+        PolicyNotAuthorized: the caller may see the port, but not this.
     """
-    return _document(tx, [ports.get(tx, caller, port_id)], static=static)
+    port = ports.get(tx, caller, port_id)
+    authorize(caller, _RULE, lambda: ports.target_of(tx, caller, port))
+    return _document(tx, [port], static=static)
 
 
 def of_device(tx: Transaction, caller: Caller, device_id: str, *, static: bool = False) -> dict[str, object]:
     """Return the document of all ports of a device the caller may see, in the order they were made; empty for none."""
     wanted = (Filter(name="device_id", values=(device_id,)),)
-    rows = listing.many(tx, caller, ports.RESOURCE, Query(filters=wanted, sorts=(Sort(name="key"),)))
+    rows = listing.many(tx, caller, ports.RESOURCE, Query(filters=wanted, sorts=(Sort(name="key"),), rules=(_RULE,)))
     return _document(tx, ports_of(tx.connection, rows), static=static)
 
 

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, insert, select
+from sqlalchemy import ColumnElement, and_, insert, select
 from sqlalchemy import delete as sql_delete
 from sqlalchemy import update as sql_update
 
 from controller.caller import Caller
-from controller.errors import BadRequest, PolicyNotAuthorized
+from controller.errors import BadRequest
 from controller.network_errors import (
     NetworkSegmentRangeDefaultReadOnly,
     NetworkSegmentRangeNetTypeNotSupported,
@@ -23,11 +23,12 @@ from controller.network_errors import (
     NetworkTunnelRangeError,
     NetworkVlanRangeError,
 )
+from controller.policy.words import Target
 from controller.records import NetworkSegmentRange
 from controller.services import listing
 from controller.services.network_types import FIRST_VLAN, LAST_VLAN, LAST_VNI, OVERLAYS, VLAN
 from controller.services.query import Query
-from controller.services.rules import check_revision, each
+from controller.services.rules import authorize, check_revision, each
 from controller.store.loading import SELECT_NETWORK_SEGMENT_RANGES, network_segment_range_of
 from controller.store.schema import NETWORK_SEGMENT_RANGES, NETWORKS, SEGMENTS
 from controller.store.transaction import Transaction
@@ -41,7 +42,7 @@ RESOURCE = listing.Resource(
     table=RANGES,
     columns={column.name: column for column in RANGES.columns},
     not_found=NetworkSegmentRangeNotFound,
-    scope=lambda _caller: false(),
+    rule="get_network_segment_range",
 )
 
 
@@ -62,8 +63,7 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Networ
         PolicyNotAuthorized, BadRequest, NetworkSegmentRangeNetTypeNotSupported, NetworkTunnelRangeError,
         NetworkVlanRangeError, NetworkSegmentRangeOverlaps
     """
-    if not caller.is_admin:
-        raise PolicyNotAuthorized("create_network_segment_range")
+    authorize(caller, "create_network_segment_range", Target())
     network_type = wanted["network_type"]
     if network_type not in {*OVERLAYS, VLAN}:
         raise NetworkSegmentRangeNetTypeNotSupported(str(network_type))
@@ -142,11 +142,13 @@ def update(
     """Change a range's name or bounds; numbers in use stay inside.
 
     Raises:
-        NetworkSegmentRangeNotFound, RevisionNumberConstraintFailed, NetworkSegmentRangeDefaultReadOnly,
+        NetworkSegmentRangeNotFound, PolicyNotAuthorized, RevisionNumberConstraintFailed,
+        NetworkSegmentRangeDefaultReadOnly,
         NetworkSegmentRangeReferencedByProject, NetworkTunnelRangeError, NetworkVlanRangeError,
         NetworkSegmentRangeOverlaps
     """
     old = network_segment_range_of(listing.one(tx, caller, RESOURCE, object_id, lock=True))
+    authorize(caller, "update_network_segment_range", Target(), changes)
     check_revision(if_revision, old.revision_number)
     if old.default:
         raise NetworkSegmentRangeDefaultReadOnly(old.id)
@@ -168,10 +170,12 @@ def delete(tx: Transaction, caller: Caller, object_id: str, *, if_revision: int 
     """Remove a range.
 
     Raises:
-        NetworkSegmentRangeNotFound, RevisionNumberConstraintFailed, NetworkSegmentRangeDefaultReadOnly
+        NetworkSegmentRangeNotFound, PolicyNotAuthorized, RevisionNumberConstraintFailed,
+        NetworkSegmentRangeDefaultReadOnly
         NetworkSegmentRangeReferencedByProject: networks have numbers of it.
     """
     old = network_segment_range_of(listing.one(tx, caller, RESOURCE, object_id, lock=True))
+    authorize(caller, "delete_network_segment_range", Target())
     check_revision(if_revision, old.revision_number)
     if old.default:
         raise NetworkSegmentRangeDefaultReadOnly(old.id)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, insert, or_, select
+from sqlalchemy import ColumnElement, insert, select
 from sqlalchemy import delete as sql_delete
 from sqlalchemy import update as sql_update
 
@@ -20,10 +20,11 @@ from controller.errors import (
     NetworkNotFound,
 )
 from controller.network_errors import PVLANNetworkPortSecurityDisabled
+from controller.policy.words import Target
 from controller.records import Network, NetworkId
-from controller.services import listing, network_types, ports, pvlan
+from controller.services import listing, network_types, ports, pvlan, visibility
 from controller.services.query import Query
-from controller.services.rules import check_owner, check_revision, each
+from controller.services.rules import authorize, check_revision, each
 from controller.store.loading import SELECT_NETWORKS, networks_of
 from controller.store.schema import ALLOCATIONS, NETWORKS, PORTS, SEGMENTS, SUBNETS
 from controller.store.transaction import Transaction
@@ -56,7 +57,8 @@ RESOURCE = listing.Resource(
     table=NETWORKS,
     columns={column.name: column for column in NETWORKS.columns},
     not_found=NetworkNotFound,
-    scope=lambda caller: or_(NETWORKS.c.project_id == caller.project_id, NETWORKS.c.shared),
+    rule="get_network",
+    facts=visibility.of_networks,
     conditions={f"segment:{name}": _segment_filter(name) for name in network_types.PROVIDER_ATTRIBUTES},
 )
 
@@ -67,7 +69,7 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Networ
     Raises:
         InvalidInput, PVLANNetworkPortSecurityDisabled, PolicyNotAuthorized, and what ``network_types`` raises
     """
-    check_owner(caller, wanted["project_id"], "create_network:project_id")
+    authorize(caller, "create_network", Target(project_id=wanted["project_id"]), wanted)
     network_id = NetworkId(tx.new_id())
     if wanted.get("pvlan") and not wanted["port_security_enabled"]:
         raise PVLANNetworkPortSecurityDisabled(network_id)
@@ -145,7 +147,7 @@ def update(
         PVLANNetworkPortSecurityDisabled, PVLANPortSecurityDisabled
     """
     old = networks_of(tx.connection, [listing.one(tx, caller, RESOURCE, object_id, lock=True)])[0]
-    check_owner(caller, old.project_id, "update_network")
+    authorize(caller, "update_network", lambda: _target(tx, caller, old.id), changes)
     check_revision(if_revision, old.revision_number)
     _check_provider_unchanged(old, changes)
     values = {name: changes[name] for name in _PLAIN_ATTRIBUTES if name in changes}
@@ -175,7 +177,7 @@ def delete(tx: Transaction, caller: Caller, object_id: str, *, if_revision: int 
         NetworkInUse: it has ports.
     """
     row = listing.one(tx, caller, RESOURCE, object_id, lock=True)
-    check_owner(caller, row.project_id, "delete_network")
+    authorize(caller, "delete_network", lambda: _target(tx, caller, row.id))
     check_revision(if_revision, row.revision_number)
     on_network = tx.connection.execute(
         select(PORTS.c.id, PORTS.c.device_owner).where(PORTS.c.network_id == row.id).order_by(PORTS.c.key)
@@ -202,6 +204,11 @@ def bump(tx: Transaction, network_id: str) -> None:
         .values(revision_number=NETWORKS.c.revision_number + 1, updated_at=tx.timestamp)
     )
     tx.journal("network", network_id, network_id)
+
+
+def _target(tx: Transaction, caller: Caller, network_id: str) -> Target:
+    facts = visibility.network_facts(tx, caller, network_id)
+    return facts.target(facts.project_id)
 
 
 def _check_provider_unchanged(network: Network, changes: Mapping[str, Any]) -> None:

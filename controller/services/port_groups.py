@@ -6,11 +6,13 @@ Neutron's rules about port security, security groups and allowed address pairs o
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Select, bindparam, select
 
 from controller.caller import Caller
+from controller.policy.expression import Expression
 from controller.records import Port, RuleKey
 from controller.security_errors import (
     AddressPairAndPortSecurityRequired,
@@ -19,6 +21,7 @@ from controller.security_errors import (
     SecurityGroupConflict,
     SecurityGroupNotFound,
 )
+from controller.services import listing, visibility
 from controller.services.security_groups import ensure_default
 from controller.services.sentinels import AUTO, Sentinel
 from controller.store.rulesets import NO_GROUP, GroupRef, ruleset_of
@@ -34,7 +37,12 @@ _ASKED = (
     .where(SECURITY_GROUPS.c.id.in_(bindparam("asked", expanding=True)))
     .with_for_update(read=True, key_share=True)
 )
-_ASKED_OF_PROJECT = _ASKED.where(SECURITY_GROUPS.c.project_id == bindparam("project"))
+_FACTS = visibility.of_shareable(SECURITY_GROUPS, bindparam("project"))
+
+
+@cache
+def _asked_by(rule: Expression) -> Select[Any]:
+    return _ASKED if rule is True else _ASKED.where(listing.where(rule, _FACTS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,10 +127,8 @@ def _asked(tx: Transaction, caller: Caller, asked: Sequence[str]) -> Groups:
     """Return groups by their ids, if the caller may see them all."""
     if not asked:
         return NONE
-    if caller.is_admin:
-        rows = tx.connection.execute(_ASKED, {"asked": list(asked)}).all()
-    else:
-        rows = tx.connection.execute(_ASKED_OF_PROJECT, {"asked": list(asked), "project": caller.project_id}).all()
+    seen = _asked_by(caller.rights.rule("get_security_group"))
+    rows = tx.connection.execute(seen, {"asked": list(asked), "project": caller.project_id}).all()
     missing = set(asked) - {row.id for row in rows}
     if missing:
         raise SecurityGroupNotFound(", ".join(sorted(missing)))

@@ -9,9 +9,10 @@ A port in a community of a private VLAN costs one statement more.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, select
+from sqlalchemy import ColumnElement, Row, bindparam, select
 from sqlalchemy import delete as sql_delete
 from sqlalchemy import update as sql_update
 from sqlalchemy.exc import IntegrityError
@@ -19,10 +20,11 @@ from sqlalchemy.exc import IntegrityError
 from controller.caller import Caller
 from controller.dns_names import check_name, domain_of
 from controller.errors import MacAddressGenerationFailure, MacAddressInUse, PortNotFound
+from controller.policy.words import Target
 from controller.records import Binding, FixedIp, NetworkId, Port, PortId, PortKey, PortStatus, RuleKey
-from controller.services import addressing, listing, port_groups, pvlan, routed
+from controller.services import addressing, listing, port_groups, pvlan, routed, visibility
 from controller.services.query import Query
-from controller.services.rules import check_owner, check_revision
+from controller.services.rules import authorize, check_revision
 from controller.services.sentinels import AUTO, Sentinel
 from controller.store.allocations import Allocations
 from controller.store.bindings import Unbound, activate_binding, bind, bind_all, unbind_all
@@ -100,7 +102,8 @@ RESOURCE = listing.Resource(
     table=PORTS,
     columns={name: PORTS.c[name] for name in _COLUMN_NAMES},
     not_found=PortNotFound,
-    scope=lambda caller: PORTS.c.project_id == caller.project_id,
+    rule="get_port",
+    facts=visibility.of_ports,
     conditions={
         "host": _on_host,
         "security_group_ids": lambda values: has_group([str(value) for value in values]),
@@ -166,9 +169,10 @@ def update(
     Raises:
         PortNotFound, RevisionNumberConstraintFailed, InvalidInput, InvalidIpForNetwork, InvalidIpForSubnet,
         SubnetNotFound, MacAddressInUse, IpAddressAlreadyAllocated, IpAddressGenerationFailure, OfPortExhausted,
-        and what ``port_groups.of_changed_port`` and ``pvlan.isolation_of`` raise
+        PolicyNotAuthorized, and what ``port_groups.of_changed_port`` and ``pvlan.isolation_of`` raise
     """
     old = ports_of(tx.connection, [listing.one(tx, caller, RESOURCE, object_id, lock=True)])[0]
+    authorize(caller, "update_port", lambda: target_of(tx, caller, old, changes), changes)
     check_revision(if_revision, old.revision_number)
     new = port_groups.of_changed_port(tx, caller, _with_plain_changes(old, changes), changes)
     if (new.dns_name, new.dns_domain) != (old.dns_name, old.dns_domain):
@@ -197,11 +201,20 @@ def delete(tx: Transaction, caller: Caller, object_id: str, *, if_revision: int 
     """Delete a port and give its addresses back.
 
     Raises:
-        PortNotFound, RevisionNumberConstraintFailed
+        PortNotFound, RevisionNumberConstraintFailed, PolicyNotAuthorized
     """
     row = listing.one(tx, caller, RESOURCE, object_id, lock=True)
+    authorize(caller, "delete_port", lambda: target_of(tx, caller, row))
     check_revision(if_revision, row.revision_number)
     remove(tx, row.id, row.network_id)
+
+
+def target_of(
+    tx: Transaction, caller: Caller, port: Row[Any] | Port, changes: Mapping[str, Any] | None = None
+) -> Target:
+    """Return a port as it will be, as rules see it."""
+    owner = (changes or {}).get("device_owner", port.device_owner)
+    return visibility.network_facts(tx, caller, port.network_id).target(port.project_id, device_owner=owner)
 
 
 def touch(tx: Transaction, port: Port, *, down: bool = False) -> None:
@@ -240,11 +253,11 @@ def _drafts(tx: Transaction, caller: Caller, wanted: Sequence[Mapping[str, Any]]
     roles: dict[tuple[str, str], RuleKey] = {}
     drafts = []
     for one in wanted:
-        check_owner(caller, one["project_id"], "create_port:project_id")
         where = (one["network_id"], one["host"] or None)
         if where not in places:
             places[where] = addressing.load_place(tx, caller, *where)
         place = places[where]
+        authorize(caller, "create_port", partial(_new_target, place, one), one)
         asked = one["port_security_enabled"]
         security = place.port_security_enabled if asked is None else asked
         check_name(one.get("dns_name") or "", domain_of(one.get("dns_domain") or "", place.dns_domain))
@@ -253,6 +266,16 @@ def _drafts(tx: Transaction, caller: Caller, wanted: Sequence[Mapping[str, Any]]
         row |= _isolation(tx, place, row, one, roles)
         drafts.append(_Draft(wanted=one, place=place, groups=groups, row=row))
     return drafts
+
+
+def _new_target(place: addressing.Place, wanted: Mapping[str, Any]) -> Target:
+    return Target(
+        project_id=wanted["project_id"],
+        network_project_id=place.project_id,
+        shared=place.shared,
+        external=place.external,
+        device_owner=wanted["device_owner"],
+    )
 
 
 def _row(

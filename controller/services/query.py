@@ -32,3 +32,5 @@ class Query:
     marker: str | None = None
     """Id of the last object of the page before (of the first one when ``page_reverse``)."""
     page_reverse: bool = False
+    rules: tuple[str, ...] = ()
+    """Rules of the policy that must hold for an object too: those of attributes filtered by that not all may see."""

@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from sqlalchemy import Row, insert, select
 from sqlalchemy import delete as sql_delete
-from sqlalchemy import insert, select
 from sqlalchemy import update as sql_update
 
 from controller.caller import Caller
+from controller.policy.words import Target
 from controller.records import SecurityGroupRule
 from controller.security_errors import (
     DuplicateSecurityGroupRuleInPost,
@@ -23,7 +24,7 @@ from controller.security_errors import (
 )
 from controller.services import address_groups, listing, rule_checks, security_groups
 from controller.services.query import Query
-from controller.services.rules import check_owner, check_revision
+from controller.services.rules import authorize, check_revision
 from controller.store.loading import security_group_rule_of
 from controller.store.schema import ADDRESS_GROUPS, SECURITY_GROUP_RULES, SECURITY_GROUPS
 from controller.store.transaction import Transaction
@@ -38,7 +39,11 @@ RESOURCE = listing.Resource(
     columns={column.name: column for column in SECURITY_GROUP_RULES.columns}
     | {"belongs_to_default_sg": SECURITY_GROUPS.c.is_default},
     not_found=SecurityGroupRuleNotFound,
-    scope=lambda caller: SECURITY_GROUPS.c.project_id == caller.project_id,
+    rule="get_security_group_rule",
+    facts=lambda caller: {
+        "owner": SECURITY_GROUP_RULES.c.project_id == caller.project_id,
+        "group_owner": SECURITY_GROUPS.c.project_id == caller.project_id,
+    },
 )
 
 
@@ -61,8 +66,10 @@ def create_many(tx: Transaction, caller: Caller, wanted: Sequence[Mapping[str, A
         raise SecurityGroupRulesNotSingleProject
     group_id = wanted[0]["security_group_id"]
     made = [_checked(tx, caller, one) for one in wanted]
-    listing.one(tx, caller, security_groups.RESOURCE, group_id, lock=True)
-    check_owner(caller, wanted[0]["project_id"], "create_security_group_rule:project_id")
+    group = listing.one(tx, caller, security_groups.RESOURCE, group_id, lock=True)
+    target = Target(project_id=wanted[0]["project_id"], group_project_id=group.project_id)
+    for one in wanted:
+        authorize(caller, "create_security_group_rule", target, one)
     _check_new(tx, group_id, made)
     rows = [asdict(rule) | _stored(tx, rule) for rule in made]
     tx.connection.execute(insert(SECURITY_GROUP_RULES), rows)
@@ -104,9 +111,10 @@ def update(
     """Change a rule's description; nothing else of a rule can change.
 
     Raises:
-        SecurityGroupRuleNotFound, RevisionNumberConstraintFailed
+        SecurityGroupRuleNotFound, PolicyNotAuthorized, RevisionNumberConstraintFailed
     """
     old = security_group_rule_of(listing.one(tx, caller, RESOURCE, object_id, lock=True))
+    authorize(caller, "update_security_group_rule", lambda: _target(tx, old), changes)
     check_revision(if_revision, old.revision_number)
     new = replace(old, description=changes.get("description", old.description))
     if new == old:
@@ -126,9 +134,10 @@ def delete(tx: Transaction, caller: Caller, object_id: str, *, if_revision: int 
     """Remove a rule from its group.
 
     Raises:
-        SecurityGroupRuleNotFound, RevisionNumberConstraintFailed
+        SecurityGroupRuleNotFound, PolicyNotAuthorized, RevisionNumberConstraintFailed
     """
     row = listing.one(tx, caller, RESOURCE, object_id, lock=True)
+    authorize(caller, "delete_security_group_rule", lambda: _target(tx, row))
     check_revision(if_revision, row.revision_number)
     tx.connection.execute(sql_delete(SECURITY_GROUP_RULES).where(SECURITY_GROUP_RULES.c.id == row.id))
     security_groups.bump(tx, row.security_group_id)
@@ -148,6 +157,11 @@ def check_remotes(tx: Transaction, caller: Caller, clause: Mapping[str, Any]) ->
             seen = listing.visible(resource, caller).where(table.c.id == remote)
             if tx.connection.execute(seen.with_for_update(read=True, key_share=True)).first() is None:
                 raise resource.not_found(remote)
+
+
+def _target(tx: Transaction, rule: SecurityGroupRule | Row[Any]) -> Target:
+    owner = select(SECURITY_GROUPS.c.project_id).where(SECURITY_GROUPS.c.id == rule.security_group_id)
+    return Target(project_id=rule.project_id, group_project_id=tx.connection.scalar(owner))
 
 
 def _checked(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> SecurityGroupRule:

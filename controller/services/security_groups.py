@@ -13,6 +13,7 @@ from sqlalchemy import delete as sql_delete
 from sqlalchemy import update as sql_update
 
 from controller.caller import Caller
+from controller.policy.words import Target
 from controller.records import RuleKey, SecurityGroup
 from controller.security_errors import (
     SecurityGroupCannotRemoveDefault,
@@ -20,9 +21,9 @@ from controller.security_errors import (
     SecurityGroupInUse,
     SecurityGroupNotFound,
 )
-from controller.services import listing, rule_checks
+from controller.services import listing, rule_checks, visibility
 from controller.services.query import Query
-from controller.services.rules import check_owner, check_revision, each
+from controller.services.rules import authorize, check_revision, each, may
 from controller.store.database import Database
 from controller.store.dialects import insert_or_ignore
 from controller.store.loading import SELECT_SECURITY_GROUPS, security_groups_of
@@ -61,7 +62,8 @@ RESOURCE = listing.Resource(
     table=SECURITY_GROUPS,
     columns={column.name: column for column in SECURITY_GROUPS.columns},
     not_found=SecurityGroupNotFound,
-    scope=lambda caller: SECURITY_GROUPS.c.project_id == caller.project_id,
+    rule="get_security_group",
+    facts=visibility.of_owned(SECURITY_GROUPS),
 )
 
 
@@ -71,7 +73,7 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Securi
     Raises:
         PolicyNotAuthorized, RuleKeyExhausted
     """
-    check_owner(caller, wanted["project_id"], "create_security_group:project_id")
+    authorize(caller, "create_security_group", Target(project_id=wanted["project_id"]), wanted)
     ensure_default(tx, wanted["project_id"])
     row = _row(tx, wanted["project_id"]) | {name: wanted[name] for name in _PLAIN_CHANGES} | {"is_default": False}
     tx.connection.execute(insert(SECURITY_GROUPS), row)
@@ -111,7 +113,8 @@ def before_listing(database: Database, caller: Caller, query: Query) -> None:
     """
     asked = [str(value) for one in query.filters if one.name == "project_id" for value in one.values]
     project_id = asked[0] if asked else caller.project_id
-    if not _may_own(project_id) or (not caller.is_admin and project_id != caller.project_id):
+    target = Target(project_id=project_id)
+    if not _may_own(project_id) or not may(caller, "create_default_security_group", target):
         return
     with database.read() as tx:
         if tx.connection.execute(_LOOK_FOR_DEFAULT, {"owner": project_id}).first() is not None:
@@ -131,11 +134,12 @@ def update(
     """Change a security group; a change to the same values leaves its revision alone.
 
     Raises:
-        SecurityGroupNotFound, RevisionNumberConstraintFailed, SecurityGroupCannotUpdateDefault
+        SecurityGroupNotFound, PolicyNotAuthorized, RevisionNumberConstraintFailed, SecurityGroupCannotUpdateDefault
         SecurityGroupInUse: ports have the group, so that it stays stateful, or stateless.
     """
     row = listing.one(tx, caller, RESOURCE, object_id, lock=True)
     old = security_groups_of(tx.connection, [row])[0]
+    authorize(caller, "update_security_group", Target(project_id=old.project_id), changes)
     check_revision(if_revision, old.revision_number)
     values = {name: changes[name] for name in _PLAIN_CHANGES if name in changes}
     if values.get("stateful", old.stateful) != old.stateful:
@@ -154,11 +158,12 @@ def delete(tx: Transaction, caller: Caller, object_id: str, *, if_revision: int 
     """Delete a security group with its rules, and the rules of other groups whose peers are its members.
 
     Raises:
-        SecurityGroupNotFound, RevisionNumberConstraintFailed
+        SecurityGroupNotFound, PolicyNotAuthorized, RevisionNumberConstraintFailed
         SecurityGroupInUse: ports have it.
         SecurityGroupCannotRemoveDefault: the caller is no administrator.
     """
     row = listing.one(tx, caller, RESOURCE, object_id, lock=True)
+    authorize(caller, "delete_security_group", Target(project_id=row.project_id))
     check_revision(if_revision, row.revision_number)
     _check_unused(tx, row.id)
     if row.is_default and not caller.is_admin:

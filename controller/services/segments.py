@@ -9,16 +9,17 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import delete as sql_delete
-from sqlalchemy import false, func, select
+from sqlalchemy import func, select
 from sqlalchemy import update as sql_update
 
 from controller.caller import Caller
-from controller.errors import NetworkNotFound, PolicyNotAuthorized
+from controller.errors import NetworkNotFound
 from controller.network_errors import SegmentInUse, SegmentNotFound
+from controller.policy.words import Target
 from controller.records import Network, Segment
 from controller.services import listing, network_types, networks, routed
 from controller.services.query import Query
-from controller.services.rules import check_revision, each
+from controller.services.rules import authorize, check_revision, each
 from controller.store.loading import SELECT_SEGMENTS, segment_of
 from controller.store.schema import NETWORKS, SEGMENTS
 from controller.store.transaction import Transaction
@@ -28,7 +29,7 @@ RESOURCE = listing.Resource(
     table=SEGMENTS,
     columns={column.name: column for column in SEGMENTS.columns if column.name != "key"},
     not_found=SegmentNotFound,
-    scope=lambda _caller: false(),
+    rule="get_segment",
 )
 
 
@@ -38,8 +39,7 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Segmen
     Raises:
         PolicyNotAuthorized, NetworkNotFound, InvalidInput, and what ``network_types`` raises
     """
-    if not caller.is_admin:
-        raise PolicyNotAuthorized("create_segment")
+    authorize(caller, "create_segment", Target())
     locked = select(NETWORKS.c.id).where(NETWORKS.c.id == wanted["network_id"]).with_for_update()
     if tx.connection.execute(locked).first() is None:
         raise NetworkNotFound(wanted["network_id"])
@@ -88,9 +88,10 @@ def update(
     """Change what people call a segment; what it is never changes.
 
     Raises:
-        SegmentNotFound, RevisionNumberConstraintFailed
+        SegmentNotFound, PolicyNotAuthorized, RevisionNumberConstraintFailed
     """
     old = segment_of(listing.one(tx, caller, RESOURCE, object_id, lock=True))
+    authorize(caller, "update_segment", Target(), changes)
     check_revision(if_revision, old.revision_number)
     values = {name: changes[name] for name in ("name", "description") if name in changes}
     new = replace(old, **values)
@@ -107,10 +108,11 @@ def delete(tx: Transaction, caller: Caller, object_id: str, *, if_revision: int 
     """Take a segment away.
 
     Raises:
-        SegmentNotFound, RevisionNumberConstraintFailed
+        SegmentNotFound, PolicyNotAuthorized, RevisionNumberConstraintFailed
         SegmentInUse: it is the network's last one, has subnets, or ports are bound to hosts that take it.
     """
     old = segment_of(listing.one(tx, caller, RESOURCE, object_id, lock=True))
+    authorize(caller, "delete_segment", Target())
     check_revision(if_revision, old.revision_number)
     tx.connection.execute(select(NETWORKS.c.id).where(NETWORKS.c.id == old.network_id).with_for_update())
     network = networks.get(tx, caller, old.network_id)

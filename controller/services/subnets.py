@@ -5,20 +5,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, insert, or_, select
+from sqlalchemy import and_, insert, select
 from sqlalchemy import delete as sql_delete
 from sqlalchemy import update as sql_update
 
 from controller.caller import Caller
 from controller.errors import BadRequest, InvalidInput, SubnetInUse, SubnetNotFound
 from controller.records import NetworkId, Subnet, SubnetId
-from controller.services import addressing, listing, networks, routed, subnet_rules
+from controller.services import addressing, listing, networks, routed, subnet_rules, visibility
 from controller.services.query import Query
-from controller.services.rules import check_owner, check_revision, each
+from controller.services.rules import authorize, check_revision, each
 from controller.services.sentinels import DEFAULT_GATEWAY
 from controller.store.allocations import Allocations
 from controller.store.loading import SELECT_SUBNETS, in_chunks, subnets_of
-from controller.store.schema import ALLOCATION_POOLS, ALLOCATIONS, BINDINGS, NETWORKS, PORTS, SUBNETS
+from controller.store.schema import ALLOCATION_POOLS, ALLOCATIONS, BINDINGS, PORTS, SUBNETS
 from controller.store.transaction import Transaction
 from ipam.addresses import Cidr, Pool, eui64, is_overlapping, parse_address, parse_cidr, text
 from ipam.allocator import Claim, SubnetSpace, open_more
@@ -28,16 +28,13 @@ _PLAIN_ATTRIBUTES = ("name", "description", "gateway_ip", "enable_dhcp")
 _LISTS = ("dns_nameservers", "host_routes")
 
 
-def _of_shared_network() -> ColumnElement[bool]:
-    return listing.exists_where(NETWORKS.c.id == SUBNETS.c.network_id, NETWORKS.c.shared)
-
-
 RESOURCE = listing.Resource(
     rows=SELECT_SUBNETS,
     table=SUBNETS,
     columns={column.name: column for column in SUBNETS.columns if column.name not in {"key", "open_blocks", *_LISTS}},
     not_found=SubnetNotFound,
-    scope=lambda caller: or_(SUBNETS.c.project_id == caller.project_id, _of_shared_network()),
+    rule="get_subnet",
+    facts=visibility.in_network(SUBNETS),
 )
 
 
@@ -49,12 +46,12 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Subnet
         OverlappingAllocationPools, GatewayConflictWithAllocationPools, PolicyNotAuthorized, and what
         ``routed.checked_segment_id`` raises
     """
-    check_owner(caller, wanted["project_id"], "create_subnet:project_id")
     if wanted["cidr"] is None:
         raise BadRequest("subnets", "a subnetpool must be specified in the absence of a cidr")
     cidr = subnet_rules.checked_cidr(wanted["cidr"], wanted["ip_version"])
     network = listing.one(tx, caller, networks.RESOURCE, wanted["network_id"], lock=True)
-    check_owner(caller, network.project_id, "create_subnet")
+    facts = visibility.network_facts
+    authorize(caller, "create_subnet", lambda: facts(tx, caller, network.id).target(wanted["project_id"]), wanted)
     if wanted["enable_dhcp"]:
         subnet_rules.check_dhcp(cidr)
     subnet_rules.check_ipv6_modes(
@@ -113,7 +110,8 @@ def update(
     """
     row = listing.one(tx, caller, RESOURCE, object_id, lock=True)
     old = subnets_of(tx.connection, [row])[0]
-    check_owner(caller, old.project_id, "update_subnet")
+    facts = visibility.network_facts
+    authorize(caller, "update_subnet", lambda: facts(tx, caller, old.network_id).target(old.project_id), changes)
     check_revision(if_revision, old.revision_number)
     cidr = parse_cidr(old.cidr)
     pools = _changed_pools(old, cidr, changes)
@@ -144,7 +142,8 @@ def delete(tx: Transaction, caller: Caller, object_id: str, *, if_revision: int 
         SubnetInUse: a port holds an address of it.
     """
     row = listing.one(tx, caller, RESOURCE, object_id, lock=True)
-    check_owner(caller, row.project_id, "delete_subnet")
+    facts = visibility.network_facts
+    authorize(caller, "delete_subnet", lambda: facts(tx, caller, row.network_id).target(row.project_id))
     check_revision(if_revision, row.revision_number)
     holders = tx.connection.execute(
         select(PORTS.c.id, PORTS.c.device_owner)

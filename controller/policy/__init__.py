@@ -1,0 +1,1 @@
+"""Who may do what? One table of rules, and what decides by it."""
