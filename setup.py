@@ -25,9 +25,11 @@ setup(
         "waitress>=3.0",
     ],
     extras_require={
+        "keystone": ["keystonemiddleware>=10.4"],
         "postgresql": ["psycopg[binary]>=3.1"],
         "test": [
             "hypothesis>=6.100",
+            "keystonemiddleware>=10.4",
             "import-linter>=2.1",
             "mypy>=1.14",
             "openapi-spec-validator>=0.9",

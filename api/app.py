@@ -6,10 +6,11 @@ from collections.abc import Callable
 from flask import Flask, Response, request
 
 from api import extensions, faults, instance_data, lookups, versions
-from api.auth import Auth
+from api.auth import Auth, Gate
 from api.control import Control
 from api.extensions import EXTENSIONS, Extensions
 from api.instance_data import InstanceData
+from api.keystone import KeystoneAuth
 from api.lookups import Lookups
 from api.machinery import METHODS, Endpoint
 from api.openapi import OpenApi
@@ -46,7 +47,12 @@ OPERATIONS = (
 
 
 def create_app(
-    database: Database, *, auth: Auth, control: Control, new_id: Callable[[], str] = lambda: str(uuid.uuid4())
+    database: Database,
+    *,
+    auth: Auth,
+    control: Control,
+    is_monitoring_open: bool = True,
+    new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
 ) -> Flask:
     """Return the WSGI application.
 
@@ -54,6 +60,7 @@ def create_app(
         database: migrated already.
         auth: says who the callers are.
         control: reaches the controller process, for what only a switch knows.
+        is_monitoring_open: whether metrics, health and the API's description are for everybody.
         new_id: makes request ids.
     """
     app = Flask("weft", static_folder=None)
@@ -65,6 +72,9 @@ def create_app(
     app.wsgi_app = Spelling(app.wsgi_app, new_id)  # type: ignore[method-assign] # Flask's documented way
     app.after_request(_with_request_id)
     faults.install(app)
+    if isinstance(auth, KeystoneAuth):
+        app.wsgi_app = auth.around(app.wsgi_app)  # type: ignore[method-assign]
+    app.before_request(Gate(auth, is_monitoring_open=is_monitoring_open).check)
 
     core = (
         Endpoint(NETWORK, database=database, auth=auth),

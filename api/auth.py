@@ -1,12 +1,13 @@
-"""Who sends this request?
+"""Who sends this request, and which requests need nobody to be known?
 
-Mode ``none`` is the only one yet: everybody who can connect is an administrator, so the service must listen on
-loopback addresses only; ``refuse_exposed`` is the check, and whoever opens the socket calls it.
+Here is mode ``none``: everybody who can connect is an administrator, so the service must listen on loopback addresses
+only; ``refuse_exposed`` is the check, and whoever opens the socket calls it. The other modes have modules of their own.
 """
 
 import ipaddress
 from typing import Protocol
 
+from flask import g, request
 from werkzeug.datastructures import Headers
 
 from controller.caller import Caller
@@ -16,6 +17,11 @@ from controller.policy.rights import Policy, default_policy
 DEFAULT_PROJECT = "fake_project_id"
 """The owner of what is created without naming a project (Neutron's noauth mode)."""
 _LONGEST_PROJECT = 255
+CALLER = "weft_caller"
+"""Where the current request's caller is noted (``flask.g``)."""
+DISCOVERY = frozenset({"/", "/v2.0", "/v2.0/"})
+"""Clients ask for the versions before they know whom to authenticate with."""
+MONITORING = frozenset({"/healthz", "/metrics", "/openapi.json"})
 
 
 class Auth(Protocol):
@@ -41,6 +47,23 @@ class NoAuth:
         """Return an administrator of the project in ``X-Project-Id``, or of the default project."""
         project_id = headers.get("X-Project-Id", "").strip()[:_LONGEST_PROJECT]
         return Caller(project_id=project_id or DEFAULT_PROJECT, roles=self._roles, is_admin=True, granted=self._rights)
+
+
+class Gate:
+    """Asks every request who sends it, before anything looks at it: no path can forget to."""
+
+    def __init__(self, auth: Auth, *, is_monitoring_open: bool) -> None:
+        self._auth = auth
+        self._open = DISCOVERY | MONITORING if is_monitoring_open else DISCOVERY
+
+    def check(self) -> None:
+        """Note the caller of the current request.
+
+        Raises:
+            Unauthenticated: nobody is known to send it, and it is not open to everybody.
+        """
+        if request.path not in self._open:
+            setattr(g, CALLER, self._auth.caller(request.headers))
 
 
 def refuse_exposed(host: str) -> None:

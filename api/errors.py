@@ -134,6 +134,15 @@ class ProjectNotAllowed(WeftError):
         )
 
 
+class Unauthenticated(Exception):
+    """Who sends the request is not known; the answer never says why."""
+
+    def __init__(self, challenge: str) -> None:
+        self.challenge = challenge
+        """What to prove one's identity by (RFC 9110 section 11.6.1); empty when somebody else says it."""
+        super().__init__("The request you have made requires authentication.")
+
+
 class UnknownFilter(WeftError):
     """The query string filters by what is no filterable attribute."""
 

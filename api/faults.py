@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from api.errors import ControllerRefused, ControllerSilent
+from api.errors import ControllerRefused, ControllerSilent, Unauthenticated
 from api.wire import API_ROOT, REQUEST_ID, answer
 from controller.errors import Kind, WeftError
 
@@ -30,6 +30,7 @@ STATUS: Mapping[Kind, int] = {
 _SERVER_ERROR = 500
 _GATEWAY_TIMEOUT = 504
 _NOT_FOUND = 404
+_UNAUTHORIZED = 401
 _MALFORMED = "The server could not comply with the request since it is either malformed or otherwise incorrect."
 _HTTP: Mapping[int, tuple[str, str]] = {
     400: ("HTTPBadRequest", _MALFORMED),
@@ -59,6 +60,7 @@ def status_of(error: WeftError) -> int:
 def install(app: Flask) -> None:
     """Answer every error of the application."""
     app.register_error_handler(WeftError, _expected)
+    app.register_error_handler(Unauthenticated, _unauthenticated)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unforeseen)
 
@@ -75,6 +77,15 @@ def _expected(error: WeftError) -> Response:
         )
     error_type = error.remote_type if isinstance(error, ControllerRefused) else error.neutron_type
     return fault(status, error_type, str(error))
+
+
+def _unauthenticated(error: Unauthenticated) -> Response:
+    # Nothing of what was sent is logged: a password may stand in the place of a name.
+    LOG.info("request_unauthenticated request_id=%s path=%s", request.environ.get(REQUEST_ID), request.path)
+    response = answer(_UNAUTHORIZED, {"error": {"code": _UNAUTHORIZED, "title": "Unauthorized", "message": str(error)}})
+    if error.challenge:
+        response.headers["WWW-Authenticate"] = error.challenge
+    return response
 
 
 def _http(error: HTTPException) -> Response:

@@ -24,7 +24,6 @@ from controller.errors import WeftError
 from controller.policy.words import Target
 from controller.records import PortState
 from controller.services import hosts, ports
-from controller.services.query import Query
 from controller.services.rules import authorize
 from controller.store.database import Database
 from controller.store.states import load_port_state
@@ -169,7 +168,7 @@ class Lookups:
     def health(self) -> Response:
         """Say that the database answers."""
         with self._database.read() as tx:
-            hosts.find(tx, self._auth.caller(request.headers), Query(limit=1))
+            hosts.names(tx)
         return answer(200, {"status": "ok"})
 
 

@@ -7,12 +7,12 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Generic, TypeVar
 
-from flask import Response, request
+from flask import Response, g, request
 from werkzeug.exceptions import MethodNotAllowed, NotAcceptable
 
 from api import body, permission, query
 from api.attributes import Default, Resource
-from api.auth import Auth
+from api.auth import CALLER, Auth
 from api.validators import boolean
 from api.wire import API_ROOT, accepts_json, answer, base_url, no_content
 from controller.caller import Caller
@@ -145,7 +145,9 @@ def admit(auth: Auth) -> Caller:
     Raises:
         NotAcceptable: the client does not take JSON.
     """
-    caller = auth.caller(request.headers)
+    caller: Caller | None = g.get(CALLER)
+    if caller is None:
+        caller = auth.caller(request.headers)
     if not accepts_json(request):
         raise NotAcceptable
     return caller

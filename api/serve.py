@@ -23,11 +23,16 @@ from waitress.server import create_server
 from waitress.task import WSGITask
 
 from api.app import LARGEST_BODY, create_app
-from api.auth import NoAuth, refuse_exposed
+from api.auth import Auth, NoAuth, refuse_exposed
+from api.basic import BasicAuth
 from api.control import ControlClient
+from api.keystone import KeystoneAuth
+from api.tokens import TokenAuth
 from controller import network_settings
-from controller.errors import WeftError
+from controller.config import AUTH_MODES
+from controller.errors import ConfigurationError, WeftError
 from controller.policy import override
+from controller.policy.rights import Policy
 from controller.process import die_with_parent, set_up_logging
 from controller.store.database import Database
 
@@ -115,7 +120,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns whenever 17 requests are under way
     listener = socket.socket(fileno=args.fd)
     try:
-        refuse_exposed(listener.getsockname()[0])
+        if args.auth == "none":
+            refuse_exposed(listener.getsockname()[0])
         settings = network_settings.parse({name: getattr(args, name) for name in network_settings.NAMES})
         policy = override.load(args.policy_file)
         database = Database(args.database, settings=settings)
@@ -124,7 +130,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     control = ControlClient(args.control)
     database.add_listener(control.wake)
-    server = Server(create_app(database, auth=NoAuth(policy), control=control), listener)
+    try:
+        auth = _auth(args, database, policy)
+        app = create_app(database, auth=auth, control=control, is_monitoring_open=args.open_monitoring)
+    except ConfigurationError as error:
+        sys.stderr.write(f"weft api: {error}\n")
+        return 1
+    server = Server(app, listener)
     signal.signal(signal.SIGTERM, server.stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides when to stop
     try:
@@ -136,11 +148,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _auth(args: argparse.Namespace, database: Database, policy: Policy) -> Auth:
+    match args.auth:
+        case "basic":
+            return BasicAuth(database, policy)
+        case "token":
+            return TokenAuth(database, policy)
+        case "keystone":
+            return KeystoneAuth(policy, args.keystone_config)
+    return NoAuth(policy)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="api.serve", description="Weft's API process; started by `weft serve`.")
     parser.add_argument("--database", required=True, metavar="URL", help="a migrated database")
     parser.add_argument("--fd", required=True, type=int, help="inherited listening TCP socket")
     parser.add_argument("--control", required=True, metavar="PATH", help="unix socket of the controller process")
+    parser.add_argument("--auth", default="none", choices=AUTH_MODES, help="how callers prove who they are")
+    parser.add_argument("--keystone-config", type=Path, metavar="FILE", help="for mode keystone")
+    parser.add_argument("--open-monitoring", action="store_true", help="metrics and health need no credentials")
     parser.add_argument("--policy-file", type=Path, metavar="FILE", help="rules that differ from the table")
     parser.add_argument("--ready-fd", required=True, type=int, help="where to write one line when serving")
     parser.add_argument("--log-level", default="info", metavar="LEVEL", help="debug, info, warning or error")

@@ -14,6 +14,7 @@ from controller.store.transaction import Settings
 
 DEFAULT_DATABASE = "sqlite:///var/weft.db"
 DEFAULT_API = "127.0.0.1:9696"
+AUTH_MODES = ("none", "basic", "token", "keystone")
 DEFAULT_OPENFLOW = "127.0.0.1:6653"
 
 
@@ -67,6 +68,8 @@ class Config:
     openflow_listen: str = DEFAULT_OPENFLOW
     openflow_advertise: str | None = None
     auth: str = "none"
+    keystone_config: str | None = None
+    open_monitoring: str = "false"
     policy_file: str | None = None
     log_level: str = "info"
     default_network_type: str = "vxlan"
@@ -82,6 +85,17 @@ class Config:
     def network_flags(self) -> list[str]:
         """What tells another process of ours the same about networks."""
         return network_settings.flags({name: getattr(self, name) for name in network_settings.NAMES})
+
+    @property
+    def access_flags(self) -> list[str]:
+        """What tells the API process who may use it."""
+        is_open = self.api.is_loopback or self.open_monitoring == "true"
+        files = (("--keystone-config", self.keystone_config), ("--policy-file", self.policy_file))
+        return [
+            *("--auth", self.auth),
+            *(["--open-monitoring"] if is_open else []),
+            *(part for flag, value in files if value is not None for part in (flag, value)),
+        ]
 
     @property
     def policy(self) -> Policy:
@@ -138,12 +152,16 @@ def load(path: Path | None, flags: Mapping[str, str | None]) -> Config:
 
 
 def _check(config: Config) -> None:
-    if config.auth != "none":
-        raise ConfigurationError(f"auth: {config.auth!r} is not supported; use 'none'")
-    if not config.api.is_loopback:
+    if config.auth not in AUTH_MODES:
+        raise ConfigurationError(f"auth: {config.auth!r} is not one of {', '.join(AUTH_MODES)}")
+    if (config.auth == "keystone") != (config.keystone_config is not None):
+        raise ConfigurationError("keystone-config: a file is needed in auth mode keystone, and only there")
+    if config.open_monitoring not in {"true", "false"}:
+        raise ConfigurationError(f"open-monitoring: {config.open_monitoring!r} is neither true nor false")
+    if config.auth == "none" and not config.api.is_loopback:
         raise ConfigurationError(
             f"api-listen: {config.api_listen} can be reached from elsewhere, but auth mode 'none' makes every caller "
-            "an administrator; listen on 127.0.0.1 and put an authenticating proxy in front"
+            "an administrator; listen on 127.0.0.1, or choose another mode"
         )
     _ = config.openflow, config.advertise, config.settings, config.policy
     if config.log_level not in {"debug", "info", "warning", "error"}:

@@ -4,7 +4,7 @@ The tree (one class per Neutron exception; ``kind`` decides the HTTP status in `
 
     WeftError
     ├── INVALID       InvalidInput, BadRequest, InvalidIpForNetwork, InvalidIpForSubnet, InvalidAllocationPool,
-    │                 OutOfBoundsAllocationPool, AllocationOnAutoAddressSubnet, ConfigurationError
+    │                 OutOfBoundsAllocationPool, AllocationOnAutoAddressSubnet, ConfigurationError, IdentityError
     ├── FORBIDDEN     PolicyNotAuthorized
     ├── NOT_FOUND     NetworkNotFound, SubnetNotFound, PortNotFound, HostNotFound
     ├── CONFLICT      IpAddressAlreadyAllocated, MacAddressInUse, NetworkInUse, SubnetInUse, TunnelIdInUse,
@@ -93,6 +93,12 @@ class InvalidIpForSubnet(WeftError):
     def __init__(self, ip_address: str) -> None:
         self.ip_address = ip_address
         super().__init__(f"IP address {ip_address} is not a valid IP for the specified subnet.")
+
+
+class IdentityError(WeftError):
+    """A user or token cannot be made or changed as asked."""
+
+    kind = Kind.INVALID
 
 
 class AllocationOnAutoAddressSubnet(InvalidInput):

@@ -78,7 +78,7 @@ class Supervisor:
             advertise = [] if config.advertise is None else ["--advertise", str(config.advertise)]
             self._children = [
                 _Child("controller", ["controller.main", *common, *advertise], openflow.fileno()),
-                _Child("api", ["api.serve", *common, *_access_flags(config), *config.network_flags], api.fileno()),
+                _Child("api", ["api.serve", *common, *config.access_flags, *config.network_flags], api.fileno()),
             ]
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, self._ask_to_stop)
@@ -215,10 +215,6 @@ def _sweep(path: Path) -> None:
         with lock:
             path.with_suffix(".sock").unlink(missing_ok=True)
             path.unlink(missing_ok=True)
-
-
-def _access_flags(config: Config) -> list[str]:
-    return [] if config.policy_file is None else ["--policy-file", config.policy_file]
 
 
 def _listen(setting: str, address: Address) -> socket.socket:

@@ -10,6 +10,9 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     import requests
 
+from controller.cli.credentials import HOW, credentials
+
+_UNAUTHORIZED = 401
 DEFAULT_URL = "http://127.0.0.1:9696"
 _TIMEOUT_S = 30.0
 """Longer than any deadline inside the server, so that its own answer is seen."""
@@ -34,6 +37,7 @@ class Client:
         self._url = url.rstrip("/").removesuffix("/v2.0")
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy for the web must not see requests to a local controller
+        self._session.headers.update(credentials(os.environ))
 
     def get(self, *path: str, **query: str | None) -> Mapping[str, object]:
         """Return the answer to GET."""
@@ -89,6 +93,8 @@ class Client:
                 "Start `weft serve`, or name the right server with --url or WEFT_URL."
             ) from None
         if reply.status_code >= _FIRST_ERROR:
+            if reply.status_code == _UNAUTHORIZED:
+                raise CommandFailed(f"{self._url} does not know you. {HOW}")
             failure = NotThere if reply.status_code == requests.codes["not_found"] else CommandFailed
             raise failure(_message(reply))
         if reply.status_code == _NO_CONTENT:

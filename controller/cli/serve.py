@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from controller.config import DEFAULT_API, DEFAULT_DATABASE, DEFAULT_OPENFLOW, load
+from controller.config import AUTH_MODES, DEFAULT_API, DEFAULT_DATABASE, DEFAULT_OPENFLOW, load
 from controller.errors import ConfigurationError, WeftError
 from controller.network_settings import NAMES
 from controller.network_settings import add_arguments as add_network_arguments
@@ -14,7 +14,17 @@ from controller.supervisor import Supervisor
 USAGE = 2
 """Exit status of a wrong configuration."""
 FAILED = 1
-_NAMES = ("database", "api_listen", "openflow_listen", "openflow_advertise", "auth", "policy_file", "log_level")
+_NAMES = (
+    "database",
+    "api_listen",
+    "openflow_listen",
+    "openflow_advertise",
+    "auth",
+    "keystone_config",
+    "open_monitoring",
+    "policy_file",
+    "log_level",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--api-listen", metavar="HOST:PORT", help=f"REST API (default {DEFAULT_API}; port 0: any)")
     parser.add_argument("--openflow-listen", metavar="HOST:PORT", help=f"switches (default {DEFAULT_OPENFLOW})")
     parser.add_argument("--openflow-advertise", metavar="HOST:PORT", help="what switches are told to connect to")
-    parser.add_argument("--auth", metavar="MODE", help="none: every caller is an administrator, loopback only")
+    parser.add_argument(
+        "--auth",
+        metavar="MODE",
+        help=f"{', '.join(AUTH_MODES)} (default none: every caller is an administrator, loopback only)",
+    )
+    parser.add_argument("--keystone-config", metavar="FILE", help="INI file with [keystone_authtoken]")
+    parser.add_argument("--open-monitoring", metavar="BOOL", help="true: /metrics and /healthz need no credentials")
     parser.add_argument("--policy-file", metavar="FILE", help="TOML file of rules that differ from docs/policy.md")
     parser.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error (default info)")
     add_network_arguments(parser)
