@@ -22,6 +22,7 @@ from api.resources.hosts import HOST
 from api.resources.network_segment_ranges import NETWORK_SEGMENT_RANGE
 from api.resources.networks import NETWORK
 from api.resources.ports import PORT
+from api.resources.rbac_policies import RBAC_POLICY
 from api.resources.security_group_rules import SECURITY_GROUP_RULE
 from api.resources.security_groups import SECURITY_GROUP
 from api.resources.segments import SEGMENT
@@ -91,6 +92,7 @@ def create_app(
         groups,
         Endpoint(SEGMENT, database=database, auth=auth),
         Endpoint(NETWORK_SEGMENT_RANGE, database=database, auth=auth),
+        Endpoint(RBAC_POLICY, database=database, auth=auth),
     )
     for endpoint in (*core, *extended):
         for name in sorted({endpoint.resource.path, endpoint.resource.collection}):

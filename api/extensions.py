@@ -248,6 +248,24 @@ EXTENSIONS: tuple[Extension, ...] = (
         updated="2012-09-07T10:00:00-00:00",
     ),
     Extension(
+        alias="rbac-policies",
+        name="RBAC Policies",
+        description=("Allows creation and modification of policies that control project access to resources."),
+        updated="2015-06-17T12:15:12-00:00",
+    ),
+    Extension(
+        alias="rbac-security-groups",
+        name="Add security_group type to network RBAC",
+        description="Add security_group type to network RBAC",
+        updated="2019-02-14T00:00:00-00:00",
+    ),
+    Extension(
+        alias="rbac-address-group",
+        name="Add address_group type to RBAC",
+        description="Add address_group type to network RBAC",
+        updated="2021-01-20T00:00:00-00:00",
+    ),
+    Extension(
         alias="revision-if-match",
         name="If-Match constraints based on revision_number",
         description="Extension indicating that If-Match based on revision_number is supported.",

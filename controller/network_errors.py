@@ -323,3 +323,35 @@ class PortBindingError(WeftError):
     def __init__(self, port_id: str, host: str, reason: str) -> None:
         self.port_id, self.host, self.reason = port_id, host, reason
         super().__init__(f"Binding for port {port_id} on host {host} could not be created or updated: {reason}.")
+
+
+class RbacPolicyNotFound(WeftError):
+    """No such policy, or another project's."""
+
+    kind = Kind.NOT_FOUND
+
+    def __init__(self, policy_id: str) -> None:
+        self.policy_id = policy_id
+        super().__init__(f"RBAC policy of type unknown with ID {policy_id} not found")
+
+
+class RbacPolicyInUse(WeftError):
+    """Projects use the object because it is shared with them."""
+
+    kind = Kind.CONFLICT
+
+    def __init__(self, object_id: str, details: str) -> None:
+        self.object_id, self.details = object_id, details
+        super().__init__(
+            f"RBAC policy on object {object_id} cannot be removed because other objects depend on it.\n"
+            f"Details: {details}"
+        )
+
+
+class DuplicateRbacPolicy(WeftError):
+    """The object is shared so already."""
+
+    kind = Kind.CONFLICT
+
+    def __init__(self) -> None:
+        super().__init__("An RBAC policy already exists with those values.")

@@ -257,6 +257,8 @@ class SecurityGroup:
     created_at: datetime
     updated_at: datetime
     revision_number: int
+    shared: bool = False
+    """With every project."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,6 +275,8 @@ class AddressGroup:
     created_at: datetime
     updated_at: datetime
     revision_number: int
+    shared: bool = False
+    """With every project."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

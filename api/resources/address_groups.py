@@ -3,13 +3,14 @@
 Neutron API reference, address groups; extension address-group.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from operator import attrgetter
 from typing import cast
 
 from flask import Flask, Response
 
-from api.attributes import Attribute, Resource, Service, itself
+from api.attributes import Attribute, Resource, Service, by, flag
 from api.common import bookkeeping, identity
 from api.errors import InvalidAttribute, MissingAttribute
 from api.machinery import Endpoint, admit, if_revision, read_body
@@ -19,8 +20,10 @@ from api.resources.security_group_values import cidr_block, items
 from api.schema import BOOLEAN, record
 from api.validators import Refused, nullable, schema_of
 from api.wire import API_ROOT, answer
+from controller.caller import Caller
 from controller.records import AddressGroup
-from controller.services import address_groups
+from controller.services import address_groups, sharing
+from controller.store.transaction import Transaction
 
 _MOST_ADDRESSES = 10_000
 _ADDRESSES = items(cidr_block, longest=_MOST_ADDRESSES)
@@ -28,6 +31,12 @@ _ADDRESSES = items(cidr_block, longest=_MOST_ADDRESSES)
 
 def _record(group: AddressGroup) -> AddressGroup:
     return group
+
+
+def _look(tx: Transaction, caller: Caller, records: Sequence[AddressGroup]) -> list[AddressGroup]:
+    """Say of each group whether it is shared with the one who looks."""
+    shared = sharing.marked(tx, caller, sharing.ADDRESS_GROUP, records)
+    return [replace(one, shared=shared[one.id]) if shared[one.id] != one.shared else one for one in records]
 
 
 ADDRESS_GROUP: Resource[AddressGroup, AddressGroup] = Resource(
@@ -42,7 +51,7 @@ ADDRESS_GROUP: Resource[AddressGroup, AddressGroup] = Resource(
         update=address_groups.update,
         delete=address_groups.delete,
     ),
-    look=itself,
+    look=_look,
     identify=attrgetter("id"),
     attributes=(
         *identity(_record),
@@ -57,9 +66,10 @@ ADDRESS_GROUP: Resource[AddressGroup, AddressGroup] = Resource(
         ),
         Attribute(
             name="shared",
-            doc="False: an address group is used by its own project.",
-            show=lambda _group: False,
+            doc="True when the caller's project may use the address group, or every one may; see RBAC policies.",
+            show=attrgetter("shared"),
             shows=BOOLEAN,
+            filter=by("shared", flag),
         ),
         *(attribute for attribute in bookkeeping(_record) if attribute.name != "tags"),
     ),

@@ -3,6 +3,8 @@
 Neutron API reference, networks; extensions external-net, multi-provider, net-mtu, net-mtu-writable, provider, pvlan.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from operator import attrgetter
 
 from api.attributes import (
@@ -14,7 +16,6 @@ from api.attributes import (
     by_constant,
     by_emptiness,
     flag,
-    itself,
     number,
     optional,
 )
@@ -24,8 +25,10 @@ from api.resources.dns_values import NETWORK_DNS
 from api.resources.segment_values import LONGEST_PHYSNET, LONGEST_TYPE, segmentation_id, wanted_segments
 from api.schema import INTEGER, TEXT, UUID, array, or_null
 from api.validators import boolean, described, empty_list, integer, nullable, text
+from controller.caller import Caller
 from controller.records import Network
-from controller.services import networks
+from controller.services import networks, sharing
+from controller.store.transaction import Transaction
 
 _LOWEST_MTU = 68
 """RFC 791 section 3.2: every IPv4 module forwards 68 octets."""
@@ -63,6 +66,12 @@ def _segments(network: Network) -> object:
     ]
 
 
+def _look(tx: Transaction, caller: Caller, records: Sequence[Network]) -> list[Network]:
+    """Say of each network whether it is shared with the one who looks."""
+    shared = sharing.marked(tx, caller, sharing.NETWORK, records)
+    return [replace(one, shared=shared[one.id]) if shared[one.id] != one.shared else one for one in records]
+
+
 NETWORK: Resource[Network, Network] = Resource(
     collection="networks",
     member="network",
@@ -75,7 +84,7 @@ NETWORK: Resource[Network, Network] = Resource(
         update=networks.update,
         delete=networks.delete,
     ),
-    look=itself,
+    look=_look,
     identify=attrgetter("id"),
     extra_filters=TAG_FILTERS,
     attributes=(

@@ -3,16 +3,20 @@
 Neutron API reference, security groups; extensions stateful-security-group, security-groups-shared-filtering.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from operator import attrgetter
 
-from api.attributes import Attribute, Resource, Service, by, by_constant, flag, itself
+from api.attributes import Attribute, Resource, Service, by, flag
 from api.common import TAG_FILTERS, bookkeeping, identity
 from api.resources.security_group_rules import embedded
 from api.resources.security_group_values import group_name
 from api.schema import BOOLEAN, OBJECT, array
 from api.validators import boolean
+from controller.caller import Caller
 from controller.records import SecurityGroup
-from controller.services import security_groups
+from controller.services import security_groups, sharing
+from controller.store.transaction import Transaction
 
 
 def _record(group: SecurityGroup) -> SecurityGroup:
@@ -20,6 +24,13 @@ def _record(group: SecurityGroup) -> SecurityGroup:
 
 
 _ID, _NAME, *_OWNER = identity(_record)
+
+
+def _look(tx: Transaction, caller: Caller, records: Sequence[SecurityGroup]) -> list[SecurityGroup]:
+    """Say of each group whether it is shared with the one who looks."""
+    shared = sharing.marked(tx, caller, sharing.SECURITY_GROUP, records)
+    return [replace(one, shared=shared[one.id]) if shared[one.id] != one.shared else one for one in records]
+
 
 SECURITY_GROUP: Resource[SecurityGroup, SecurityGroup] = Resource(
     collection="security_groups",
@@ -33,7 +44,7 @@ SECURITY_GROUP: Resource[SecurityGroup, SecurityGroup] = Resource(
         update=security_groups.update,
         delete=security_groups.delete,
     ),
-    look=itself,
+    look=_look,
     identify=attrgetter("id"),
     extra_filters=TAG_FILTERS,
     before_list=security_groups.before_listing,
@@ -66,10 +77,10 @@ SECURITY_GROUP: Resource[SecurityGroup, SecurityGroup] = Resource(
         ),
         Attribute(
             name="shared",
-            doc="False: a security group is used by its own project.",
-            show=lambda _group: False,
-            filter=by_constant(False),
+            doc="True when the caller's project may use the security group, or every one may; see RBAC policies.",
+            show=attrgetter("shared"),
             shows=BOOLEAN,
+            filter=by("shared", flag),
         ),
         Attribute(
             name="security_group_rules",

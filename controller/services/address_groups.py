@@ -19,7 +19,7 @@ from controller.security_errors import (
     AddressGroupInUse,
     AddressGroupNotFound,
 )
-from controller.services import listing, visibility
+from controller.services import listing, sharing, visibility
 from controller.services.query import Query
 from controller.services.rules import authorize, check_revision, each
 from controller.store.loading import SELECT_ADDRESS_GROUPS, address_group_of
@@ -35,7 +35,8 @@ RESOURCE = listing.Resource(
     columns={column.name: column for column in ADDRESS_GROUPS.columns if column.name != "addresses"},
     not_found=AddressGroupNotFound,
     rule="get_address_group",
-    facts=visibility.of_owned(ADDRESS_GROUPS),
+    facts=visibility.of_shared(ADDRESS_GROUPS, sharing.ADDRESS_GROUP),
+    caller_conditions={"shared": sharing.filter_shared(sharing.ADDRESS_GROUP, ADDRESS_GROUPS.c.id)},
 )
 
 
@@ -152,6 +153,7 @@ def delete(tx: Transaction, caller: Caller, object_id: str, *, if_revision: int 
     )
     if tx.connection.execute(select(used)).scalar():
         raise AddressGroupInUse(row.id)
+    sharing.forget(tx, row.id)
     tx.connection.execute(sql_delete(ADDRESS_GROUPS).where(ADDRESS_GROUPS.c.id == row.id))
     tx.journal("address_group", row.id)
 

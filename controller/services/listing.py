@@ -40,6 +40,10 @@ class Resource:
     """Which rows a caller who is no administrator may see, unless a rule says so."""
     conditions: Mapping[str, Condition] = field(default_factory=dict)
     """Filters that are more than a comparison of one column."""
+    caller_conditions: Mapping[str, Callable[[Caller, tuple[object, ...]], ColumnElement[bool]]] = field(
+        default_factory=dict
+    )
+    """Filters whose meaning depends on who asks."""
     rule: str | None = None
     """The rule of the policy that says which rows a caller may see; it needs ``facts``."""
     facts: Facts | None = None
@@ -97,7 +101,7 @@ def many(tx: Transaction, caller: Caller, resource: Resource, query: Query) -> S
     """
     statement = visible(resource, caller)
     for wanted in query.filters:
-        statement = statement.where(_condition(resource, wanted))
+        statement = statement.where(_condition(resource, caller, wanted))
     for rule in query.rules:
         statement = _ruled(statement, resource, caller, rule)
     keys = _sort_keys(resource, query)
@@ -151,7 +155,10 @@ def _without_null(column: ColumnElement[Any]) -> ColumnElement[Any]:
     return func.coalesce(column, "")
 
 
-def _condition(resource: Resource, wanted: Filter) -> ColumnElement[bool]:
+def _condition(resource: Resource, caller: Caller, wanted: Filter) -> ColumnElement[bool]:
+    of_caller = resource.caller_conditions.get(wanted.name)
+    if of_caller is not None:
+        return of_caller(caller, wanted.values)
     special = resource.conditions.get(wanted.name)
     if special is not None:
         return special(wanted.values)

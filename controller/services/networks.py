@@ -22,11 +22,12 @@ from controller.errors import (
 from controller.network_errors import PVLANNetworkPortSecurityDisabled
 from controller.policy.words import Target
 from controller.records import Network, NetworkId
-from controller.services import listing, network_types, ports, pvlan, visibility
+from controller.services import listing, network_types, ports, pvlan, sharing, visibility
 from controller.services.query import Query
 from controller.services.rules import authorize, check_revision, each
 from controller.store.loading import SELECT_NETWORKS, networks_of
 from controller.store.schema import ALLOCATIONS, NETWORKS, PORTS, SEGMENTS, SUBNETS
+from controller.store.sharing import EVERYBODY, EXTERNAL, SHARED
 from controller.store.transaction import Transaction
 
 PLUGIN = "openflow"
@@ -37,7 +38,6 @@ _PLAIN_ATTRIBUTES = (
     "description",
     "admin_state_up",
     "mtu",
-    "shared",
     "router_external",
     "port_security_enabled",
     "pvlan",
@@ -59,6 +59,7 @@ RESOURCE = listing.Resource(
     not_found=NetworkNotFound,
     rule="get_network",
     facts=visibility.of_networks,
+    caller_conditions={"shared": sharing.filter_shared(sharing.NETWORK, NETWORKS.c.id)},
     conditions={f"segment:{name}": _segment_filter(name) for name in network_types.PROVIDER_ATTRIBUTES},
 )
 
@@ -109,6 +110,7 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Networ
         network_types.create_segment(tx, network.id, network.project_id, wire, position=position)
         for position, wire in enumerate(wires)
     )
+    _share(tx, network, wanted)
     tx.journal("network", network.id, network.id)
     return replace(network, segments=segments)
 
@@ -153,9 +155,9 @@ def update(
     values = {name: changes[name] for name in _PLAIN_ATTRIBUTES if name in changes}
     if "mtu" in values:
         values["mtu"] = network_types.checked_mtu(tx.settings, old.segments, values["mtu"])
-    if old.shared and values.get("shared") is False:
-        _check_unused_by_others(tx, old)
-    new = replace(old, **values)
+    if old.shared and changes.get("shared") is False and _dependants(tx, old):
+        raise InvalidSharedSetting(old.name)
+    new = replace(old, **values, shared=changes.get("shared", old.shared))
     if new == old:
         return old
     if new.pvlan and not new.port_security_enabled:
@@ -165,6 +167,7 @@ def update(
     new = replace(new, updated_at=tx.now, revision_number=old.revision_number + 1)
     values |= {"updated_at": tx.timestamp, "revision_number": new.revision_number}
     tx.connection.execute(sql_update(NETWORKS).where(NETWORKS.c.id == old.id).values(values))
+    _share(tx, new, changes)
     tx.journal("network", old.id, old.id)
     return new
 
@@ -187,6 +190,7 @@ def delete(tx: Transaction, caller: Caller, object_id: str, *, if_revision: int 
         raise NetworkInUse(row.id, in_use)
     for port in on_network:
         ports.remove(tx, port.id, row.id)
+    sharing.forget(tx, row.id)
     subnet_ids = list(tx.connection.scalars(select(SUBNETS.c.id).where(SUBNETS.c.network_id == row.id)))
     if subnet_ids:
         tx.connection.execute(sql_delete(ALLOCATIONS).where(ALLOCATIONS.c.subnet_id.in_(subnet_ids)))
@@ -218,8 +222,17 @@ def _check_provider_unchanged(network: Network, changes: Mapping[str, Any]) -> N
         raise InvalidInput("Plugin does not support updating provider attributes")
 
 
-def _check_unused_by_others(tx: Transaction, network: Network) -> None:
-    for table in (PORTS, SUBNETS):
-        foreign = select(table.c.id).where(table.c.network_id == network.id, table.c.project_id != network.project_id)
-        if tx.connection.execute(foreign.limit(1)).first() is not None:
-            raise InvalidSharedSetting(network.name)
+def _dependants(tx: Transaction, network: Network) -> list[str]:
+    return sharing.dependants(tx, sharing.NETWORK, network.id, network.project_id, target=EVERYBODY)
+
+
+def _share(tx: Transaction, network: Network, wanted: Mapping[str, Any]) -> None:
+    """Write ``shared`` and ``router:external`` as the policies they are short for."""
+    if wanted.get("shared"):
+        sharing.share(tx, sharing.NETWORK, network.id, network.project_id, SHARED)
+    elif "shared" in wanted:
+        sharing.unshare(tx, network.id, SHARED, target=EVERYBODY)
+    if wanted.get("router_external"):
+        sharing.share(tx, sharing.NETWORK, network.id, network.project_id, EXTERNAL)
+    elif "router_external" in wanted:
+        sharing.unshare(tx, network.id, EXTERNAL)

@@ -21,7 +21,7 @@ from controller.security_errors import (
     SecurityGroupConflict,
     SecurityGroupNotFound,
 )
-from controller.services import listing, visibility
+from controller.services import listing, sharing, visibility
 from controller.services.security_groups import ensure_default
 from controller.services.sentinels import AUTO, Sentinel
 from controller.store.rulesets import NO_GROUP, GroupRef, ruleset_of
@@ -37,7 +37,7 @@ _ASKED = (
     .where(SECURITY_GROUPS.c.id.in_(bindparam("asked", expanding=True)))
     .with_for_update(read=True, key_share=True)
 )
-_FACTS = visibility.of_shareable(SECURITY_GROUPS, bindparam("project"))
+_FACTS = visibility.of_shareable(SECURITY_GROUPS, sharing.SECURITY_GROUP, bindparam("project"))
 
 
 @cache

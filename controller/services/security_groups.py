@@ -21,7 +21,7 @@ from controller.security_errors import (
     SecurityGroupInUse,
     SecurityGroupNotFound,
 )
-from controller.services import listing, rule_checks, visibility
+from controller.services import listing, rule_checks, sharing, visibility
 from controller.services.query import Query
 from controller.services.rules import authorize, check_revision, each, may
 from controller.store.database import Database
@@ -63,7 +63,8 @@ RESOURCE = listing.Resource(
     columns={column.name: column for column in SECURITY_GROUPS.columns},
     not_found=SecurityGroupNotFound,
     rule="get_security_group",
-    facts=visibility.of_owned(SECURITY_GROUPS),
+    facts=visibility.of_shared(SECURITY_GROUPS, sharing.SECURITY_GROUP),
+    caller_conditions={"shared": sharing.filter_shared(sharing.SECURITY_GROUP, SECURITY_GROUPS.c.id)},
 )
 
 
@@ -175,6 +176,7 @@ def delete(tx: Transaction, caller: Caller, object_id: str, *, if_revision: int 
     template = DEFAULT_SECURITY_GROUP_RULES
     tx.connection.execute(sql_delete(template).where(template.c.remote_group_id == row.id))
     forget_sets_with(tx, row.id)
+    sharing.forget(tx, row.id)
     tx.connection.execute(sql_delete(SECURITY_GROUPS).where(SECURITY_GROUPS.c.id == row.id))
     tx.journal("security_group", row.id)
 

@@ -12,7 +12,9 @@ from sqlalchemy import Column, ColumnElement, Table, select
 from controller.caller import Caller
 from controller.errors import NetworkNotFound
 from controller.policy.words import Target
+from controller.services import sharing
 from controller.store.schema import NETWORKS, PORTS
+from controller.store.sharing import EXTERNAL, SHARED, ids_shared_with
 from controller.store.transaction import Transaction
 
 Project = ColumnElement[str] | str
@@ -22,17 +24,28 @@ Project = ColumnElement[str] | str
 def of_network(project_id: Project) -> dict[str, ColumnElement[bool]]:
     """Return what is true of a row of networks for a caller of this project."""
     owned = NETWORKS.c.project_id == project_id
-    return {"owner": owned, "network_owner": owned, "shared": NETWORKS.c.shared, "external": NETWORKS.c.router_external}
+    return {
+        "owner": owned,
+        "network_owner": owned,
+        "shared": NETWORKS.c.id.in_(ids_shared_with(sharing.NETWORK, SHARED, project_id)),
+        "external": NETWORKS.c.id.in_(ids_shared_with(sharing.NETWORK, EXTERNAL, project_id)),
+    }
 
 
-def of_shareable(table: Table, project_id: Project) -> Mapping[str, ColumnElement[bool]]:
-    """Return what is true of a row that has an owner and is in no network."""
-    return {"owner": table.c.project_id == project_id}
+def of_shareable(table: Table, object_type: str, project_id: Project) -> Mapping[str, ColumnElement[bool]]:
+    """Return what is true of a row that has an owner and can be shared."""
+    shared = table.c.id.in_(ids_shared_with(object_type, SHARED, project_id))
+    return {"owner": table.c.project_id == project_id, "shared": shared}
 
 
 def of_owned(table: Table) -> Callable[[Caller], Mapping[str, ColumnElement[bool]]]:
-    """Return the facts of rows that have an owner and are in no network."""
-    return lambda caller: of_shareable(table, caller.project_id)
+    """Return the facts of rows that have nothing but an owner."""
+    return lambda caller: {"owner": table.c.project_id == caller.project_id}
+
+
+def of_shared(table: Table, object_type: str) -> Callable[[Caller], Mapping[str, ColumnElement[bool]]]:
+    """Return the facts of rows that have an owner and can be shared."""
+    return lambda caller: of_shareable(table, object_type, caller.project_id)
 
 
 def of_networks(caller: Caller) -> Mapping[str, ColumnElement[bool]]:

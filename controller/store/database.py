@@ -23,6 +23,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from controller.errors import ConfigurationError, DatabaseError
+from controller.store import identities as _identities  # noqa: F401 - its tables join the metadata
+from controller.store import sharing as _sharing  # noqa: F401
 from controller.store.dialects import insert_or_ignore
 from controller.store.group_commit import GroupCommit
 from controller.store.schema import META

@@ -51,11 +51,12 @@ from controller.store.schema import (
     SEGMENTS,
     SUBNETS,
 )
+from controller.store.sharing import is_shared_with_everybody
 
 IDS_PER_QUERY = 5_000
 """SQLite takes 32,766 parameters a statement, PostgreSQL 65,535."""
 
-SELECT_NETWORKS = select(NETWORKS)
+SELECT_NETWORKS = select(NETWORKS, is_shared_with_everybody(NETWORKS.c.id).label("shared"))
 SELECT_SUBNETS = select(SUBNETS)
 SELECT_HOSTS = select(HOSTS)
 _STANDBY = BINDINGS.alias("standby")
@@ -86,9 +87,9 @@ SELECT_PORTS = select(
     .outerjoin(_STANDBY, and_(_STANDBY.c.port_id == PORTS.c.id, not_(_STANDBY.c.active)))
     .outerjoin(_STANDBY_HOST, _STANDBY_HOST.c.name == _STANDBY.c.host)
 )
-SELECT_SECURITY_GROUPS = select(SECURITY_GROUPS)
+SELECT_SECURITY_GROUPS = select(SECURITY_GROUPS, is_shared_with_everybody(SECURITY_GROUPS.c.id).label("shared"))
 SELECT_SECURITY_GROUP_RULES = select(SECURITY_GROUP_RULES)
-SELECT_ADDRESS_GROUPS = select(ADDRESS_GROUPS)
+SELECT_ADDRESS_GROUPS = select(ADDRESS_GROUPS, is_shared_with_everybody(ADDRESS_GROUPS.c.id).label("shared"))
 SELECT_SEGMENTS = select(SEGMENTS)
 SELECT_NETWORK_SEGMENT_RANGES = select(NETWORK_SEGMENT_RANGES)
 
@@ -267,6 +268,7 @@ def address_group_of(row: Row[Any]) -> AddressGroup:
         name=row.name,
         description=row.description,
         addresses=tuple(json.loads(row.addresses)),
+        shared=bool(row.shared),
         created_at=instant(row.created_at),
         updated_at=instant(row.updated_at),
         revision_number=row.revision_number,
@@ -292,7 +294,7 @@ def _network(row: Row[Any], segments: Sequence[Segment], subnet_ids: Sequence[Su
         description=row.description,
         admin_state_up=row.admin_state_up,
         mtu=row.mtu,
-        shared=row.shared,
+        shared=bool(row.shared),
         router_external=row.router_external,
         port_security_enabled=row.port_security_enabled,
         plugin=row.plugin,
@@ -333,6 +335,7 @@ def _security_group(row: Row[Any], rules: Sequence[SecurityGroupRule]) -> Securi
     return SecurityGroup(
         id=row.id,
         key=RuleKey(row.key),
+        shared=bool(row.shared),
         project_id=row.project_id,
         name=row.name,
         description=row.description,

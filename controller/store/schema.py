@@ -59,7 +59,6 @@ NETWORKS = Table(
     Column("description", Text, nullable=False),
     Column("admin_state_up", Boolean, nullable=False),
     Column("mtu", Integer, nullable=False),
-    Column("shared", Boolean, nullable=False),
     Column("router_external", Boolean, nullable=False),
     Column("port_security_enabled", Boolean, nullable=False),
     Column("plugin", String(64), nullable=False, server_default="openflow"),
