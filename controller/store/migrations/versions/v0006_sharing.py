@@ -27,7 +27,9 @@ def upgrade() -> None:
         sa.Column("action", sa.String(length=32), nullable=False),
         sa.Column("target_project", sa.String(length=255), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rbac_policies")),
-        sa.UniqueConstraint("object_id", "action", "target_project", name=op.f("uq_rbac_policies_object_id")),
+        sa.UniqueConstraint(
+            "object_id", "action", "target_project", name=op.f("uq_rbac_policies_object_id_action_target_project")
+        ),
     )
     op.create_index(op.f("ix_rbac_policies_project_id"), "rbac_policies", ["project_id"], unique=False)
     op.create_index(
