@@ -61,3 +61,27 @@ def test_hosts_are_told_where_to_connect(
         None if advertise is None else Address.parse("openflow-advertise", advertise),
     )
     assert tell(HostView(local_address=local)) == target
+
+
+@pytest.mark.parametrize("mode", ["basic", "token"])
+def test_callers_who_prove_who_they_are_may_come_from_elsewhere(mode: str) -> None:
+    config = load(None, {"auth": mode, "api_listen": "0.0.0.0:9696"})
+    assert config.access_flags == ["--auth", mode]
+    assert "--open-monitoring" in load(None, {"auth": mode}).access_flags
+    assert "--open-monitoring" in load(None, {"auth": mode, "open_monitoring": "true"}).access_flags
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        ({"auth": "none", "api_listen": "0.0.0.0:9696"}, "api-listen"),
+        ({"auth": "magic"}, "auth: 'magic'"),
+        ({"auth": "keystone"}, "keystone-config"),
+        ({"auth": "basic", "keystone_config": "x"}, "keystone-config"),
+        ({"auth": "basic", "open_monitoring": "maybe"}, "open-monitoring"),
+        ({"policy_file": "/no/such/file"}, "policy-file /no/such/file"),
+    ],
+)
+def test_a_wrong_setting_about_who_may_is_named(flags: dict[str, str | None], named: str) -> None:
+    with pytest.raises(ConfigurationError, match=named):
+        load(None, flags)
