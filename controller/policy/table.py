@@ -175,12 +175,12 @@ _CLAUSE = (
 
 PLAIN: Mapping[str, str] = {
     "network": f"{_STANDARD} admin_state_up mtu status subnets shared port_security_enabled router:external pvlan "
-    "availability_zone_hints availability_zones ipv4_address_scope ipv6_address_scope is_default",
+    "availability_zone_hints availability_zones ipv4_address_scope ipv6_address_scope is_default dns_domain",
     "subnet": f"{_STANDARD} network_id ip_version subnetpool_id enable_dhcp ipv6_ra_mode ipv6_address_mode gateway_ip "
     "cidr prefixlen use_default_subnetpool allocation_pools host_routes dns_nameservers router:external service_types",
     "port": f"{_STANDARD} network_id mac_address admin_state_up status device_id device_owner fixed_ips "
     "port_security_enabled security_groups allowed_address_pairs pvlan_type pvlan_community extra_dhcp_opts "
-    "binding:vnic_type ip_allocation",
+    "binding:vnic_type ip_allocation dns_name dns_domain dns_assignment",
     "security_group": f"{_STANDARD} stateful shared security_group_rules",
     "security_group_rule": f"{_STANDARD} {_CLAUSE} security_group_id belongs_to_default_sg",
     "default_security_group_rule": f"{_STANDARD} {_CLAUSE} used_in_default_sg used_in_non_default_sg",
@@ -192,6 +192,6 @@ PLAIN: Mapping[str, str] = {
     "ip_version shared is_default",
     "address_scope": f"{_STANDARD} ip_version shared",
     "host": f"{_STANDARD} ovsdb tunnel_ip datapath_type datapath_id physnets status ovsdb_connected "
-    "openflow_connected programmed problem features seen_at",
+    "openflow_connected programmed problem features seen_at adopt",
 }
 """The attributes that need no more than their object's rule, except in an action above that names them."""

@@ -2,7 +2,7 @@
 
 ``shared`` of a network becomes a row of its own, and an external network gets the row that shows it to everybody.
 
-Revision ID: 0006
+Revision ID: 0008
 """
 
 import uuid
@@ -10,8 +10,8 @@ import uuid
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
