@@ -6,6 +6,7 @@ Neutron API reference, RBAC policies; extensions rbac-policies, rbac-security-gr
 from operator import attrgetter
 
 from api.attributes import Attribute, Default, Resource, Service, by, itself
+from api.schema import UUID
 from api.validators import text, uuid
 from controller.services import rbac_policies
 from controller.services.rbac_policies import RbacPolicy
@@ -42,7 +43,12 @@ RBAC_POLICY: Resource[RbacPolicy, RbacPolicy] = Resource(
     weighs=True,
     attributes=(
         Attribute(
-            name="id", doc="Identifier, chosen by the server.", show=attrgetter("id"), filter=by("id"), sort="id"
+            name="id",
+            doc="Identifier, chosen by the server.",
+            show=attrgetter("id"),
+            shows=UUID,
+            filter=by("id"),
+            sort="id",
         ),
         _attribute("project_id", "The project that made the policy."),
         _attribute("tenant_id", "The older name of project_id.", key="project_id"),
