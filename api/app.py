@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from functools import partial
 
 from flask import Flask, Response, request
 
@@ -16,6 +17,7 @@ from api.machinery import METHODS, Endpoint
 from api.openapi import OpenApi
 from api.resources import address_groups, bindings, traces
 from api.resources.address_groups import ADDRESS_GROUP, AddressGroupEndpoint
+from api.resources.address_scopes import ADDRESS_SCOPE
 from api.resources.bindings import Bindings
 from api.resources.default_security_group_rules import DEFAULT_SECURITY_GROUP_RULE
 from api.resources.hosts import HOST
@@ -26,6 +28,7 @@ from api.resources.rbac_policies import RBAC_POLICY
 from api.resources.security_group_rules import SECURITY_GROUP_RULE
 from api.resources.security_groups import SECURITY_GROUP
 from api.resources.segments import SEGMENT
+from api.resources.subnetpools import SUBNETPOOL
 from api.resources.subnets import SUBNET
 from api.versions import Versions
 from api.wire import API_ROOT, REQUEST_ID, ApiResponse, Name, Spelling
@@ -80,6 +83,7 @@ def create_app(
     core = (
         Endpoint(NETWORK, database=database, auth=auth),
         Endpoint(SUBNET, database=database, auth=auth),
+        Endpoint(SUBNETPOOL, database=database, auth=auth),
         Endpoint(PORT, database=database, auth=auth),
         Endpoint(HOST, database=database, auth=auth),
     )
@@ -90,6 +94,7 @@ def create_app(
         Endpoint(SECURITY_GROUP_RULE, database=database, auth=auth),
         Endpoint(DEFAULT_SECURITY_GROUP_RULE, database=database, auth=auth),
         groups,
+        Endpoint(ADDRESS_SCOPE, database=database, auth=auth),
         Endpoint(SEGMENT, database=database, auth=auth),
         Endpoint(NETWORK_SEGMENT_RANGE, database=database, auth=auth),
         Endpoint(RBAC_POLICY, database=database, auth=auth),
@@ -100,6 +105,10 @@ def create_app(
             root = f"{API_ROOT}/{name}"
             for path, view in ((root, endpoint.collection), (f"{root}/<object_id>", endpoint.item)):
                 app.add_url_rule(path, endpoint=path, view_func=view, methods=METHODS, provide_automatic_options=False)
+            for action in endpoint.resource.actions:
+                path = f"{root}/<object_id>/{action.name}"
+                act = partial(endpoint.act, action)
+                app.add_url_rule(path, endpoint=path, view_func=act, methods=("PUT",), provide_automatic_options=False)
     Versions([(endpoint.resource.member, endpoint.resource.collection) for endpoint in core]).register(app)
     Extensions(EXTENSIONS, auth=auth).register(app)
     Bindings(database=database, auth=auth).register(app)

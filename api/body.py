@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from api.attributes import Attribute, Default, Resource
+from api.attributes import Action, Attribute, Default, Resource
 from api.errors import (
     InvalidAttribute,
     MalformedBody,
@@ -136,6 +136,29 @@ def changes(resource: Resource[R, V], caller: Caller, given: Mapping[str, object
     values = _parsed(resource, given)
     found = asked(resource, caller, "update", given, values)
     return values | {ASKED: found} if found else values
+
+
+def arguments(action: Action, wrapper: str, given: Mapping[str, object]) -> dict[str, object]:
+    """Return what the body of an action says, with or without the resource's wrapper; Neutron's have none.
+
+    Raises:
+        WeftError: of kind INVALID, with Neutron's sentence.
+    """
+    inner = given.get(wrapper)
+    given = inner if isinstance(inner, dict) else given
+    unknown = given.keys() - {argument.name for argument in action.arguments}
+    if unknown:
+        raise UnknownAttributes(sorted(unknown))
+    values: dict[str, object] = {}
+    for argument in action.arguments:
+        if argument.name in given:
+            try:
+                values[argument.name] = argument.parse(given[argument.name])
+            except Refused as refused:
+                raise InvalidAttribute(argument.name, refused.reason) from None
+        elif argument.required:
+            raise MissingAttribute(argument.name)
+    return values
 
 
 def _refuse_unknown(resource: Resource[R, V], given: Mapping[str, object]) -> None:

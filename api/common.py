@@ -20,8 +20,8 @@ from api.schema import INTEGER, TEXT, TIME, UUID, array
 from api.validators import text
 
 
-class Standard(Protocol):
-    """What a record needs for the standard attributes."""
+class Named(Protocol):
+    """What a record needs for id, name and owner."""
 
     @property
     def id(self) -> str: ...  # noqa: D102 - the names speak
@@ -29,6 +29,11 @@ class Standard(Protocol):
     def project_id(self) -> str: ...  # noqa: D102
     @property
     def name(self) -> str: ...  # noqa: D102
+
+
+class Standard(Named, Protocol):
+    """What a record needs for the standard attributes."""
+
     @property
     def description(self) -> str: ...  # noqa: D102
     @property
@@ -40,6 +45,7 @@ class Standard(Protocol):
 
 
 S = TypeVar("S")
+"""What the wire form is made from."""
 
 TAG_FILTERS: Mapping[str, FilterBy] = {
     "tags-any": by_emptiness,
@@ -49,7 +55,7 @@ TAG_FILTERS: Mapping[str, FilterBy] = {
 """No object has a tag yet, and these answer accordingly."""
 
 
-def identity(record: Callable[[S], Standard]) -> tuple[Attribute[S], ...]:
+def identity(record: Callable[[S], Named]) -> tuple[Attribute[S], ...]:
     """Return id, name and owner."""
     return (
         Attribute(

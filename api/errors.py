@@ -9,7 +9,7 @@
     ├── InvalidCidr, SecurityGroupRuleInvalidProtocol,
     │   SecurityGroupRuleInvalidEtherType, MissingPairAddress,
     │   BadAddressPair, DuplicateAddressPair, TooManyAddressPairs   one value, where Neutron has an error of its own
-    ├── AvailabilityZoneMissing, SubnetPoolMissing                  references to what does not exist
+    ├── AvailabilityZoneMissing                                     references to what does not exist
     └── ControllerAbsent, ControllerBusy, ControllerSilent,
         ControllerRefused                                           the controller process (api.control)
 
@@ -252,17 +252,6 @@ class AvailabilityZoneMissing(WeftError):
     def __init__(self, zone: str) -> None:
         super().__init__(f"AvailabilityZone {zone} could not be found.")
         self.zone = zone
-
-
-class SubnetPoolMissing(WeftError):
-    """A subnet names a subnet pool that does not exist."""
-
-    kind = Kind.NOT_FOUND
-    neutron_type = "SubnetPoolNotFound"
-
-    def __init__(self, pool_id: str) -> None:
-        super().__init__(f"Subnet pool {pool_id} could not be found.")
-        self.pool_id = pool_id
 
 
 class DuplicateAddressPair(WeftError):

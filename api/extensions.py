@@ -53,6 +53,36 @@ EXTENSIONS: tuple[Extension, ...] = (
         updated="2020-07-15T10:00:00-00:00",
     ),
     Extension(
+        alias="address-scope",
+        name="Address scope",
+        description="Address scopes extension.",
+        updated="2015-07-26T10:00:00-00:00",
+    ),
+    Extension(
+        alias="default-subnetpools",
+        name="Default Subnetpools",
+        description="Provides ability to mark and use a subnetpool as the default.",
+        updated="2016-02-18T18:00:00-00:00",
+    ),
+    Extension(
+        alias="subnet_allocation",
+        name="Subnet Allocation",
+        description="Enables allocation of subnets from a subnet pool",
+        updated="2015-03-30T10:00:00-00:00",
+    ),
+    Extension(
+        alias="subnet_onboard",
+        name="Subnet Onboard",
+        description="Provides support for onboarding subnets into subnet pools",
+        updated="2018-12-18T09:00:00-00:00",
+    ),
+    Extension(
+        alias="subnetpool-prefix-ops",
+        name="Subnet Pool Prefix Operations",
+        description="Provides support for adjusting the prefix list of subnet pools",
+        updated="2019-02-08T10:00:00-00:00",
+    ),
+    Extension(
         alias="allowed-address-pairs",
         name="Allowed Address Pairs",
         description="Provides allowed address pairs",

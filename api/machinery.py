@@ -11,7 +11,7 @@ from flask import Response, g, request
 from werkzeug.exceptions import MethodNotAllowed, NotAcceptable
 
 from api import body, permission, query
-from api.attributes import Default, Resource
+from api.attributes import Action, Default, Resource
 from api.auth import CALLER, Auth
 from api.validators import boolean
 from api.wire import API_ROOT, accepts_json, answer, base_url, no_content
@@ -60,6 +60,17 @@ class Endpoint(Generic[R, V]):
             case "DELETE":
                 return self._delete(caller, object_id)
         raise MethodNotAllowed(_ITEM_METHODS)
+
+    def act(self, action: Action, object_id: str) -> Response:
+        """Serve ``/v2.0/<collection>/<id>/<action>``."""
+        caller = admit(self._auth)
+        values = body.arguments(action, self.resource.member, read_body())
+        with self._database.write() as tx:
+            done = action.perform(tx, caller, object_id, values)
+            if action.show is not None:
+                return answer(200, action.show(done))
+            (view,) = self._views(tx, caller, [self.resource.service.get(tx, caller, object_id)])
+        return answer(200, {self.resource.member: view})
 
     def _list(self, caller: Caller) -> Response:
         resource = self.resource

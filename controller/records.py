@@ -114,6 +114,9 @@ class Network:
     """Whether its ports have private VLAN types (RFC 5517)."""
     dns_domain: str = ""
     """With a dot at the end, or empty."""
+    ipv4_address_scope: str | None = None
+    """The scope that the pools of its subnets are in."""
+    ipv6_address_scope: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +141,8 @@ class Subnet:
     """(destination, nexthop) pairs."""
     segment_id: SegmentId | None = None
     """The segment of a routed network where its addresses can be used; None where they can be everywhere."""
+    subnetpool_id: str | None = None
+    """The pool its prefix is from."""
     created_at: datetime
     updated_at: datetime
     revision_number: int

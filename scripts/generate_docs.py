@@ -109,6 +109,19 @@ def attributes(member: str, resource_attributes: tuple[Attribute[object], ...]) 
         yield f"`{a.name}`", verbs, default or "", who, "yes" if a.filter else "", "yes" if a.sort else "", a.doc
 
 
+def actions(resource: Resource[Any, Any]) -> str:
+    """Return what can be done to one object besides changing its attributes."""
+    rows = (
+        (
+            f"`PUT /v2.0/{resource.path}/ID/{action.name}`",
+            ", ".join(f"`{one.name}`{'' if one.required else '?'}: {one.doc}" for one in action.arguments),
+            action.doc,
+        )
+        for action in resource.actions
+    )
+    return table(("action", "arguments", "meaning"), rows)
+
+
 class NoController:
     """No controller process: nothing is asked of it here."""
 
@@ -135,6 +148,7 @@ def api() -> str:
         heading = ("attribute", "verbs", "default", "who", "filter", "sort", "meaning")
         rows = attributes(resource.member, tuple(resource.attributes))
         parts += [f"## /v2.0/{resource.path}", resource.doc, table(heading, rows)]
+        parts += [actions(resource)] if resource.actions else []
     parts += [
         "## POST /v2.0/traces",
         "What becomes of a packet (`weft trace`); for administrators. Nothing is stored.",

@@ -14,7 +14,6 @@ from api.attributes import (
     Service,
     by,
     by_constant,
-    by_emptiness,
     flag,
     number,
     optional,
@@ -222,19 +221,15 @@ NETWORK: Resource[Network, Network] = Resource(
             post=True,
         ),
         Attribute(name="availability_zones", doc="Empty.", show=lambda _network: [], shows=array(TEXT)),
-        Attribute(
-            name="ipv4_address_scope",
-            doc="Null: address scopes do not exist yet.",
-            show=lambda _network: None,
-            filter=by_emptiness,
-            shows=or_null(UUID),
-        ),
-        Attribute(
-            name="ipv6_address_scope",
-            doc="Null: address scopes do not exist yet.",
-            show=lambda _network: None,
-            filter=by_emptiness,
-            shows=or_null(UUID),
+        *(
+            Attribute(
+                name=name,
+                doc="The address scope that the pools of the subnets are in.",
+                show=attrgetter(name),
+                filter=by(name, optional),
+                shows=or_null(UUID),
+            )
+            for name in ("ipv4_address_scope", "ipv6_address_scope")
         ),
         *NETWORK_DNS,
         *bookkeeping(_record),

@@ -15,7 +15,6 @@ from api.attributes import (
     Resource,
     Service,
     by,
-    by_emptiness,
     canonical,
     flag,
     ip,
@@ -23,8 +22,7 @@ from api.attributes import (
     optional,
 )
 from api.common import TAG_FILTERS, bookkeeping, identity
-from api.errors import SubnetPoolMissing
-from api.schema import ADDRESS, BOOLEAN, PREFIX, TEXT, UUID, array, or_null, record
+from api.schema import ADDRESS, BOOLEAN, PREFIX, TEXT, array, record
 from api.validators import (
     Refused,
     boolean,
@@ -98,11 +96,8 @@ def _host_route(value: object) -> object:
     raise Refused(f"'{shown(destination)}' is not a valid IP subnet")
 
 
-@described(or_null(UUID))
-def _no_pool(value: object) -> object:
-    if value is None:
-        return None
-    raise SubnetPoolMissing(shown(uuid(value)))
+def _not_shown(_view: SubnetView) -> object:
+    return Default.ABSENT
 
 
 def _wire_pools(view: SubnetView) -> object:
@@ -161,11 +156,32 @@ SUBNET: Resource[Subnet, SubnetView] = Resource(
         ),
         Attribute(
             name="subnetpool_id",
-            doc="Null: subnet pools do not exist yet.",
-            show=lambda _view: None,
-            parse=_no_pool,
+            doc="The pool the prefix is from; null, none.",
+            show=attrgetter("subnet.subnetpool_id"),
+            key="subnetpool_id",
+            parse=nullable(uuid),
+            default=None,
             post=True,
-            filter=by_emptiness,
+            filter=by("subnetpool_id", optional),
+            sort="subnetpool_id",
+        ),
+        Attribute(
+            name="use_default_subnetpool",
+            doc="True asks for the default pool of the IP version.",
+            show=_not_shown,
+            key="use_default_subnetpool",
+            parse=boolean,
+            default=False,
+            post=True,
+        ),
+        Attribute(
+            name="prefixlen",
+            doc="Length of the prefix wanted of the pool; left out, the pool's default_prefixlen.",
+            show=_not_shown,
+            key="prefixlen",
+            parse=integer(lowest=0),
+            default=None,
+            post=True,
         ),
         Attribute(
             name="enable_dhcp",
@@ -224,7 +240,7 @@ SUBNET: Resource[Subnet, SubnetView] = Resource(
         ),
         Attribute(
             name="cidr",
-            doc="The prefix; host bits are cleared.",
+            doc="The prefix; host bits are cleared. May be left out where a pool gives one.",
             show=attrgetter("subnet.cidr"),
             key="cidr",
             parse=nullable(cidr),

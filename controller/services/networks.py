@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, insert, select
+from sqlalchemy import ColumnElement, insert, or_, select
 from sqlalchemy import delete as sql_delete
 from sqlalchemy import update as sql_update
 
@@ -25,7 +25,9 @@ from controller.records import Network, NetworkId
 from controller.services import listing, network_types, ports, pvlan, sharing, visibility
 from controller.services.query import Query
 from controller.services.rules import authorize, check_revision, each
+from controller.store import free_prefixes
 from controller.store.loading import SELECT_NETWORKS, networks_of
+from controller.store.pools_schema import POOLED_SUBNETS, SUBNETPOOLS
 from controller.store.schema import ALLOCATIONS, NETWORKS, PORTS, SEGMENTS, SUBNETS
 from controller.store.sharing import EVERYBODY, EXTERNAL, SHARED
 from controller.store.transaction import Transaction
@@ -52,6 +54,25 @@ def _segment_filter(name: str) -> listing.Condition:
     return condition
 
 
+def _scope_filter(version: int) -> listing.Condition:
+    """Networks have the scope of their subnets' pools; a missing one is asked for by None."""
+
+    def condition(values: tuple[object, ...]) -> ColumnElement[bool]:
+        in_scope = (
+            select(SUBNETS.c.network_id)
+            .join(POOLED_SUBNETS, POOLED_SUBNETS.c.subnet_id == SUBNETS.c.id)
+            .join(SUBNETPOOLS, SUBNETPOOLS.c.id == POOLED_SUBNETS.c.subnetpool_id)
+            .where(SUBNETS.c.ip_version == version, SUBNETPOOLS.c.address_scope_id.is_not(None))
+        )
+        named = [value for value in values if value is not None]
+        alternatives = [NETWORKS.c.id.in_(in_scope.where(SUBNETPOOLS.c.address_scope_id.in_(named)))]
+        if None in values:
+            alternatives.append(NETWORKS.c.id.not_in(in_scope))
+        return or_(*alternatives)
+
+    return condition
+
+
 RESOURCE = listing.Resource(
     rows=SELECT_NETWORKS,
     table=NETWORKS,
@@ -60,7 +81,8 @@ RESOURCE = listing.Resource(
     rule="get_network",
     facts=visibility.of_networks,
     caller_conditions={"shared": sharing.filter_shared(sharing.NETWORK, NETWORKS.c.id)},
-    conditions={f"segment:{name}": _segment_filter(name) for name in network_types.PROVIDER_ATTRIBUTES},
+    conditions={f"segment:{name}": _segment_filter(name) for name in network_types.PROVIDER_ATTRIBUTES}
+    | {f"ipv{version}_address_scope": _scope_filter(version) for version in (4, 6)},
 )
 
 
@@ -130,7 +152,7 @@ def get(tx: Transaction, caller: Caller, object_id: str) -> Network:
 
 
 def find(tx: Transaction, caller: Caller, query: Query) -> list[Network]:
-    """Return the networks a query asks for, with three statements whatever their number.
+    """Return the networks a query asks for, with four statements whatever their number.
 
     Raises:
         NetworkNotFound: the marker is no network of this caller.
@@ -193,6 +215,7 @@ def delete(tx: Transaction, caller: Caller, object_id: str, *, if_revision: int 
     sharing.forget(tx, row.id)
     subnet_ids = list(tx.connection.scalars(select(SUBNETS.c.id).where(SUBNETS.c.network_id == row.id)))
     if subnet_ids:
+        free_prefixes.give_back(tx, subnet_ids)
         tx.connection.execute(sql_delete(ALLOCATIONS).where(ALLOCATIONS.c.subnet_id.in_(subnet_ids)))
     tx.connection.execute(sql_delete(NETWORKS).where(NETWORKS.c.id == row.id))
     for subnet_id in subnet_ids:

@@ -9,7 +9,8 @@ class Filter:
 
     name: str
     """A record's attribute, or ``fixed_ips:ip_address``, ``fixed_ips:subnet_id``, ``fixed_ips:ip_address_substr``,
-    ``host``, ``segment:network_type``, ``segment:physical_network``, ``segment:segmentation_id``."""
+    ``host``, ``segment:network_type``, ``segment:physical_network``, ``segment:segmentation_id``,
+    ``ipv4_address_scope``, ``ipv6_address_scope``."""
     values: tuple[object, ...]
 
 

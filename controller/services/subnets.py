@@ -10,14 +10,15 @@ from sqlalchemy import delete as sql_delete
 from sqlalchemy import update as sql_update
 
 from controller.caller import Caller
-from controller.errors import BadRequest, InvalidInput, SubnetInUse, SubnetNotFound
+from controller.errors import InvalidInput, SubnetInUse, SubnetNotFound
 from controller.records import NetworkId, Subnet, SubnetId
-from controller.services import addressing, listing, networks, routed, subnet_rules, visibility
+from controller.services import addressing, listing, networks, pooling, routed, subnet_rules, visibility
 from controller.services.query import Query
 from controller.services.rules import authorize, check_revision, each
-from controller.services.sentinels import DEFAULT_GATEWAY
+from controller.store import free_prefixes
 from controller.store.allocations import Allocations
 from controller.store.loading import SELECT_SUBNETS, in_chunks, subnets_of
+from controller.store.pools_schema import POOLED_SUBNETS
 from controller.store.schema import ALLOCATION_POOLS, ALLOCATIONS, BINDINGS, PORTS, SUBNETS
 from controller.store.transaction import Transaction
 from ipam.addresses import Cidr, Pool, eui64, is_overlapping, parse_address, parse_cidr, text
@@ -31,7 +32,8 @@ _LISTS = ("dns_nameservers", "host_routes")
 RESOURCE = listing.Resource(
     rows=SELECT_SUBNETS,
     table=SUBNETS,
-    columns={column.name: column for column in SUBNETS.columns if column.name not in {"key", "open_blocks", *_LISTS}},
+    columns={column.name: column for column in SUBNETS.columns if column.name not in {"key", "open_blocks", *_LISTS}}
+    | {"subnetpool_id": POOLED_SUBNETS.c.subnetpool_id},
     not_found=SubnetNotFound,
     rule="get_subnet",
     facts=visibility.in_network(SUBNETS),
@@ -43,30 +45,27 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Subnet
 
     Raises:
         NetworkNotFound, BadRequest, InvalidInput, InvalidAllocationPool, OutOfBoundsAllocationPool,
-        OverlappingAllocationPools, GatewayConflictWithAllocationPools, PolicyNotAuthorized, and what
-        ``routed.checked_segment_id`` raises
+        OverlappingAllocationPools, GatewayConflictWithAllocationPools, PolicyNotAuthorized, and what ``pooling`` and
+        ``routed.checked_segment_id`` raise
     """
-    if wanted["cidr"] is None:
-        raise BadRequest("subnets", "a subnetpool must be specified in the absence of a cidr")
-    cidr = subnet_rules.checked_cidr(wanted["cidr"], wanted["ip_version"])
     network = listing.one(tx, caller, networks.RESOURCE, wanted["network_id"], lock=True)
     facts = visibility.network_facts
     authorize(caller, "create_subnet", lambda: facts(tx, caller, network.id).target(wanted["project_id"]), wanted)
+    pooling.check_asked(wanted)
+    cut = pooling.cut(tx, caller, wanted)
+    cidr = cut.cidr
     if wanted["enable_dhcp"]:
         subnet_rules.check_dhcp(cidr)
     subnet_rules.check_ipv6_modes(
         cidr, wanted["ipv6_ra_mode"], wanted["ipv6_address_mode"], enable_dhcp=wanted["enable_dhcp"]
     )
     subnet_rules.check_services(cidr.version, wanted)
-    gateway_ip = wanted["gateway_ip"]
-    if gateway_ip is DEFAULT_GATEWAY:
-        gateway_ip = subnet_rules.default_gateway_ip(cidr)
-    gateway = subnet_rules.checked_gateway(cidr, gateway_ip)
+    gateway = subnet_rules.checked_gateway(cidr, cut.gateway_ip)
     pools = subnet_rules.checked_pools(cidr, wanted["allocation_pools"], gateway)
     segment_id = routed.checked_segment_id(tx, network.id, wanted)
     _check_overlap(tx, network.id, cidr)
-    subnet = _record(tx, network.id, wanted, cidr=cidr, gateway_ip=_canonical(gateway_ip), pools=pools)
-    subnet = replace(subnet, segment_id=segment_id)
+    pooling.check_affinity(tx, network.id, cut)
+    subnet = replace(_record(tx, network.id, wanted, cut=cut, pools=pools), segment_id=segment_id)
     _insert(tx, subnet, cidr, pools)
     if addressing.is_automatic(subnet.ipv6_ra_mode, subnet.ipv6_address_mode):
         _address_ports(tx, subnet, cidr, pools)
@@ -156,6 +155,7 @@ def delete(tx: Transaction, caller: Caller, object_id: str, *, if_revision: int 
         raise SubnetInUse(row.id)
     tx.connection.execute(sql_delete(ALLOCATIONS).where(ALLOCATIONS.c.subnet_id == row.id))
     _note_readdressed(tx, [port.id for port in holders], row.network_id)
+    free_prefixes.give_back(tx, [row.id])
     tx.connection.execute(sql_delete(SUBNETS).where(SUBNETS.c.id == row.id))
     tx.journal("subnet", row.id, row.network_id)
     networks.bump(tx, row.network_id)
@@ -174,8 +174,7 @@ def _record(
     network_id: str,
     wanted: Mapping[str, Any],
     *,
-    cidr: Cidr,
-    gateway_ip: str | None,
+    cut: pooling.Cut,
     pools: Sequence[Pool],
 ) -> Subnet:
     return Subnet(
@@ -184,15 +183,16 @@ def _record(
         network_id=NetworkId(network_id),
         name=wanted["name"],
         description=wanted["description"],
-        ip_version=cidr.version,
-        cidr=str(cidr),
-        gateway_ip=gateway_ip,
+        ip_version=cut.cidr.version,
+        cidr=str(cut.cidr),
+        gateway_ip=_canonical(cut.gateway_ip),
         enable_dhcp=wanted["enable_dhcp"],
         ipv6_ra_mode=wanted["ipv6_ra_mode"],
         ipv6_address_mode=wanted["ipv6_address_mode"],
         allocation_pools=_as_text(pools),
         dns_nameservers=tuple(wanted["dns_nameservers"] or ()),
         host_routes=_routes(wanted["host_routes"]),
+        subnetpool_id=cut.pool_id,
         created_at=tx.now,
         updated_at=tx.now,
         revision_number=0,
@@ -217,6 +217,8 @@ def _insert(tx: Transaction, subnet: Subnet, cidr: Cidr, pools: tuple[Pool, ...]
     row |= {name: getattr(subnet, name) for name in _PLAIN_ATTRIBUTES}
     row |= {name: json.dumps(getattr(subnet, name)) for name in _LISTS}
     tx.connection.execute(insert(SUBNETS), row)
+    if subnet.subnetpool_id is not None:
+        free_prefixes.note_subnet(tx, subnet.subnetpool_id, subnet.id, subnet.project_id, cidr)
     _insert_pools(tx, subnet.id, pools)
     open_more(SubnetSpace(subnet_id=subnet.id, cidr=cidr, pools=pools, open_blocks=0), Allocations(tx))
 

@@ -36,6 +36,7 @@ from controller.records import (
     SubnetId,
 )
 from controller.store.physnets import PHYSNETS, has_way
+from controller.store.pools_schema import POOLED_SUBNETS, SUBNETPOOLS
 from controller.store.schema import (
     ADDRESS_GROUPS,
     ALLOCATION_POOLS,
@@ -57,7 +58,9 @@ IDS_PER_QUERY = 5_000
 """SQLite takes 32,766 parameters a statement, PostgreSQL 65,535."""
 
 SELECT_NETWORKS = select(NETWORKS, is_shared_with_everybody(NETWORKS.c.id).label("shared"))
-SELECT_SUBNETS = select(SUBNETS)
+SELECT_SUBNETS = select(SUBNETS, POOLED_SUBNETS.c.subnetpool_id).select_from(
+    SUBNETS.outerjoin(POOLED_SUBNETS, POOLED_SUBNETS.c.subnet_id == SUBNETS.c.id)
+)
 SELECT_HOSTS = select(HOSTS)
 _STANDBY = BINDINGS.alias("standby")
 _STANDBY_HOST = HOSTS.alias("standby_host")
@@ -95,6 +98,13 @@ SELECT_NETWORK_SEGMENT_RANGES = select(NETWORK_SEGMENT_RANGES)
 
 _SEGMENTS = select(SEGMENTS).order_by(SEGMENTS.c.network_id, SEGMENTS.c.position, SEGMENTS.c.key)
 _SUBNET_IDS = select(SUBNETS.c.id, SUBNETS.c.network_id).order_by(SUBNETS.c.id)
+_SCOPES = (
+    select(SUBNETS.c.network_id, SUBNETS.c.ip_version, SUBNETPOOLS.c.address_scope_id)
+    .join(POOLED_SUBNETS, POOLED_SUBNETS.c.subnet_id == SUBNETS.c.id)
+    .join(SUBNETPOOLS, SUBNETPOOLS.c.id == POOLED_SUBNETS.c.subnetpool_id)
+    .where(SUBNETPOOLS.c.address_scope_id.is_not(None))
+    .distinct()
+)
 _POOLS = select(ALLOCATION_POOLS).order_by(ALLOCATION_POOLS.c.subnet_id, ALLOCATION_POOLS.c.position)
 _FIXED_IPS = (
     select(ALLOCATIONS.c.port_id, ALLOCATIONS.c.subnet_id, ALLOCATIONS.c.address)
@@ -112,6 +122,7 @@ def _among(column: Column[Any]) -> ColumnElement[bool]:
 # Made once: SQLAlchemy takes longer to build a statement than SQLite to run it.
 _SEGMENTS_AMONG = _SEGMENTS.where(_among(SEGMENTS.c.network_id))
 _SUBNET_IDS_AMONG = _SUBNET_IDS.where(_among(SUBNETS.c.network_id))
+_SCOPES_AMONG = _SCOPES.where(_among(SUBNETS.c.network_id))
 _POOLS_AMONG = _POOLS.where(_among(ALLOCATION_POOLS.c.subnet_id))
 _FIXED_IPS_AMONG = _FIXED_IPS.where(_among(ALLOCATIONS.c.port_id))
 _PHYSNETS_AMONG = _PHYSNETS.where(_among(PHYSNETS.c.host_id))
@@ -138,7 +149,19 @@ def networks_of(connection: Connection, rows: Sequence[Row[Any]], *, is_all: boo
     subnets: dict[str, list[SubnetId]] = {}
     for row in _details(connection, _SUBNET_IDS, _SUBNET_IDS_AMONG, ids):
         subnets.setdefault(row.network_id, []).append(SubnetId(row.id))
-    return [_network(row, segments.get(row.id, ()), subnets.get(row.id, ())) for row in rows]
+    scopes = {
+        (row.network_id, row.ip_version): row.address_scope_id
+        for row in _details(connection, _SCOPES, _SCOPES_AMONG, ids)
+    }
+    return [
+        _network(
+            row,
+            segments.get(row.id, ()),
+            subnets.get(row.id, ()),
+            scopes=(scopes.get((row.id, 4)), scopes.get((row.id, 6))),
+        )
+        for row in rows
+    ]
 
 
 def subnets_of(connection: Connection, rows: Sequence[Row[Any]], *, is_all: bool = False) -> list[Subnet]:
@@ -286,7 +309,13 @@ def _details(
         yield from connection.execute(among, {"ids": chunk})
 
 
-def _network(row: Row[Any], segments: Sequence[Segment], subnet_ids: Sequence[SubnetId]) -> Network:
+def _network(
+    row: Row[Any],
+    segments: Sequence[Segment],
+    subnet_ids: Sequence[SubnetId],
+    *,
+    scopes: tuple[str | None, str | None],
+) -> Network:
     return Network(
         id=NetworkId(row.id),
         project_id=row.project_id,
@@ -302,6 +331,8 @@ def _network(row: Row[Any], segments: Sequence[Segment], subnet_ids: Sequence[Su
         subnet_ids=tuple(subnet_ids),
         pvlan=row.pvlan,
         dns_domain=row.dns_domain,
+        ipv4_address_scope=scopes[0],
+        ipv6_address_scope=scopes[1],
         created_at=instant(row.created_at),
         updated_at=instant(row.updated_at),
         revision_number=row.revision_number,
@@ -325,6 +356,7 @@ def _subnet(row: Row[Any], pools: Sequence[tuple[str, str]]) -> Subnet:
         dns_nameservers=tuple(json.loads(row.dns_nameservers)),
         host_routes=_pairs(row.host_routes),
         segment_id=row.segment_id,
+        subnetpool_id=row.subnetpool_id,
         created_at=instant(row.created_at),
         updated_at=instant(row.updated_at),
         revision_number=row.revision_number,

@@ -162,7 +162,7 @@ def typed_into_bash(keys: str, environ: dict[str, str], *, until: str) -> str:
 @pytest.mark.parametrize(
     ("keys", "becomes"),
     [
-        ("weft add\t", "weft address-group "),
+        ("weft address-g\t", "weft address-group "),
         ("weft network cr\t", "weft network create "),
         ("weft port create --netw\t", "weft port create --network "),
         ("weft port create --network crim\t", "weft port create --network crimson "),

@@ -121,3 +121,31 @@ def test_security_groups_and_their_rules_live_and_die(sdk: Connection) -> None:
 def test_extensions_are_found(sdk: Connection) -> None:
     assert sdk.network.find_extension("port-security").name == "Port Security"
     assert {"weft-host", "weft-flows", "weft-port-status"} <= {one.alias for one in sdk.network.extensions()}
+
+
+def test_subnet_pools_and_address_scopes_live_and_die(sdk: Connection) -> None:
+    api = sdk.network
+    scope = api.create_address_scope(name="s", ip_version=4)
+    pool = api.create_subnet_pool(
+        name="p", prefixes=["10.0.0.0/16"], default_prefix_length=24, is_default=True, address_scope_id=scope.id
+    )
+    assert (pool.minimum_prefix_length, pool.default_prefix_length, pool.ip_version) == (8, 24, 4)
+    network = api.create_network()
+    subnet = api.create_subnet(network_id=network.id, ip_version=4, subnet_pool_id=pool.id, prefix_length=26)
+    other = api.create_subnet(network_id=network.id, ip_version=4, use_default_subnet_pool=True)
+    assert [(one.cidr, one.subnet_pool_id) for one in (subnet, other)] == [
+        ("10.0.0.0/26", pool.id),
+        ("10.0.1.0/24", pool.id),
+    ]
+    assert api.get_network(network.id).ipv4_address_scope_id == scope.id
+    assert {found.id for found in api.subnets(subnet_pool_id=pool.id)} == {subnet.id, other.id}
+    assert api.update_subnet_pool(pool, default_quota=1).default_quota == 1
+    with pytest.raises(ConflictException, match="quota exceeded"):
+        api.create_subnet(network_id=network.id, ip_version=4, use_default_subnet_pool=True)
+    with pytest.raises(BadRequestException, match="existing allocations"):
+        api.delete_subnet_pool(pool)
+    with pytest.raises(ConflictException, match="in use on the address scope"):
+        api.delete_address_scope(scope)
+    api.delete_network(network, ignore_missing=False)
+    api.delete_subnet_pool(pool, ignore_missing=False)
+    api.delete_address_scope(scope, ignore_missing=False)

@@ -46,7 +46,7 @@ def test_the_versioned_root_can_be_discovered_too(client: FlaskClient, path: str
         "status": "CURRENT",
         "links": [{"rel": "self", "href": "http://h:1/v2.0/"}],
     }
-    assert [one["collection"] for one in body["resources"]] == ["networks", "subnets", "ports", "hosts"]
+    assert [one["collection"] for one in body["resources"]] == ["networks", "subnets", "subnetpools", "ports", "hosts"]
 
 
 def test_a_deletion_has_no_body_but_a_length(client: FlaskClient, make: SimpleNamespace) -> None:

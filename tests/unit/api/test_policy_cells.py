@@ -34,9 +34,9 @@ CALLERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 OWNER = "blue"
 DENIED = frozenset({401, 403, 404})
 GONE = "00000000-0000-0000-0000-000000000000"
-ELSEWHERE = frozenset({"subnetpool", "address_scope", "quota", "agent", "availability_zone", "network_ip_availability"})
+ELSEWHERE = frozenset({"quota", "agent", "availability_zone", "network_ip_availability"})
 """Resources of the table that are not made here, or have walks of their own."""
-SPECIAL = frozenset({"create_default_security_group", "onboard_network_subnets", "add_prefixes", "remove_prefixes"})
+SPECIAL = frozenset({"create_default_security_group"})
 LATER = frozenset(
     {
         "create_network:is_default",
@@ -126,6 +126,8 @@ def _bodies(made: Mapping[str, dict[str, Any]]) -> Iterator[tuple[str, dict[str,
         "network_segment_range",
         {"name": "r", "network_type": "geneve", "shared": False, "project_id": OWNER} | bounds,
     )
+    yield "address_scope", {"project_id": OWNER, "name": "s", "ip_version": 4}
+    yield "subnetpool", {"project_id": OWNER, "name": "p", "prefixes": ["10.64.0.0/16"]}
     policy = {"object_type": "network", "object_id": made["network"]["id"], "action": "access_as_shared"}
     yield "rbac_policy", policy | {"project_id": OWNER, "target_project": "green"}
 
@@ -151,6 +153,9 @@ def _values(world: World) -> Mapping[str, object]:
     subnet_id = world.objects["subnet"]["id"]
     return {
         "shared": True,
+        "is_default": True,
+        "use_default_subnetpool": False,
+        "prefixlen": 24,
         "router:external": True,
         "provider:network_type": "vxlan",
         "provider:physical_network": None,
@@ -297,6 +302,13 @@ def _other_cells(world: World, caller: str) -> Iterator[tuple[str, tuple[str, st
     for rule, prefix in (("add_addresses", "198.51.100.0/24"), ("remove_addresses", "192.0.2.0/24")):
         request = ("PUT", f"/address-groups/{group}/{rule}", {"addresses": [prefix]})
         cells.append((rule, request, facts, _sees(world, caller, "address_group")))
+    pool, of_pool = f"/subnetpools/{world.objects['subnetpool']['id']}", _sees(world, caller, "subnetpool")
+    for rule, body in (
+        ("add_prefixes", {"prefixes": ["10.65.0.0/16"]}),
+        ("remove_prefixes", {"prefixes": ["10.64.0.0/24"]}),
+        ("onboard_network_subnets", {"network_id": world.objects["network"]["id"]}),
+    ):
+        cells.append((rule, ("PUT", f"{pool}/{rule}", body), facts, of_pool))
     for rule, request, known, is_seen in cells:
         yield rule, request, is_seen and _allowed(caller, rule, known)
 

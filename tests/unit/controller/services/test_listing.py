@@ -163,4 +163,4 @@ def test_a_long_list_costs_as_many_statements_as_a_short_one(database: Database)
             networks.find(tx, ADMIN, Query())
             subnets.find(tx, ADMIN, Query())
         costs.append(len(statements))
-    assert costs[0] == costs[1] == 7
+    assert costs[0] == costs[1] == 8

@@ -8,14 +8,17 @@ from typing import Any
 from sqlalchemy import event
 
 from controller.caller import Caller
+from controller.pool_records import AddressScope, SubnetPool
 from controller.records import AddressGroup, Host, Network, Port, SecurityGroup, SecurityGroupRule, Subnet
 from controller.services import (
     address_groups,
+    address_scopes,
     hosts,
     networks,
     ports,
     security_group_rules,
     security_groups,
+    subnetpools,
     subnets,
 )
 from controller.services.sentinels import AUTO, DEFAULT_GATEWAY
@@ -86,6 +89,15 @@ RULE: dict[str, Any] = {
     "remote_address_group_id": None,
     "description": "",
 }
+SUBNETPOOL: dict[str, Any] = {
+    "name": "pool",
+    "description": "",
+    "default_quota": None,
+    "is_default": False,
+    "shared": False,
+    "address_scope_id": None,
+}
+ADDRESS_SCOPE: dict[str, Any] = {"name": "scope", "ip_version": 4, "shared": False}
 ADDRESS_GROUP: dict[str, Any] = {"name": "office", "description": "", "addresses": ()}
 SLAAC: dict[str, Any] = {
     "ip_version": 6,
@@ -112,6 +124,15 @@ def a_network(tx: Transaction, caller: Caller = ADMIN, **wanted: Any) -> Network
 
 def a_subnet(tx: Transaction, network: Network, caller: Caller = ADMIN, **wanted: Any) -> Subnet:
     return subnets.create(tx, caller, SUBNET | {"project_id": caller.project_id, "network_id": network.id} | wanted)
+
+
+def a_subnetpool(tx: Transaction, *prefixes: str, caller: Caller = ADMIN, **wanted: Any) -> SubnetPool:
+    values = SUBNETPOOL | {"project_id": caller.project_id, "prefixes": prefixes or ("10.0.0.0/16",)} | wanted
+    return subnetpools.create(tx, caller, values)
+
+
+def an_address_scope(tx: Transaction, caller: Caller = ADMIN, **wanted: Any) -> AddressScope:
+    return address_scopes.create(tx, caller, ADDRESS_SCOPE | {"project_id": caller.project_id} | wanted)
 
 
 def a_port(tx: Transaction, network: Network, caller: Caller = ADMIN, **wanted: Any) -> Port:
