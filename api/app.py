@@ -30,6 +30,7 @@ from api.resources.security_groups import SECURITY_GROUP
 from api.resources.segments import SEGMENT
 from api.resources.subnetpools import SUBNETPOOL
 from api.resources.subnets import SUBNET
+from api.resources.vnics import VNIC
 from api.versions import Versions
 from api.wire import API_ROOT, REQUEST_ID, ApiResponse, Name, Spelling
 from controller.store.database import Database
@@ -95,6 +96,7 @@ def create_app(
         Endpoint(DEFAULT_SECURITY_GROUP_RULE, database=database, auth=auth),
         groups,
         Endpoint(ADDRESS_SCOPE, database=database, auth=auth),
+        Endpoint(VNIC, database=database, auth=auth),
         Endpoint(SEGMENT, database=database, auth=auth),
         Endpoint(NETWORK_SEGMENT_RANGE, database=database, auth=auth),
         Endpoint(RBAC_POLICY, database=database, auth=auth),

@@ -334,6 +334,12 @@ EXTENSIONS: tuple[Extension, ...] = (
         updated="2016-09-12T10:00:00-00:00",
     ),
     Extension(
+        alias="weft-vnic",
+        name="Weft vNICs",
+        description="Virtual network interface cards, plugged into available ports of networks and taken out again.",
+        updated="2026-11-21T00:00:00-00:00",
+    ),
+    Extension(
         alias="weft-host",
         name="Weft hosts",
         description="Registers the hypervisors whose Open vSwitch Weft programs.",

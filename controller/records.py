@@ -205,6 +205,8 @@ class Port:
     pvlan_type: str | None = None
     """``promiscuous``, ``isolated`` or ``community``; None outside a private VLAN network."""
     pvlan_community: str | None = None
+    vnic_id: str | None = None
+    """The vNIC plugged into it, whose machine ``device_id`` names then."""
     role: RuleKey = RuleKey(0)
     """0 promiscuous, 1 isolated, else the key of the port's community in its network (``flows.intent``)."""
     dns_name: str = ""

@@ -33,7 +33,7 @@ from api.resources.port_values import (
     wire_pairs,
 )
 from api.resources.security_group_values import items
-from api.schema import OBJECT
+from api.schema import OBJECT, TEXT, UUID, or_null, record
 from api.validators import boolean, mac_address, nullable, one_of, text, uuid
 from controller.records import Port
 from controller.services import ports
@@ -45,6 +45,16 @@ _MOST_SECURITY_GROUPS = 1_000
 
 def _record(port: Port) -> Port:
     return port
+
+
+_ATTACHMENT = record({"vnic_id": or_null(UUID), "device_id": TEXT, "device_owner": TEXT})
+
+
+def _attachment(port: Port) -> object:
+    """Return what is attached to the port, whoever said so: a vNIC, or a client of Neutron by ``device_id``."""
+    if port.vnic_id is None and not port.device_id:
+        return None
+    return {"vnic_id": port.vnic_id, "device_id": port.device_id, "device_owner": port.device_owner}
 
 
 def _wire_fixed_ips(port: Port) -> object:
@@ -129,6 +139,12 @@ PORT: Resource[Port, Port] = Resource(
                 ("device_id", "The machine the port belongs to."),
                 ("device_owner", "What kind of thing uses the port, for example compute:nova."),
             )
+        ),
+        Attribute(
+            name="attachment",
+            doc="What is attached: vnic_id (null when no vNIC is), device_id, device_owner; null when nothing is.",
+            show=_attachment,
+            shows=or_null(_ATTACHMENT),
         ),
         Attribute(
             name="fixed_ips",

@@ -85,6 +85,14 @@ RULES: Mapping[str, str] = {
     # A user deletes the port of a machine through the service whose machine it is.
     "delete_port": "admin or service or "
     "(member and (owner or network_owner) and (service_token or not instance_device))",
+    # --- vNICs; a MAC address of their own becomes their port's, and is weighed as one given to a new port
+    "create_vnic": "admin or (member and owner)",
+    "get_vnic": "admin or (reader and owner)",
+    "update_vnic": "admin or (member and owner)",
+    "delete_vnic": "admin or (member and owner)",
+    "plug_vnic": "admin or (member and owner)",
+    "plug_vnic:mac_address": "admin or service or (member and network_owner)",
+    "unplug_vnic": "admin or (member and owner)",
     # --- bindings of ports (live migration)
     "get_port_binding": "admin or service",
     "create_port_binding": "admin or service",
@@ -180,7 +188,7 @@ PLAIN: Mapping[str, str] = {
     "cidr prefixlen use_default_subnetpool allocation_pools host_routes dns_nameservers router:external service_types",
     "port": f"{_STANDARD} network_id mac_address admin_state_up status device_id device_owner fixed_ips "
     "port_security_enabled security_groups allowed_address_pairs pvlan_type pvlan_community extra_dhcp_opts "
-    "binding:vnic_type ip_allocation dns_name dns_domain dns_assignment",
+    "binding:vnic_type attachment ip_allocation dns_name dns_domain dns_assignment",
     "security_group": f"{_STANDARD} stateful shared security_group_rules",
     "security_group_rule": f"{_STANDARD} {_CLAUSE} security_group_id belongs_to_default_sg",
     "default_security_group_rule": f"{_STANDARD} {_CLAUSE} used_in_default_sg used_in_non_default_sg",
@@ -191,6 +199,7 @@ PLAIN: Mapping[str, str] = {
     "subnetpool": f"{_STANDARD} prefixes default_quota min_prefixlen max_prefixlen default_prefixlen address_scope_id "
     "ip_version shared is_default",
     "address_scope": f"{_STANDARD} ip_version shared",
+    "vnic": f"{_STANDARD} mac_address owner device_owner port_id network_id status",
     "host": f"{_STANDARD} ovsdb tunnel_ip datapath_type datapath_id physnets status ovsdb_connected "
     "openflow_connected programmed problem features seen_at adopt",
 }

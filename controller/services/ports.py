@@ -22,7 +22,7 @@ from controller.dns_names import check_name, domain_of
 from controller.errors import MacAddressGenerationFailure, MacAddressInUse, PortNotFound
 from controller.policy.words import Target
 from controller.records import Binding, FixedIp, NetworkId, Port, PortId, PortKey, PortStatus, RuleKey
-from controller.services import addressing, listing, port_groups, pvlan, routed, visibility
+from controller.services import addressing, attachments, listing, port_groups, pvlan, routed, visibility
 from controller.services.query import Query
 from controller.services.rules import authorize, check_revision
 from controller.services.sentinels import AUTO, Sentinel
@@ -34,6 +34,7 @@ from controller.store.loading import SELECT_PORTS, in_display_order, ports_of
 from controller.store.rulesets import forget_unused, has_group
 from controller.store.schema import ALLOCATIONS, BINDINGS, PORTS
 from controller.store.transaction import Transaction
+from controller.store.vnics import leave_port
 from ipam.driver import AddressRequest
 
 BASE_MAC = "fa:16:3e"
@@ -169,7 +170,8 @@ def update(
     Raises:
         PortNotFound, RevisionNumberConstraintFailed, InvalidInput, InvalidIpForNetwork, InvalidIpForSubnet,
         SubnetNotFound, MacAddressInUse, IpAddressAlreadyAllocated, IpAddressGenerationFailure, OfPortExhausted,
-        PolicyNotAuthorized, and what ``port_groups.of_changed_port`` and ``pvlan.isolation_of`` raise
+        PolicyNotAuthorized, and what ``port_groups.of_changed_port``, ``attachments.of_changed_port`` and
+        ``pvlan.isolation_of`` raise
     """
     old = ports_of(tx.connection, [listing.one(tx, caller, RESOURCE, object_id, lock=True)])[0]
     authorize(caller, "update_port", lambda: target_of(tx, caller, old, changes), changes)
@@ -177,6 +179,8 @@ def update(
     new = port_groups.of_changed_port(tx, caller, _with_plain_changes(old, changes), changes)
     if (new.dns_name, new.dns_domain) != (old.dns_name, old.dns_domain):
         check_name(new.dns_name, domain_of(new.dns_domain, new.network_dns_domain))
+    if old.vnic_id is not None:
+        new = attachments.of_changed_port(tx, old, new, new_mac=_generated_mac(tx))
     if new.mac_address != old.mac_address:
         _check_mac_free(tx, new)
     host = (changes["host"] or None) if "host" in changes else _host_of(old)
@@ -229,6 +233,7 @@ def touch(tx: Transaction, port: Port, *, down: bool = False) -> None:
 def remove(tx: Transaction, port_id: str, network_id: str) -> None:
     """Remove a port whatever its state; its binding, states and timeline go with it."""
     Allocations(tx).release_all(port_id)
+    leave_port(tx, port_id)
     left = tx.connection.execute(_DELETE, {"gone": port_id}).first()
     if left is not None:
         forget_unused(tx, left.ruleset)

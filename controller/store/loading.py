@@ -53,6 +53,7 @@ from controller.store.schema import (
     SUBNETS,
 )
 from controller.store.sharing import is_shared_with_everybody
+from controller.store.vnics_schema import VNICS
 
 IDS_PER_QUERY = 5_000
 """SQLite takes 32,766 parameters a statement, PostgreSQL 65,535."""
@@ -81,6 +82,7 @@ SELECT_PORTS = select(
         "standby_datapath_type"
     ),
     NETWORKS.c.dns_domain.label("network_dns_domain"),
+    VNICS.c.id.label("vnic_id"),
 ).select_from(
     PORTS.join(NETWORKS, NETWORKS.c.id == PORTS.c.network_id)
     .outerjoin(BINDINGS, and_(BINDINGS.c.port_id == PORTS.c.id, BINDINGS.c.active))
@@ -89,6 +91,7 @@ SELECT_PORTS = select(
     .outerjoin(SECURITY_GROUP_SETS, SECURITY_GROUP_SETS.c.key == PORTS.c.ruleset)
     .outerjoin(_STANDBY, and_(_STANDBY.c.port_id == PORTS.c.id, not_(_STANDBY.c.active)))
     .outerjoin(_STANDBY_HOST, _STANDBY_HOST.c.name == _STANDBY.c.host)
+    .outerjoin(VNICS, VNICS.c.port_id == PORTS.c.id)
 )
 SELECT_SECURITY_GROUPS = select(SECURITY_GROUPS, is_shared_with_everybody(SECURITY_GROUPS.c.id).label("shared"))
 SELECT_SECURITY_GROUP_RULES = select(SECURITY_GROUP_RULES)
@@ -436,6 +439,7 @@ def _port(row: Row[Any], fixed_ips: tuple[FixedIp, ...]) -> Port:
         dns_domain=values["dns_domain"],
         network_dns_domain=values["network_dns_domain"],
         ip_allocation=values["ip_allocation"],
+        vnic_id=values["vnic_id"],
         created_at=instant(values["created_at"]),
         updated_at=instant(values["updated_at"]),
         revision_number=values["revision_number"],

@@ -57,6 +57,10 @@ class Cloud:
         for host in (self.h1, self.h2):
             for vm in list(host.vms.values()):
                 host.destroy_vm(vm)
+        for vnic in self.weft.api.list("vnics"):
+            if vnic["port_id"] is not None:
+                self.weft.api.put(f"/v2.0/vnics/{vnic['id']}/unplug", {})
+            self.weft.api.delete(f"/v2.0/vnics/{vnic['id']}")
         for port in self.weft.api.list("ports"):
             self.weft.api.delete(f"/v2.0/ports/{port['id']}")
         for network in self.weft.api.list("networks"):

@@ -36,7 +36,7 @@ DENIED = frozenset({401, 403, 404})
 GONE = "00000000-0000-0000-0000-000000000000"
 ELSEWHERE = frozenset({"quota", "agent", "availability_zone", "network_ip_availability"})
 """Resources of the table that are not made here, or have walks of their own."""
-SPECIAL = frozenset({"create_default_security_group"})
+SPECIAL = frozenset({"create_default_security_group", "plug_vnic:mac_address"})
 LATER = frozenset(
     {
         "create_network:is_default",
@@ -126,6 +126,7 @@ def _bodies(made: Mapping[str, dict[str, Any]]) -> Iterator[tuple[str, dict[str,
         "network_segment_range",
         {"name": "r", "network_type": "geneve", "shared": False, "project_id": OWNER} | bounds,
     )
+    yield "vnic", {"project_id": OWNER, "name": "eth0"}
     yield "address_scope", {"project_id": OWNER, "name": "s", "ip_version": 4}
     yield "subnetpool", {"project_id": OWNER, "name": "p", "prefixes": ["10.64.0.0/16"]}
     policy = {"object_type": "network", "object_id": made["network"]["id"], "action": "access_as_shared"}
@@ -309,6 +310,10 @@ def _other_cells(world: World, caller: str) -> Iterator[tuple[str, tuple[str, st
         ("onboard_network_subnets", {"network_id": world.objects["network"]["id"]}),
     ):
         cells.append((rule, ("PUT", f"{pool}/{rule}", body), facts, of_pool))
+    vnic = f"/vnics/{world.objects['vnic']['id']}"
+    for rule, name in (("plug_vnic", "plug"), ("unplug_vnic", "unplug")):
+        body = {"port_id": port} if name == "plug" else None  # unplugging what is not plugged in is 409, not refused
+        cells.append((rule, ("PUT", f"{vnic}/{name}", body), facts, _sees(world, caller, "vnic")))
     for rule, request, known, is_seen in cells:
         yield rule, request, is_seen and _allowed(caller, rule, known)
 

@@ -20,9 +20,11 @@ from controller.services import (
     security_groups,
     subnetpools,
     subnets,
+    vnics,
 )
 from controller.services.sentinels import AUTO, DEFAULT_GATEWAY
 from controller.store.database import Database, Transaction
+from controller.store.vnics import Vnic
 
 ADMIN = Caller(project_id="p", roles=frozenset({"admin"}), is_admin=True)
 NOBODY = "00000000-0000-0000-0000-000000000000"
@@ -97,6 +99,7 @@ SUBNETPOOL: dict[str, Any] = {
     "shared": False,
     "address_scope_id": None,
 }
+VNIC: dict[str, Any] = {"name": "", "description": "", "mac_address": None, "owner": "", "device_owner": "compute:weft"}
 ADDRESS_SCOPE: dict[str, Any] = {"name": "scope", "ip_version": 4, "shared": False}
 ADDRESS_GROUP: dict[str, Any] = {"name": "office", "description": "", "addresses": ()}
 SLAAC: dict[str, Any] = {
@@ -133,6 +136,10 @@ def a_subnetpool(tx: Transaction, *prefixes: str, caller: Caller = ADMIN, **want
 
 def an_address_scope(tx: Transaction, caller: Caller = ADMIN, **wanted: Any) -> AddressScope:
     return address_scopes.create(tx, caller, ADDRESS_SCOPE | {"project_id": caller.project_id} | wanted)
+
+
+def a_vnic(tx: Transaction, caller: Caller = ADMIN, **wanted: Any) -> Vnic:
+    return vnics.create(tx, caller, VNIC | {"project_id": caller.project_id} | wanted)
 
 
 def a_port(tx: Transaction, network: Network, caller: Caller = ADMIN, **wanted: Any) -> Port:
