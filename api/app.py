@@ -15,7 +15,7 @@ from api.keystone import KeystoneAuth
 from api.lookups import Lookups
 from api.machinery import METHODS, Endpoint
 from api.openapi import OpenApi
-from api.resources import address_groups, bindings, traces
+from api.resources import address_groups, bindings, traces, usage
 from api.resources.address_groups import ADDRESS_GROUP, AddressGroupEndpoint
 from api.resources.address_scopes import ADDRESS_SCOPE
 from api.resources.bindings import Bindings
@@ -30,6 +30,7 @@ from api.resources.security_groups import SECURITY_GROUP
 from api.resources.segments import SEGMENT
 from api.resources.subnetpools import SUBNETPOOL
 from api.resources.subnets import SUBNET
+from api.resources.usage import UsageDocuments
 from api.resources.vnics import VNIC
 from api.versions import Versions
 from api.wire import API_ROOT, REQUEST_ID, ApiResponse, Name, Spelling
@@ -46,6 +47,7 @@ OPERATIONS = (
     *address_groups.OPERATIONS,
     *traces.OPERATIONS,
     *instance_data.OPERATIONS,
+    *usage.OPERATIONS,
     *lookups.OPERATIONS,
 )
 """What the paths do that are no declared resource."""
@@ -114,6 +116,7 @@ def create_app(
     Versions([(endpoint.resource.member, endpoint.resource.collection) for endpoint in core]).register(app)
     Extensions(EXTENSIONS, auth=auth).register(app)
     Bindings(database=database, auth=auth).register(app)
+    UsageDocuments(database=database, auth=auth).register(app)
     InstanceData(database=database, auth=auth).register(app)
     Lookups(database=database, auth=auth, control=control).register(app)
     app.extensions[RESOURCES] = tuple(endpoint.resource for endpoint in (*core, *extended))

@@ -340,6 +340,12 @@ EXTENSIONS: tuple[Extension, ...] = (
         updated="2026-11-21T00:00:00-00:00",
     ),
     Extension(
+        alias="weft-usage",
+        name="Weft usage",
+        description="What each project has and consumes, now and over time, and the traffic of each port.",
+        updated="2026-11-21T00:00:00-00:00",
+    ),
+    Extension(
         alias="weft-host",
         name="Weft hosts",
         description="Registers the hypervisors whose Open vSwitch Weft programs.",

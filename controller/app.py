@@ -24,6 +24,8 @@ from controller.southbound.ovsdb.service import OvsdbService
 from controller.southbound.survey import Surveyor
 from controller.store.database import Database
 from controller.trace.tracer import Tracer
+from controller.usage.collector import UsageCollector
+from controller.usage.settings import UsageSettings
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +57,7 @@ class Controller:
         listener: socket.socket,
         advertise: Address | None,
         control: Path,
+        usage: UsageSettings,
         probe_interval_s: float = INTERVAL_S,
     ) -> None:
         """Put the parts together; `listener` is a bound and listening TCP socket for switches."""
@@ -99,6 +102,7 @@ class Controller:
             "reconcile": inspector.reconcile,
             "trace": tracer.trace,
         }
+        self._usage = UsageCollector(self._reconciler, self._openflow, database, usage, now=time.time)
         self._control = ControlServer(control, operations, wake=self._reconciler.intent_changed)
 
     def start(self) -> None:
@@ -108,10 +112,12 @@ class Controller:
         self._reconciler.start()
         self._openflow.start()
         self._control.start()
+        self._usage.start()
         _log.info("controller_started")
 
     def stop(self) -> None:
         """End; flows and rows stay on the switches, which go on forwarding."""
+        self._usage.stop()
         self._control.stop()
         self._openflow.stop()
         self._reconciler.stop()

@@ -11,6 +11,7 @@ from controller.errors import ConfigurationError
 from controller.policy import override
 from controller.policy.rights import Policy
 from controller.store.transaction import Settings
+from controller.usage import settings as usage_settings
 
 DEFAULT_DATABASE = "sqlite:///var/weft.db"
 DEFAULT_API = "127.0.0.1:9696"
@@ -80,6 +81,19 @@ class Config:
     underlay_mtu: str = "1500"
     physnet_mtus: str = ""
     overlay_ip_version: str = "4"
+    usage_period: str = "60"
+    usage_sample: str = "300"
+    usage_keep: str = "30"
+
+    @property
+    def usage_flags(self) -> list[str]:
+        """What tells the controller process the same about usage."""
+        return usage_settings.flags({name: getattr(self, name) for name in usage_settings.NAMES})
+
+    @property
+    def usage(self) -> usage_settings.UsageSettings:
+        """What the operator chose about usage."""
+        return usage_settings.parse({name: getattr(self, name) for name in usage_settings.NAMES})
 
     @property
     def network_flags(self) -> list[str]:
@@ -163,6 +177,6 @@ def _check(config: Config) -> None:
             f"api-listen: {config.api_listen} can be reached from elsewhere, but auth mode 'none' makes every caller "
             "an administrator; listen on 127.0.0.1, or choose another mode"
         )
-    _ = config.openflow, config.advertise, config.settings, config.policy
+    _ = config.openflow, config.advertise, config.settings, config.policy, config.usage
     if config.log_level not in {"debug", "info", "warning", "error"}:
         raise ConfigurationError(f"log-level: {config.log_level!r} is not one of debug, info, warning, error")

@@ -1,6 +1,7 @@
 """The controller process: what `weft serve` starts beside the API.
 
-    python -P -m controller.main --database URL --fd N --control PATH --ready-fd M [--advertise IP:PORT] [--log-level L]
+    python -P -m controller.main --database URL --fd N --control PATH --ready-fd M [--advertise IP:PORT]
+        [--log-level L] [--usage-period SECONDS] [--usage-sample SECONDS] [--usage-keep DAYS]
 
 `N` is the inherited listening socket for switches; a line is written to `M` when everything runs.
 """
@@ -16,6 +17,9 @@ from controller.config import Address
 from controller.errors import WeftError
 from controller.process import child_stop_event, die_with_parent, set_up_logging
 from controller.store.database import Database
+from controller.usage.settings import NAMES as USAGE_NAMES
+from controller.usage.settings import add_arguments as add_usage_arguments
+from controller.usage.settings import parse as usage_settings
 
 _log = logging.getLogger(__name__)
 
@@ -29,6 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--ready-fd", type=int, required=True)
     parser.add_argument("--advertise")
     parser.add_argument("--log-level", default="info")
+    add_usage_arguments(parser)
     args = parser.parse_args(argv)
     die_with_parent()
     set_up_logging(args.log_level)
@@ -38,6 +43,7 @@ def main(argv: list[str] | None = None) -> int:
         listener=socket.socket(fileno=args.fd),
         advertise=Address.parse("openflow-advertise", args.advertise) if args.advertise else None,
         control=args.control,
+        usage=usage_settings({name: getattr(args, name) for name in USAGE_NAMES}),
     )
     try:
         controller.start()

@@ -77,7 +77,7 @@ class Supervisor:
             common = ["--database", config.database, "--control", str(control), "--log-level", config.log_level]
             advertise = [] if config.advertise is None else ["--advertise", str(config.advertise)]
             self._children = [
-                _Child("controller", ["controller.main", *common, *advertise], openflow.fileno()),
+                _Child("controller", ["controller.main", *common, *advertise, *config.usage_flags], openflow.fileno()),
                 _Child("api", ["api.serve", *common, *config.access_flags, *config.network_flags], api.fileno()),
             ]
             for number in (signal.SIGTERM, signal.SIGINT):

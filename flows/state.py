@@ -145,6 +145,10 @@ class BridgeState:
         """How many flows are desired."""
         return len(self._flows)
 
+    def flows_of(self, unit: Unit) -> int:
+        """Return how many flows a unit asks for; several units may ask for one."""
+        return len(self._units.get(unit, NOTHING).flows)
+
     def units(self) -> frozenset[Unit]:
         """Return the units that contribute something."""
         return frozenset(self._units)

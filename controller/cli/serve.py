@@ -10,6 +10,8 @@ from controller.network_settings import NAMES
 from controller.network_settings import add_arguments as add_network_arguments
 from controller.process import set_up_logging
 from controller.supervisor import Supervisor
+from controller.usage.settings import NAMES as USAGE_NAMES
+from controller.usage.settings import add_arguments as add_usage_arguments
 
 USAGE = 2
 """Exit status of a wrong configuration."""
@@ -44,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--policy-file", metavar="FILE", help="TOML file of rules that differ from docs/policy.md")
     parser.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error (default info)")
     add_network_arguments(parser)
+    add_usage_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -57,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
         "policy_file",
         "log_level",
         *NAMES,
+        *USAGE_NAMES,
     )
     try:
         config = load(args.config, {name: getattr(args, name) for name in names})

@@ -103,6 +103,7 @@ RULES: Mapping[str, str] = {
     "get_port_status": "admin or service or (reader and (owner or network_owner))",
     "get_network_data": "admin or service or (reader and (owner or network_owner))",
     "create_trace": "admin",
+    "get_usage": "admin or (reader and owner)",
     # --- security groups
     "create_security_group": "admin or (member and owner)",
     "create_default_security_group": "admin or service or (reader and owner)",

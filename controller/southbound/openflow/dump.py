@@ -23,12 +23,26 @@ _GROUP_TYPE_AT, _GROUP_ID_AT = 2, 4
 _GROUP_ID = Struct("!I").unpack_from
 _METER_HEAD = Struct("!HHI").unpack_from
 _PART_FIXED = 8
+_PORT_STATS_FIXED = 80
+_PORT_COUNTS = Struct("!4xI8xQQQQ").unpack_from
+"""Length and padding, number, duration, then packets and octets received and sent (OpenFlow 1.4 section 7.3.5.6)."""
+_NOT_COUNTED = 0xFFFFFFFFFFFFFFFF
 _PORT_FIXED, _PORT_NAME_AT, _PORT_NAME_SIZE = 40, 16, 16
 _PLAIN = bytes(8)
 """Idle and hard timeout, flags and importance of a flow that Weft wrote: none."""
 _METER_FLAGS = ofp.OFPMF_PKTPS | ofp.OFPMF_BURST
 _ALIEN = b"not of Weft's kind:"
 """In front of a body that no desired body can equal, because something outside the body differs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortCounters:
+    """What a switch counted at a port since it opened the device; *received* is what came from the device."""
+
+    packets_received: int
+    packets_sent: int
+    bytes_received: int
+    bytes_sent: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +141,26 @@ def flow_count(replies: Iterable[bytes]) -> int:
             raise FramingError(f"table statistics of {len(reply)} octets")
         total += sum(count for (count,) in _TABLE_STATS.iter_unpack(reply[BODY_AT:]))
     return total
+
+
+def port_counters(replies: Iterable[bytes]) -> dict[int, PortCounters]:
+    """Return the counters of each port in the parts of port statistics; a port that does not count is left out.
+
+    Raises:
+        FramingError: The entries are not as the specification lays them out.
+    """
+    found: dict[int, PortCounters] = {}
+    for reply in replies:
+        for at, _end in _cut(reply, _PORT_STATS_FIXED):
+            number, packets_received, packets_sent, bytes_received, bytes_sent = _PORT_COUNTS(reply, at)
+            if _NOT_COUNTED not in (packets_received, packets_sent, bytes_received, bytes_sent):
+                found[number] = PortCounters(
+                    packets_received=packets_received,
+                    packets_sent=packets_sent,
+                    bytes_received=bytes_received,
+                    bytes_sent=bytes_sent,
+                )
+    return found
 
 
 def devices(replies: Iterable[bytes]) -> dict[int, str]:

@@ -119,6 +119,7 @@ class Messages:
         """Let flows match the ports of first fragments; has no answer (nicira-ext.h, OFPC_NX_FRAG_NX_MATCH)."""
         self.describe = _Message(lambda dp, _: parser.OFPDescStatsRequest(dp, 0), ())
         self.describe_ports = _Message(lambda dp, _: parser.OFPPortDescStatsRequest(dp, 0, ofp.OFPP_ANY), ())
+        self.count_ports = _Message(lambda dp, _: parser.OFPPortStatsRequest(dp, 0, ofp.OFPP_ANY), ())
         self.meter_features = _Message(lambda dp, _: parser.OFPMeterFeaturesStatsRequest(dp, 0), ())
         self.group_features = _Message(lambda dp, _: parser.OFPGroupFeaturesStatsRequest(dp, 0), ())
         self.count_flows = _Message(lambda dp, _: parser.OFPTableStatsRequest(dp, 0), ())

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 
 from controller.southbound.openflow import dump, fuse
 from controller.southbound.openflow.connection import Connection
-from controller.southbound.openflow.dump import DumpedFlow
+from controller.southbound.openflow.dump import DumpedFlow, PortCounters
 from controller.southbound.openflow.encode import Encoder
 from controller.southbound.openflow.errors import FramingError, NotConnectedError, NotLoadedError, UnavailableError
 from controller.southbound.openflow.events import (
@@ -132,13 +132,21 @@ class Switch:
             UnavailableError: Not connected, or no answer within `deadline_s` seconds.
             FramingError: The answer makes no sense.
         """
+        return list(dump.flows(self._question(self._messages.dump_flows, "flow dump", deadline_s)))
+
+    def port_counters(self, deadline_s: float) -> dict[int, PortCounters]:
+        """Return what the switch counted at each of its ports, by OpenFlow number; raises as `dump`."""
+        return dump.port_counters(self._question(self._messages.count_ports, "port statistics", deadline_s))
+
+    def _question(self, request: Callable[[int], bytes], what: str, deadline_s: float) -> list[bytes]:
+        """Return the parts of the answer to a question that is not the worker's."""
         with self._changed:
             connection = self._connection
         if connection is None:
             raise NotConnectedError(self.dpid)
         waiting = connection.replies.expect()
-        connection.write(self._messages.dump_flows(waiting.xid))
-        return list(dump.flows(connection.replies.wait(waiting, "flow dump", deadline_s, whole=True)))
+        connection.write(request(waiting.xid))
+        return connection.replies.wait(waiting, what, deadline_s, whole=True)
 
     @property
     def state(self) -> SwitchState:

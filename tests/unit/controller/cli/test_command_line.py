@@ -35,6 +35,7 @@ ROOT = Path(__file__).parents[4]
         ["port", "network-data"],
         ["port", "network-data", "one", "--device", "other"],
         ["flows"],
+        ["usage", "one"],
     ],
 )
 def test_a_wrong_command_line_ends_with_2(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -87,3 +87,19 @@ def test_the_flows_of_all_tables_are_counted() -> None:
     assert dump.flow_count([part, part, bytes(16)]) == 14
     with pytest.raises(FramingError):
         dump.flow_count([part[:-1]])
+
+
+def port_entry(number: int, *counts: int) -> bytes:
+    """One port's statistics (OpenFlow 1.4 section 7.3.5.6), with a property behind them."""
+    fixed = struct.pack("!HxxIII", 88, number, 7, 0) + struct.pack("!8Q", *counts, 0, 0, 0, 0)
+    return fixed + struct.pack("!HHI", 0xFFFF, 8, 0)
+
+
+def test_port_counters_are_read_from_all_parts_and_ports_that_do_not_count_left_out() -> None:
+    unknown = 2**64 - 1
+    replies = [HEAD + port_entry(1, 10, 20, 30, 40) + port_entry(2, 1, 2, unknown, 4), HEAD + port_entry(3, 0, 0, 0, 0)]
+    found = dump.port_counters(replies)
+    assert found.keys() == {1, 3}
+    assert found[1] == dump.PortCounters(packets_received=10, packets_sent=20, bytes_received=30, bytes_sent=40)
+    with pytest.raises(FramingError):
+        dump.port_counters([HEAD + port_entry(1, 10, 20, 30, 40)[:-1]])
