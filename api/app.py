@@ -15,21 +15,27 @@ from api.keystone import KeystoneAuth
 from api.lookups import Lookups
 from api.machinery import METHODS, Endpoint
 from api.openapi import OpenApi
-from api.resources import address_groups, bindings, traces, usage
+from api.resources import address_groups, availability_zones, bindings, quotas, tags, traces, unrouted, usage
 from api.resources.address_groups import ADDRESS_GROUP, AddressGroupEndpoint
 from api.resources.address_scopes import ADDRESS_SCOPE
+from api.resources.agents import AGENT
+from api.resources.availability_zones import AvailabilityZones
 from api.resources.bindings import Bindings
 from api.resources.default_security_group_rules import DEFAULT_SECURITY_GROUP_RULE
 from api.resources.hosts import HOST
+from api.resources.ip_availability import IP_AVAILABILITY
 from api.resources.network_segment_ranges import NETWORK_SEGMENT_RANGE
 from api.resources.networks import NETWORK
 from api.resources.ports import PORT
+from api.resources.quotas import Quotas
 from api.resources.rbac_policies import RBAC_POLICY
 from api.resources.security_group_rules import SECURITY_GROUP_RULE
 from api.resources.security_groups import SECURITY_GROUP
 from api.resources.segments import SEGMENT
 from api.resources.subnetpools import SUBNETPOOL
 from api.resources.subnets import SUBNET
+from api.resources.tags import Tags
+from api.resources.unrouted import Unrouted
 from api.resources.usage import UsageDocuments
 from api.resources.vnics import VNIC
 from api.versions import Versions
@@ -49,6 +55,9 @@ OPERATIONS = (
     *instance_data.OPERATIONS,
     *usage.OPERATIONS,
     *lookups.OPERATIONS,
+    *quotas.OPERATIONS,
+    *availability_zones.OPERATIONS,
+    *unrouted.OPERATIONS,
 )
 """What the paths do that are no declared resource."""
 
@@ -102,10 +111,13 @@ def create_app(
         Endpoint(SEGMENT, database=database, auth=auth),
         Endpoint(NETWORK_SEGMENT_RANGE, database=database, auth=auth),
         Endpoint(RBAC_POLICY, database=database, auth=auth),
+        Endpoint(AGENT, database=database, auth=auth),
+        Endpoint(IP_AVAILABILITY, database=database, auth=auth),
     )
     for endpoint in (*core, *extended):
-        for name in sorted({endpoint.resource.path, endpoint.resource.collection}):
-            # Clients spell some collections with hyphens and some with underscores (network_segment_ranges).
+        # Clients spell some collections with hyphens and some with underscores (network_segment_ranges).
+        names = sorted({endpoint.resource.path, endpoint.resource.collection})
+        for name in names:
             root = f"{API_ROOT}/{name}"
             for path, view in ((root, endpoint.collection), (f"{root}/<object_id>", endpoint.item)):
                 app.add_url_rule(path, endpoint=path, view_func=view, methods=METHODS, provide_automatic_options=False)
@@ -113,14 +125,20 @@ def create_app(
                 path = f"{root}/<object_id>/{action.name}"
                 act = partial(endpoint.act, action)
                 app.add_url_rule(path, endpoint=path, view_func=act, methods=("PUT",), provide_automatic_options=False)
+        if endpoint.resource.tagged is not None:
+            Tags(endpoint.resource.tagged, names=names, database=database, auth=auth).register(app)
     Versions([(endpoint.resource.member, endpoint.resource.collection) for endpoint in core]).register(app)
     Extensions(EXTENSIONS, auth=auth).register(app)
     Bindings(database=database, auth=auth).register(app)
+    Quotas(database=database, auth=auth).register(app)
+    AvailabilityZones(database=database, auth=auth).register(app)
+    Unrouted(database=database, auth=auth).register(app)
     UsageDocuments(database=database, auth=auth).register(app)
     InstanceData(database=database, auth=auth).register(app)
     Lookups(database=database, auth=auth, control=control).register(app)
     app.extensions[RESOURCES] = tuple(endpoint.resource for endpoint in (*core, *extended))
-    OpenApi(app.url_map, resources=app.extensions[RESOURCES], operations=OPERATIONS, auth=auth).register(app)
+    described = (*OPERATIONS, *(one for resource in app.extensions[RESOURCES] for one in tags.operations(resource)))
+    OpenApi(app.url_map, resources=app.extensions[RESOURCES], operations=described, auth=auth).register(app)
     return app
 
 

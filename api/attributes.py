@@ -14,6 +14,7 @@ from api.schema import Schema
 from api.validators import Parse, Refused, boolean, integer, ip_address, mac_address, schema_of
 from controller.caller import Caller
 from controller.errors import InvalidInput
+from controller.services.listing import Resource as ListingResource
 from controller.services.query import Filter, Query
 from controller.store.database import Database, Transaction
 
@@ -80,15 +81,15 @@ class Attribute(Generic[V]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service(Generic[R]):
-    """The use cases of a resource; the functions of one module of ``controller.services``."""
+    """The use cases of a resource, the functions of one module of ``controller.services``; None: there is none."""
 
-    create: Callable[[Transaction, Caller, Mapping[str, object]], R]
-    create_many: Callable[[Transaction, Caller, Sequence[Mapping[str, object]]], Sequence[R]]
+    create: Callable[[Transaction, Caller, Mapping[str, object]], R] | None = None
+    create_many: Callable[[Transaction, Caller, Sequence[Mapping[str, object]]], Sequence[R]] | None = None
     get: Callable[[Transaction, Caller, str], R]
     find: Callable[[Transaction, Caller, Query], Sequence[R]]
-    update: Callable[..., R] | None
-    """(tx, caller, id, changes, *, if_revision); None where nothing can change."""
-    delete: Callable[..., None]
+    update: Callable[..., R] | None = None
+    """(tx, caller, id, changes, *, if_revision)."""
+    delete: Callable[..., None] | None = None
     """(tx, caller, id, *, if_revision, **the resource's delete options)."""
 
 
@@ -136,6 +137,8 @@ class Resource(Generic[R, V]):
     weighs: bool = False
     """The service itself decides rules of attributes that depend on the object (``controller.services.rules.ASKED``);
     else they are refused unless the caller's project makes the object."""
+    tagged: ListingResource | None = None
+    """What the services list, where its objects have tags."""
     before_list: Callable[[Database, Caller, Query], None] | None = None
     """Makes what has to be there before the first look."""
 
@@ -182,11 +185,6 @@ def by_constant(constant: str | bool | None) -> FilterBy:
 def by_emptiness(values: Sequence[str]) -> tuple[Filter, ...] | None:
     """Filter by a list attribute that is empty in every object: only the empty value matches."""
     return () if "" in values else None
-
-
-def by_lacking(_values: Sequence[str]) -> tuple[Filter, ...] | None:
-    """Filter by what objects must not have, when no object has any."""
-    return ()
 
 
 def flag(value: str) -> object:

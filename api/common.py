@@ -3,21 +3,21 @@
 Neutron calls them the standard attributes (neutron-lib, ``api/attributes.py``).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
 from api.attributes import (
     Attribute,
+    Default,
     FilterBy,
     by,
-    by_emptiness,
-    by_lacking,
     number,
     wire_time,
 )
 from api.schema import INTEGER, TEXT, TIME, UUID, array
-from api.validators import text
+from api.validators import Refused, described, list_of, shown, text
+from controller.services.query import Filter
 
 
 class Named(Protocol):
@@ -47,12 +47,21 @@ class Standard(Named, Protocol):
 S = TypeVar("S")
 """What the wire form is made from."""
 
-TAG_FILTERS: Mapping[str, FilterBy] = {
-    "tags-any": by_emptiness,
-    "not-tags": by_lacking,
-    "not-tags-any": by_lacking,
-}
-"""No object has a tag yet, and these answer accordingly."""
+LONGEST_TAG = 255
+
+
+def by_tags(name: str) -> FilterBy:
+    """Filter by a set of tags: with commas in one value, in several values, or both; empty means none at all."""
+
+    def filters(values: Sequence[str]) -> tuple[Filter, ...]:
+        asked = {tag for value in values for tag in value.split(",") if tag}
+        return (Filter(name=name, values=tuple(sorted(asked))),)
+
+    return filters
+
+
+TAG_FILTERS: Mapping[str, FilterBy] = {name: by_tags(name) for name in ("tags-any", "not-tags", "not-tags-any")}
+"""What filters by tags besides the attribute ``tags`` itself."""
 
 
 def identity(record: Callable[[S], Named]) -> tuple[Attribute[S], ...]:
@@ -97,8 +106,21 @@ def identity(record: Callable[[S], Named]) -> tuple[Attribute[S], ...]:
     )
 
 
-def bookkeeping(record: Callable[[S], Standard]) -> tuple[Attribute[S], ...]:
-    """Return description, tags, times and revision."""
+@described(array({"type": "string", "maxLength": LONGEST_TAG}, is_set=True))
+def tag_list(value: object) -> object:
+    """Return a list of tags, no tag twice."""
+    tags = list_of(text(longest=LONGEST_TAG), what="tags")(value)
+    given = tags if isinstance(tags, list) else []
+    if len(set(given)) < len(given):
+        raise Refused(f"Duplicate items in the list: '{shown(', '.join(given))}'")
+    return given
+
+
+def bookkeeping(record: Callable[[S], Standard], *, tags_in_post: bool = False) -> tuple[Attribute[S], ...]:
+    """Return description, tags, times and revision.
+
+    Tags are set under ``ID/tags``; of ports in their create request too (extension tag-ports-during-bulk-creation).
+    """
     return (
         Attribute(
             name="description",
@@ -113,7 +135,15 @@ def bookkeeping(record: Callable[[S], Standard]) -> tuple[Attribute[S], ...]:
             sort="description",
         ),
         Attribute(
-            name="tags", doc="Tags; none can be set yet.", show=lambda _view: [], filter=by_emptiness, shows=array(TEXT)
+            name="tags",
+            doc="Words to find the object by, in alphabetical order; changed under ID/tags.",
+            show=lambda _view: [],  # the machinery looks them up, for a whole page at once
+            key="tags" if tags_in_post else None,
+            parse=tag_list if tags_in_post else None,
+            default=() if tags_in_post else Default.ABSENT,
+            post=tags_in_post,
+            filter=by_tags("tags"),
+            shows=array(TEXT),
         ),
         Attribute(
             name="created_at",

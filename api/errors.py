@@ -8,8 +8,8 @@
     │   UnevenSort                                                  the query string
     ├── InvalidCidr, SecurityGroupRuleInvalidProtocol,
     │   SecurityGroupRuleInvalidEtherType, MissingPairAddress,
-    │   BadAddressPair, DuplicateAddressPair, TooManyAddressPairs   one value, where Neutron has an error of its own
-    ├── AvailabilityZoneMissing                                     references to what does not exist
+    │   BadAddressPair, DuplicateAddressPair, TooManyAddressPairs,
+    │   InvalidInputSubnetServiceType, InvalidSubnetServiceType     one value, where Neutron has an error of its own
     └── ControllerAbsent, ControllerBusy, ControllerSilent,
         ControllerRefused                                           the controller process (api.control)
 
@@ -243,15 +243,26 @@ class BadAddressPair(WeftError):
         self.reason = reason
 
 
-class AvailabilityZoneMissing(WeftError):
-    """A network hints at an availability zone that does not exist."""
+class InvalidInputSubnetServiceType(WeftError):
+    """A subnet's service type is no text."""
 
-    kind = Kind.NOT_FOUND
-    neutron_type = "AvailabilityZoneNotFound"
+    kind = Kind.INVALID
 
-    def __init__(self, zone: str) -> None:
-        super().__init__(f"AvailabilityZone {zone} could not be found.")
-        self.zone = zone
+    def __init__(self, value: str) -> None:
+        super().__init__(f"Invalid input for operation: Subnet service type {value} is not a string.")
+        self.value = value
+
+
+class InvalidSubnetServiceType(WeftError):
+    """A subnet's service type is no device owner."""
+
+    kind = Kind.INVALID
+
+    def __init__(self, value: str) -> None:
+        super().__init__(
+            f"Invalid input for operation: Subnet service type {value} does not correspond to a valid device owner."
+        )
+        self.value = value
 
 
 class DuplicateAddressPair(WeftError):

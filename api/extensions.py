@@ -83,10 +83,34 @@ EXTENSIONS: tuple[Extension, ...] = (
         updated="2019-02-08T10:00:00-00:00",
     ),
     Extension(
+        alias="agent",
+        name="agent",
+        description="The agent management extension.",
+        updated="2013-02-03T10:00:00-00:00",
+    ),
+    Extension(
+        alias="agent_sort_key",
+        name="Agents Sort Key",
+        description="Enabling the keyword sort_key for sorting in agents.",
+        updated="2013-02-03T10:00:00-00:00",
+    ),
+    Extension(
         alias="allowed-address-pairs",
         name="Allowed Address Pairs",
         description="Provides allowed address pairs",
         updated="2013-07-23T10:00:00-00:00",
+    ),
+    Extension(
+        alias="availability_zone",
+        name="Availability Zone",
+        description="The availability zone extension.",
+        updated="2015-01-01T10:00:00-00:00",
+    ),
+    Extension(
+        alias="availability_zone_filter",
+        name="Availability Zone Filter Extension",
+        description="Add filter parameters to AvailabilityZone resource",
+        updated="2018-06-22T10:00:00-00:00",
     ),
     Extension(
         alias="port-security-groups-filtering",
@@ -218,6 +242,24 @@ EXTENSIONS: tuple[Extension, ...] = (
         updated="2017-07-12T00:00:00-00:00",
     ),
     Extension(
+        alias="network_availability_zone",
+        name="Network Availability Zone",
+        description="Availability zone support for network.",
+        updated="2015-01-01T10:00:00-00:00",
+    ),
+    Extension(
+        alias="network-ip-availability",
+        name="Network IP Availability",
+        description="Provides IP availability data for each network and subnet.",
+        updated="2015-09-24T00:00:00-00:00",
+    ),
+    Extension(
+        alias="network-ip-availability-details",
+        name="Network IP Availability Details Extension",
+        description="Add ip_availability_details attribute to network-ip-availabilities resource.",
+        updated="2025-10-31T00:00:00-00:00",
+    ),
+    Extension(
         alias="pagination",
         name="Pagination support",
         description="Extension that indicates that pagination is enabled.",
@@ -260,6 +302,18 @@ EXTENSIONS: tuple[Extension, ...] = (
         updated="2026-11-21T00:00:00-00:00",
     ),
     Extension(
+        alias="port-mac-address-regenerate",
+        name="Neutron Port MAC address regenerate",
+        description="Network port MAC address regenerate",
+        updated="2018-05-03T10:00:00-00:00",
+    ),
+    Extension(
+        alias="subnet-service-types",
+        name="Subnet service types",
+        description="Provides ability to set the subnet service_types field",
+        updated="2016-03-15T18:00:00-00:00",
+    ),
+    Extension(
         alias="port-security",
         name="Port Security",
         description="Provides port security",
@@ -296,6 +350,30 @@ EXTENSIONS: tuple[Extension, ...] = (
         updated="2021-01-20T00:00:00-00:00",
     ),
     Extension(
+        alias="quota-check-limit",
+        name="Quota engine limit check",
+        description="Support for checking the resource usage before applying a new quota limit",
+        updated="2021-09-08T16:00:00-00:00",
+    ),
+    Extension(
+        alias="quota-check-limit-default",
+        name="Quota engine limit check by default",
+        description="By default, the Neutron quota engine checks the resource usage before applying a new quota limit",
+        updated="2024-08-21T16:00:00-00:00",
+    ),
+    Extension(
+        alias="quotas",
+        name="Quota management support",
+        description="Expose functions for quotas management per project",
+        updated="2012-07-29T10:00:00-00:00",
+    ),
+    Extension(
+        alias="quota_details",
+        name="Quota details management support",
+        description="Expose functions for quotas usage statistics per project",
+        updated="2017-02-10T10:00:00-00:00",
+    ),
+    Extension(
         alias="revision-if-match",
         name="If-Match constraints based on revision_number",
         description="Extension indicating that If-Match based on revision_number is supported.",
@@ -324,6 +402,25 @@ EXTENSIONS: tuple[Extension, ...] = (
         name="Subnet belongs to an external network",
         description="Informs if the subnet belongs to an external network",
         updated="2024-02-05T18:00:00-00:00",
+    ),
+    Extension(
+        alias="standard-attr-tag",
+        name="Tag support for resources with standard attribute: port, subnet, network, security_group, "
+        "network_segment_range",
+        description="Enables to set tag on resources with standard attribute.",
+        updated="2017-01-01T00:00:00-00:00",
+    ),
+    Extension(
+        alias="tag-creation",
+        name="Tag creation extension",
+        description="Allow to create multiple tags for a resource",
+        updated="2024-23-07T10:00:00-00:00",
+    ),
+    Extension(
+        alias="tag-ports-during-bulk-creation",
+        name="Tag Ports During Bulk Creation",
+        description="Allow to tag ports during bulk creation",
+        updated="2019-12-29T19:00:00-00:00",
     ),
     Extension(
         alias="standard-attr-timestamp",

@@ -18,6 +18,7 @@ from api.wire import API_ROOT, accepts_json, answer, base_url, no_content
 from controller.caller import Caller
 from controller.errors import PolicyNotAuthorized
 from controller.store.database import Database, Transaction
+from controller.store.tags import tags_of
 
 R = TypeVar("R")
 V = TypeVar("V")
@@ -26,6 +27,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
 """What is routed to an endpoint; it refuses what it does not know itself, with Neutron's body."""
 _COLLECTION_METHODS = ("GET", "POST", "OPTIONS")
 _ITEM_METHODS = ("GET", "PUT", "DELETE", "OPTIONS")
+TAGS = "tags"
 _REVISION = re.compile(r"revision_number=([0-9]{1,18})")
 
 
@@ -40,13 +42,14 @@ class Endpoint(Generic[R, V]):
     def collection(self) -> Response:
         """Serve ``/v2.0/<collection>``; OPTIONS lists like GET, as Neutron's does."""
         caller = admit(self._auth)
+        service = self.resource.service
         match request.method:
             case "GET" | "OPTIONS":
                 return self._list(caller)
-            case "POST":
-                return self._create(caller)
-            case "DELETE":
-                return self._delete(caller, "None")  # Neutron answers 404 "Port None could not be found."
+            case "POST" if service.create is not None and service.create_many is not None:
+                return self._create(caller, service.create, service.create_many)
+            case "DELETE" if service.delete is not None:
+                return self._delete(caller, "None", service.delete)  # Neutron: 404 "Port None could not be found."
         raise MethodNotAllowed(_COLLECTION_METHODS)
 
     def item(self, object_id: str) -> Response:
@@ -57,8 +60,8 @@ class Endpoint(Generic[R, V]):
                 return self._show(caller, object_id)
             case "PUT" if self.resource.service.update is not None:
                 return self._update(caller, object_id, self.resource.service.update)
-            case "DELETE":
-                return self._delete(caller, object_id)
+            case "DELETE" if self.resource.service.delete is not None:
+                return self._delete(caller, object_id, self.resource.service.delete)
         raise MethodNotAllowed(_ITEM_METHODS)
 
     def act(self, action: Action, object_id: str) -> Response:
@@ -69,7 +72,7 @@ class Endpoint(Generic[R, V]):
             done = action.perform(tx, caller, object_id, values)
             if action.show is not None:
                 return answer(200, action.show(done))
-            (view,) = self._views(tx, caller, [self.resource.service.get(tx, caller, object_id)])
+            (view,) = self.views(tx, caller, [self.resource.service.get(tx, caller, object_id)])
         return answer(200, {self.resource.member: view})
 
     def _list(self, caller: Caller) -> Response:
@@ -83,7 +86,7 @@ class Endpoint(Generic[R, V]):
                 resource.before_list(self._database, caller, listed.query)
             with self._database.read() as tx:
                 records = resource.service.find(tx, caller, listed.query)
-                views = self._views(tx, caller, records, query.fields(parameters))
+                views = self.views(tx, caller, records, query.fields(parameters))
         found: dict[str, object] = {resource.collection: views}
         if listed.limit:
             ids = [resource.identify(record) for record in records]
@@ -97,19 +100,22 @@ class Endpoint(Generic[R, V]):
         fields = query.fields(query.pairs(request.query_string))
         with self._database.read() as tx:
             record = self.resource.service.get(tx, caller, object_id)
-            (view,) = self._views(tx, caller, [record], fields)
+            (view,) = self.views(tx, caller, [record], fields)
         return answer(200, {self.resource.member: view})
 
-    def _create(self, caller: Caller) -> Response:
+    def _create(
+        self,
+        caller: Caller,
+        create: Callable[[Transaction, Caller, Mapping[str, object]], R],
+        create_many: Callable[[Transaction, Caller, Sequence[Mapping[str, object]]], Sequence[R]],
+    ) -> Response:
         resource = self.resource
         given, bulk = body.members(resource, read_body())
         wanted = [body.wanted(resource, caller, one) for one in given]
         with self._database.write() as tx:
-            if bulk:
-                records = resource.service.create_many(tx, caller, wanted)
-            else:
-                records = [resource.service.create(tx, caller, wanted[0])]
-            views = self._views(tx, caller, records)
+            records = create_many(tx, caller, wanted) if bulk else [create(tx, caller, wanted[0])]
+            # What is new has the tags it was given; nearly always none.
+            views = self.views(tx, caller, records, has_tags=any(one.get("tags") for one in wanted))
         return answer(201, {resource.collection: views} if bulk else {resource.member: views[0]})
 
     def _update(self, caller: Caller, object_id: str, update: Callable[..., R]) -> Response:
@@ -119,35 +125,48 @@ class Endpoint(Generic[R, V]):
             changes = body.changes(resource, caller, given)
             with self._database.write() as tx:
                 record = update(tx, caller, object_id, changes, if_revision=if_revision())
-                (view,) = self._views(tx, caller, [record])
+                (view,) = self.views(tx, caller, [record])
         except PolicyNotAuthorized:
             with self._database.read() as tx:
                 resource.service.get(tx, caller, object_id)  # what a caller may not see is not there: 404, not 403
             raise
         return answer(200, {resource.member: view})
 
-    def _delete(self, caller: Caller, object_id: str) -> Response:
+    def _delete(self, caller: Caller, object_id: str, delete: Callable[..., None]) -> Response:
         options = {
             name: boolean(value)
             for name, value in query.pairs(request.query_string)
             if name in self.resource.delete_options
         }
         with self._database.write() as tx:
-            self.resource.service.delete(tx, caller, object_id, if_revision=if_revision(), **options)
+            delete(tx, caller, object_id, if_revision=if_revision(), **options)
         return no_content()
 
-    def _views(
-        self, tx: Transaction, caller: Caller, records: Sequence[R], fields: Collection[str] = ()
+    def views(
+        self,
+        tx: Transaction,
+        caller: Caller,
+        records: Sequence[R],
+        fields: Collection[str] = (),
+        *,
+        has_tags: bool = True,
     ) -> list[dict[str, object]]:
+        """Return the wire form of records; ``has_tags`` is false when none of them can have a tag."""
         shown, some = permission.shown(self.resource, caller, fields)
         looked = self.resource.look(tx, caller, records)
-        views = [
-            {name: value for name, show in shown if (value := show(view)) is not Default.ABSENT} for view in looked
-        ]
+        views = [{name: v for name, show in shown if (v := show(view)) is not Default.ABSENT} for view in looked]
+        if has_tags and self.resource.tagged is not None and any(name == TAGS for name, _show in shown):
+            self._add_tags(tx, records, views)
         if some:
             for record, view in zip(records, views, strict=True):
                 permission.hide(caller, record, view, some)
         return views
+
+    def _add_tags(self, tx: Transaction, records: Sequence[R], views: Sequence[dict[str, object]]) -> None:
+        ids = [self.resource.identify(record) for record in records]
+        tags = tags_of(tx.connection, ids)
+        for object_id, view in zip(ids, views, strict=True):
+            view[TAGS] = list(tags.get(object_id, ()))
 
 
 def admit(auth: Auth) -> Caller:

@@ -96,7 +96,9 @@ class OpenApi:
         schemas: dict[str, Schema] = {"Error": _ERROR}
         for resource in self._resources:
             name = camel(resource.member)
-            schemas |= {name: shown(resource), f"{name}Create": creates(resource)}
+            schemas[name] = shown(resource)
+            if resource.service.create is not None:
+                schemas[f"{name}Create"] = creates(resource)
             if resource.service.update is not None:
                 schemas[f"{name}Update"] = updates(resource)
         return {
@@ -191,22 +193,23 @@ def _of_resource(resource: Resource[Any, Any]) -> Iterator[tuple[str, str, dict[
             parameters=list_parameters(resource),
         ),
     )
-    wanted = {"$ref": f"#/components/schemas/{camel(member)}Create"}
-    many = record({resource.collection: array(ref)}, required=(resource.collection,))
-    # Members beside the wrapper are not looked at, as in Neutron.
-    single = record({member: wanted}, required=(member,), is_closed=False)
-    bulk_items = {**array(wanted), "minItems": 1}
-    bulk = record({resource.collection: bulk_items}, required=(resource.collection,), is_closed=False)
-    yield (
-        path,
-        "POST",
-        operation(
-            f"create_{member}",
-            f"Create a {words}, or several: all or none.",
-            {"201": _answer({"anyOf": [one, many]}, "What was created.") | {"links": _links(resource)}},
-            requestBody={"required": True, "content": _json({"anyOf": [single, bulk]})},
-        ),
-    )
+    if resource.service.create is not None:
+        wanted = {"$ref": f"#/components/schemas/{camel(member)}Create"}
+        many = record({resource.collection: array(ref)}, required=(resource.collection,))
+        # Members beside the wrapper are not looked at, as in Neutron.
+        single = record({member: wanted}, required=(member,), is_closed=False)
+        bulk_items = {**array(wanted), "minItems": 1}
+        bulk = record({resource.collection: bulk_items}, required=(resource.collection,), is_closed=False)
+        yield (
+            path,
+            "POST",
+            operation(
+                f"create_{member}",
+                f"Create a {words}, or several: all or none.",
+                {"201": _answer({"anyOf": [one, many]}, "What was created.") | {"links": _links(resource)}},
+                requestBody={"required": True, "content": _json({"anyOf": [single, bulk]})},
+            ),
+        )
     yield (
         item,
         "GET",
@@ -231,16 +234,17 @@ def _of_resource(resource: Resource[Any, Any]) -> Iterator[tuple[str, str, dict[
                 requestBody={"required": True, "content": _json(changes)},
             ),
         )
-    yield (
-        item,
-        "DELETE",
-        operation(
-            f"delete_{member}",
-            f"Delete a {words}.",
-            {"204": {"description": "It is gone."}},
-            parameters=[its_id, _IF_MATCH, *delete_parameters(resource)],
-        ),
-    )
+    if resource.service.delete is not None:
+        yield (
+            item,
+            "DELETE",
+            operation(
+                f"delete_{member}",
+                f"Delete a {words}.",
+                {"204": {"description": "It is gone."}},
+                parameters=[its_id, _IF_MATCH, *delete_parameters(resource)],
+            ),
+        )
 
 
 def _links(resource: Resource[Any, Any]) -> dict[str, object]:

@@ -67,7 +67,11 @@ class Controller:
             send=lambda dpid, ofport, frame: self._openflow.send(dpid, ofport, frame),  # noqa: PLW0108 - made below
             arrived=lambda dpid, key: self._reconciler.arrived(dpid, key),  # noqa: PLW0108
         )
-        self._writer = StateWriter(database, on_intent=lambda: self._reconciler.intent_changed())  # noqa: PLW0108
+        self._writer = StateWriter(
+            database,
+            on_intent=lambda: self._reconciler.intent_changed(),  # noqa: PLW0108 - made below
+            machine=socket.gethostname(),
+        )
         self._ovsdb = OvsdbService(on_change=lambda host: self._reconciler.view_changed(host))  # noqa: PLW0108 - made below
         self._openflow = OpenFlowService(
             listener,

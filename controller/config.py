@@ -84,6 +84,7 @@ class Config:
     usage_period: str = "60"
     usage_sample: str = "300"
     usage_keep: str = "30"
+    quotas: str = ""
 
     @property
     def usage_flags(self) -> list[str]:

@@ -4,15 +4,17 @@ The tree (one class per Neutron exception; ``kind`` decides the HTTP status in `
 
     WeftError
     ├── INVALID       InvalidInput, BadRequest, InvalidIpForNetwork, InvalidIpForSubnet, InvalidAllocationPool,
-    │                 OutOfBoundsAllocationPool, AllocationOnAutoAddressSubnet, ConfigurationError, IdentityError
+    │                 OutOfBoundsAllocationPool, AllocationOnAutoAddressSubnet, QuotaBelowUsed, ConfigurationError,
+    │                 IdentityError
     ├── FORBIDDEN     PolicyNotAuthorized
-    ├── NOT_FOUND     NetworkNotFound, SubnetNotFound, PortNotFound, HostNotFound
+    ├── NOT_FOUND     NetworkNotFound, SubnetNotFound, PortNotFound, HostNotFound, TagNotFound, TagResourceNotFound,
+    │                 ProjectQuotaNotFound, AvailabilityZoneNotFound, AgentNotFound
     ├── CONFLICT      IpAddressAlreadyAllocated, MacAddressInUse, NetworkInUse, SubnetInUse, TunnelIdInUse,
     │                 GatewayConflictWithAllocationPools, OverlappingAllocationPools, InvalidSharedSetting, HostInUse,
     │                 HostAlreadyExists
     ├── PRECONDITION  RevisionNumberConstraintFailed
     ├── EXHAUSTED     IpAddressGenerationFailure, MacAddressGenerationFailure, NoNetworkAvailable, OfPortExhausted,
-    │                 RuleKeyExhausted
+    │                 RuleKeyExhausted, OverQuota, IpAddressGenerationFailureNoMatchingSubnet
     └── UNAVAILABLE   DatabaseError, SwitchUnavailable
 
 Those about security groups, address groups and what they ask of a port are in ``controller.security_errors``.
@@ -133,6 +135,17 @@ class OutOfBoundsAllocationPool(WeftError):
         super().__init__(f"The allocation pool {pool} spans beyond the subnet cidr {cidr}.")
 
 
+class QuotaBelowUsed(WeftError):
+    """A limit would be lower than what the project has already; ``force`` sets it all the same."""
+
+    kind = Kind.INVALID
+    neutron_type = "HTTPBadRequest"
+
+    def __init__(self, resource: str, limit: int, used: int) -> None:
+        self.resource, self.limit, self.used = resource, limit, used
+        super().__init__(f"Quota limit {limit} for {resource} must be greater than or equal to already used {used}")
+
+
 class ConfigurationError(WeftError):
     """Weft cannot run as it is set up; the sentence tells the operator what to change."""
 
@@ -190,6 +203,45 @@ class HostNotFound(_NotFound):
     """No host is registered under this name or id."""
 
     noun = "Host"
+
+
+class TagNotFound(_NotFound):
+    """The object does not have the tag."""
+
+    noun = "Tag"
+
+
+class AvailabilityZoneNotFound(_NotFound):
+    """No registered host is in the availability zone."""
+
+    noun = "AvailabilityZone"
+
+
+class AgentNotFound(_NotFound):
+    """No such agent for this caller."""
+
+    noun = "Agent"
+
+
+class ProjectQuotaNotFound(WeftError):
+    """The project has no limits of its own."""
+
+    kind = Kind.NOT_FOUND
+    neutron_type = "TenantQuotaNotFound"
+
+    def __init__(self, project_id: str) -> None:
+        self.project_id = project_id
+        super().__init__(f"Quota for tenant {project_id} could not be found.")
+
+
+class TagResourceNotFound(WeftError):
+    """There is no object to tag for this caller."""
+
+    kind = Kind.NOT_FOUND
+
+    def __init__(self, collection: str, object_id: str) -> None:
+        self.collection, self.object_id = collection, object_id
+        super().__init__(f"Resource {collection} {object_id} could not be found.")
 
 
 # --- CONFLICT: another object stands in the way ---------------------------------------------------------------------
@@ -331,6 +383,15 @@ class IpAddressGenerationFailure(WeftError):
         super().__init__(f"No more IP addresses available on network {network_id}.")
 
 
+class IpAddressGenerationFailureNoMatchingSubnet(WeftError):
+    """Every subnet of the network is for ports of other owners (extension subnet-service-types)."""
+
+    kind = Kind.EXHAUSTED
+
+    def __init__(self) -> None:
+        super().__init__("No valid service subnet for the given device owner.")
+
+
 class MacAddressGenerationFailure(WeftError):
     """No free MAC address was drawn within the bounded number of tries."""
 
@@ -367,6 +428,16 @@ class RuleKeyExhausted(WeftError):
 
     def __init__(self) -> None:
         super().__init__("No more numbers for security groups and address groups are available. Start a new database.")
+
+
+class OverQuota(WeftError):
+    """The project would have more than its quota allows."""
+
+    kind = Kind.EXHAUSTED
+
+    def __init__(self, *resources: str) -> None:
+        self.resources = resources
+        super().__init__(f"Quota exceeded for resources: {list(resources)}.")
 
 
 # --- UNAVAILABLE --------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What may the operator say about kinds of networks, and which values does that make?
+"""What may the operator say about kinds of networks and quotas, and which values does that make?
 
 The words are Neutron's (ml2_conf.ini): ``1:1000,2000:2999`` for VNIs, ``physnet1:100:199,physnet2`` for VLANs, where a
 physical network without numbers is known but gives out none by itself.
@@ -8,6 +8,7 @@ import argparse
 from collections.abc import Iterator, Mapping
 
 from controller.errors import ConfigurationError
+from controller.store.quotas import HIGHEST_LIMIT, NO_LIMIT, QUOTA_RESOURCES
 from controller.store.transaction import DefaultRange, Settings
 
 _LAST_VNI = 16_777_215
@@ -24,6 +25,7 @@ _HELP: Mapping[str, tuple[str, str]] = {
     "underlay_mtu": ("BYTES", "largest IP packet between hosts (default 1500)"),
     "physnet_mtus": ("LIST", "MTUs of physical networks that differ, for example physnet1:9000"),
     "overlay_ip_version": ("VERSION", "of tunnel endpoints, 4 or 6 (default 4)"),
+    "quotas": ("LIST", "limits of each project that has none of its own, for example network=100,port=500 (-1: none)"),
 }
 NAMES = tuple(_HELP)
 
@@ -66,6 +68,7 @@ def parse(given: Mapping[str, str | None]) -> Settings:
         underlay_mtu=_mtu("underlay-mtu", given.get("underlay_mtu") or str(usual.underlay_mtu)),
         physnet_mtus=tuple(_physnet_mtu(item) for item in _items(given.get("physnet_mtus"))),
         overlay_ip_version=int(version),
+        quotas=tuple((dict(usual.quotas) | dict(_quota(item) for item in _items(given.get("quotas")))).items()),
     )
 
 
@@ -103,6 +106,16 @@ def _physnet_mtu(item: str) -> tuple[str, int]:
     if not physical_network:
         raise ConfigurationError(f"physnet-mtus: {item!r} is not NAME:BYTES")
     return physical_network, _mtu("physnet-mtus", written, lowest=68)
+
+
+def _quota(item: str) -> tuple[str, int]:
+    resource, _, written = item.partition("=")
+    limit = written.removeprefix("-")
+    if resource not in QUOTA_RESOURCES:
+        raise ConfigurationError(f"quotas: {item!r} does not begin with one of {', '.join(QUOTA_RESOURCES)}")
+    if not (limit.isascii() and limit.isdigit() and NO_LIMIT <= int(written) <= HIGHEST_LIMIT):
+        raise ConfigurationError(f"quotas: {item!r} is not RESOURCE=LIMIT, with a limit from -1 to {HIGHEST_LIMIT}")
+    return resource, int(written)
 
 
 def _mtu(setting: str, written: str, *, lowest: int = _LEAST_UNDERLAY_MTU) -> int:

@@ -117,6 +117,10 @@ class Network:
     ipv4_address_scope: str | None = None
     """The scope that the pools of its subnets are in."""
     ipv6_address_scope: str | None = None
+    availability_zone_hints: tuple[str, ...] = ()
+    """The zones it is wanted in, in the order they were given; none: all."""
+    availability_zones: tuple[str, ...] = ()
+    """The zones it is available in; stored nowhere, and empty until somebody works it out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +150,8 @@ class Subnet:
     created_at: datetime
     updated_at: datetime
     revision_number: int
+    service_types: tuple[str, ...] = ()
+    """Device owners it is for, when an address is chosen; none: all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,6 +322,7 @@ class Host:
     created_at: datetime
     updated_at: datetime
     revision_number: int
+    availability_zone: str = "nova"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,7 +110,7 @@ class AddressGroupEndpoint(Endpoint[AddressGroup, AddressGroup]):
         addresses = _addresses(read_body())
         with self._database.write() as tx:
             group = change(tx, caller, object_id, addresses, if_revision=if_revision())
-            (view,) = self._views(tx, caller, [group])
+            (view,) = self.views(tx, caller, [group])
         return answer(200, {self.resource.member: view})
 
 

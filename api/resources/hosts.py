@@ -227,6 +227,18 @@ HOST: Resource[Host, HostView] = Resource(
             put=True,
         ),
         Attribute(
+            name="availability_zone",
+            doc="What fails together with it; networks may be wanted in some zones only.",
+            show=attrgetter("host.availability_zone"),
+            key="availability_zone",
+            parse=text(shortest=1),
+            default="nova",
+            post=True,
+            put=True,
+            filter=by("availability_zone"),
+            sort="availability_zone",
+        ),
+        Attribute(
             name="status",
             doc="UP, DEGRADED (partly connected or programmed) or DOWN.",
             show=_status,

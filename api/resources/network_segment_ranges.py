@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 
 from api.attributes import Attribute, Default, Resource, Service, by, flag, number, optional
-from api.common import bookkeeping, identity
+from api.common import TAG_FILTERS, bookkeeping, identity
 from api.resources.segment_values import LONGEST_PHYSNET, LONGEST_TYPE, segment_number
 from api.schema import BOOLEAN, INTEGER, OBJECT, TEXT, array, or_null
 from api.validators import boolean, nullable, text
@@ -59,6 +59,8 @@ NETWORK_SEGMENT_RANGE: Resource[NetworkSegmentRange, View] = Resource(
     ),
     look=_look,
     identify=attrgetter("id"),
+    extra_filters=TAG_FILTERS,
+    tagged=network_segment_ranges.RESOURCE,
     attributes=(
         # The standard attributes but for the project: a shared range has none.
         *(attribute for attribute in identity(_standard) if attribute.name in {"id", "name"}),

@@ -19,19 +19,20 @@ from api.attributes import (
     optional,
 )
 from api.common import TAG_FILTERS, bookkeeping, identity
-from api.errors import AvailabilityZoneMissing
 from api.resources.dns_values import NETWORK_DNS
 from api.resources.segment_values import LONGEST_PHYSNET, LONGEST_TYPE, segmentation_id, wanted_segments
 from api.schema import INTEGER, TEXT, UUID, array, or_null
-from api.validators import boolean, described, empty_list, integer, nullable, text
+from api.validators import boolean, described, integer, list_of, nullable, text, without_duplicates
 from controller.caller import Caller
 from controller.records import Network
-from controller.services import networks, sharing
+from controller.services import availability_zones, networks, sharing
 from controller.store.transaction import Transaction
 
 _LOWEST_MTU = 68
 """RFC 791 section 3.2: every IPv4 module forwards 68 octets."""
 _HIGHEST_MTU = 65535
+_MOST_ZONES = 10
+"""Neutron's limit (its column has 255 characters)."""
 
 
 def _record(network: Network) -> Network:
@@ -66,9 +67,17 @@ def _segments(network: Network) -> object:
 
 
 def _look(tx: Transaction, caller: Caller, records: Sequence[Network]) -> list[Network]:
-    """Say of each network whether it is shared with the one who looks."""
+    """Say of each network whether it is shared with the one who looks, and in which zones it is."""
     shared = sharing.marked(tx, caller, sharing.NETWORK, records)
-    return [replace(one, shared=shared[one.id]) if shared[one.id] != one.shared else one for one in records]
+    known = availability_zones.names(tx)
+    return [
+        replace(
+            one,
+            shared=shared[one.id],
+            availability_zones=availability_zones.of_network(one.availability_zone_hints, known),
+        )
+        for one in records
+    ]
 
 
 NETWORK: Resource[Network, Network] = Resource(
@@ -86,6 +95,7 @@ NETWORK: Resource[Network, Network] = Resource(
     look=_look,
     identify=attrgetter("id"),
     extra_filters=TAG_FILTERS,
+    tagged=networks.RESOURCE,
     attributes=(
         *identity(_record),
         Attribute(
@@ -215,12 +225,22 @@ NETWORK: Resource[Network, Network] = Resource(
         ),
         Attribute(
             name="availability_zone_hints",
-            doc="No availability zone exists yet: only an empty list is taken.",
-            show=lambda _network: [],
-            parse=empty_list(AvailabilityZoneMissing, what="availability_zone_hints"),
+            doc="Zones the network is wanted in; empty, all of them.",
+            show=lambda network: list(network.availability_zone_hints),
+            key="availability_zone_hints",
+            parse=without_duplicates(
+                list_of(text(shortest=1), what="availability_zone_hints", longest=_MOST_ZONES),
+                what="availability zone",
+            ),
+            default=(),
             post=True,
         ),
-        Attribute(name="availability_zones", doc="Empty.", show=lambda _network: [], shows=array(TEXT)),
+        Attribute(
+            name="availability_zones",
+            doc="Zones with hosts that realise the network.",
+            show=lambda network: list(network.availability_zones),
+            shows=array(TEXT),
+        ),
         *(
             Attribute(
                 name=name,

@@ -77,6 +77,7 @@ PORT: Resource[Port, Port] = Resource(
     identify=attrgetter("id"),
     extra_filters=TAG_FILTERS,
     weighs=True,
+    tagged=ports.RESOURCE,
     attributes=(
         *identity(_record),
         Attribute(
@@ -92,10 +93,10 @@ PORT: Resource[Port, Port] = Resource(
         ),
         Attribute(
             name="mac_address",
-            doc="Left out, one is generated.",
+            doc="Left out, one is generated; null in an update, another one.",
             show=attrgetter("mac_address"),
             key="mac_address",
-            parse=mac_address,
+            parse=nullable(mac_address),
             default=None,
             post=True,
             put=True,
@@ -275,6 +276,6 @@ PORT: Resource[Port, Port] = Resource(
             shows=OBJECT,
         ),
         *PORT_DNS,
-        *bookkeeping(_record),
+        *bookkeeping(_record, tags_in_post=True),
     ),
 )

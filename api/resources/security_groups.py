@@ -47,6 +47,7 @@ SECURITY_GROUP: Resource[SecurityGroup, SecurityGroup] = Resource(
     look=_look,
     identify=attrgetter("id"),
     extra_filters=TAG_FILTERS,
+    tagged=security_groups.RESOURCE,
     before_list=security_groups.before_listing,
     attributes=(
         _ID,

@@ -115,6 +115,7 @@ SUBNETPOOL: Resource[SubnetPool, SubnetPool] = Resource(
     look=itself,
     identify=attrgetter("id"),
     extra_filters=TAG_FILTERS,
+    tagged=subnetpools.RESOURCE,
     actions=(
         Action(
             name="add_prefixes",

@@ -22,7 +22,8 @@ from api.attributes import (
     optional,
 )
 from api.common import TAG_FILTERS, bookkeeping, identity
-from api.schema import ADDRESS, BOOLEAN, PREFIX, TEXT, array, record
+from api.errors import InvalidInputSubnetServiceType, InvalidSubnetServiceType
+from api.schema import ADDRESS, BOOLEAN, PREFIX, record
 from api.validators import (
     Refused,
     boolean,
@@ -35,6 +36,7 @@ from api.validators import (
     nullable,
     one_of,
     shown,
+    text,
     uuid,
     without_duplicates,
 )
@@ -49,6 +51,9 @@ _IPV6_MODES = ("dhcpv6-stateful", "dhcpv6-stateless", "slaac")
 _MOST_NAMESERVERS = 5
 _MOST_ROUTES = 20
 """Neutron's own limits (max_dns_nameservers, max_subnet_host_routes)."""
+_MOST_SERVICE_TYPES = 100
+_OWNERS = ("network:", "neutron:", "compute:", "baremetal:")
+"""How a device owner begins (Neutron, extension subnet-service-types)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,11 +113,13 @@ def _wire_routes(view: SubnetView) -> object:
     return [{"destination": destination, "nexthop": nexthop} for destination, nexthop in view.subnet.host_routes]
 
 
-@described(array(TEXT, longest=0))
-def _no_service_types(value: object) -> object:
-    if value != []:
-        raise Refused(f"Service types are not supported yet: '{shown(value)}' must be an empty list")
-    return value
+@described({"type": "string", "maxLength": 255})
+def _service_type(value: object) -> object:
+    if not isinstance(value, str):
+        raise InvalidInputSubnetServiceType(shown(value))
+    if not value.startswith(_OWNERS):
+        raise InvalidSubnetServiceType(shown(value))
+    return text()(value)
 
 
 SUBNET: Resource[Subnet, SubnetView] = Resource(
@@ -130,6 +137,7 @@ SUBNET: Resource[Subnet, SubnetView] = Resource(
     look=_look,
     identify=attrgetter("id"),
     extra_filters=TAG_FILTERS,
+    tagged=subnets.RESOURCE,
     attributes=(
         *identity(lambda view: view.subnet),
         Attribute(
@@ -296,9 +304,16 @@ SUBNET: Resource[Subnet, SubnetView] = Resource(
         ),
         Attribute(
             name="service_types",
-            doc="Only the empty list yet.",
-            show=lambda _view: [],
-            parse=_no_service_types,
+            doc="Device owners whose ports get addresses of the subnet unasked; none, all ports do.",
+            show=lambda view: list(view.subnet.service_types),
+            key="service_types",
+            parse=nullable(
+                without_duplicates(
+                    list_of(_service_type, what="service type", longest=_MOST_SERVICE_TYPES), what="service type"
+                ),
+                null=[],
+            ),
+            default=(),
             post=True,
             put=True,
         ),

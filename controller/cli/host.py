@@ -35,6 +35,7 @@ def add_commands(
         metavar="NAME:BRIDGE",
         help="a physical network and the bridge that leads to it; may be repeated",
     )
+    add.add_argument("--zone", metavar="NAME", help="its availability zone (default nova)")
     add.add_argument("--datapath-type", choices=("system", "netdev"), default="system")
     add.add_argument(
         "--adopt",
@@ -89,6 +90,8 @@ def _add(args: argparse.Namespace) -> int:
     }
     if args.adopt is not None:
         body["adopt"] = args.adopt
+    if args.zone is not None:
+        body["availability_zone"] = args.zone
     host = member(client.post("hosts", body={"host": body}), "host")
     if args.wait is not None:
         host = _wait(client, args.name, args.wait)

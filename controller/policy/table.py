@@ -159,8 +159,33 @@ RULES: Mapping[str, str] = {
     "update_address_scope": "admin or (member and owner)",
     "update_address_scope:shared": "admin",
     "delete_address_scope": "admin or (member and owner)",
-    # --- the cloud
-    "get_quota": "admin or service or (manager and owner)",
+    # --- tags, as their objects are seen and changed
+    "get_networks_tags": "admin or service or (reader and owner) or shared or external",
+    "create_networks_tags": "admin or (member and owner)",
+    "update_networks_tags": "admin or (member and owner)",
+    "delete_networks_tags": "admin or (member and owner)",
+    "get_subnets_tags": "admin or service or (reader and (owner or network_owner)) or shared or external",
+    "create_subnets_tags": "admin or (member and (owner or network_owner))",
+    "update_subnets_tags": "admin or (member and (owner or network_owner))",
+    "delete_subnets_tags": "admin or (member and (owner or network_owner))",
+    "get_ports_tags": "admin or service or (reader and (owner or network_owner))",
+    "create_ports_tags": "admin or service or (member and (owner or network_owner))",
+    "update_ports_tags": "admin or service or (member and (owner or network_owner))",
+    "delete_ports_tags": "admin or service or (member and (owner or network_owner))",
+    "get_security_groups_tags": "admin or (reader and owner) or shared",
+    "create_security_groups_tags": "admin or (member and owner)",
+    "update_security_groups_tags": "admin or (member and owner)",
+    "delete_security_groups_tags": "admin or (member and owner)",
+    "get_subnetpools_tags": "admin or (reader and owner) or shared",
+    "create_subnetpools_tags": "admin or (member and owner)",
+    "update_subnetpools_tags": "admin or (member and owner)",
+    "delete_subnetpools_tags": "admin or (member and owner)",
+    "get_network_segment_ranges_tags": "admin",
+    "create_network_segment_ranges_tags": "admin",
+    "update_network_segment_ranges_tags": "admin",
+    "delete_network_segment_ranges_tags": "admin",
+    # --- the cloud; Neutron shows a project its own limits whatever the role
+    "get_quota": "admin or service or (reader and owner)",
     "update_quota": "admin",
     "delete_quota": "admin",
     "get_agent": "admin",
@@ -201,7 +226,11 @@ PLAIN: Mapping[str, str] = {
     "ip_version shared is_default",
     "address_scope": f"{_STANDARD} ip_version shared",
     "vnic": f"{_STANDARD} mac_address owner device_owner port_id network_id status",
-    "host": f"{_STANDARD} ovsdb tunnel_ip datapath_type datapath_id physnets status ovsdb_connected "
+    "agent": "id agent_type binary host topic admin_state_up created_at started_at heartbeat_timestamp alive "
+    "configurations description availability_zone",
+    "network_ip_availability": "network_id network_name project_id tenant_id subnet_ip_availability used_ips total_ips "
+    "ip_availability_details",
+    "host": f"{_STANDARD} availability_zone ovsdb tunnel_ip datapath_type datapath_id physnets status ovsdb_connected "
     "openflow_connected programmed problem features seen_at adopt",
 }
 """The attributes that need no more than their object's rule, except in an action above that names them."""

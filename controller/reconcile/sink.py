@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from controller.errors import WeftError
 from controller.records import HostName, HostState, PortId, PortState
 from controller.store import states as store
+from controller.store.agents import CONTROLLER_AGENT, beat
 from controller.store.bindings import activate_binding
 from controller.store.database import Database
 
@@ -49,9 +50,17 @@ class _Waiting:
 class StateWriter:
     """Writes port states, host states, first-plug bindings and arrivals, many in one transaction."""
 
-    def __init__(self, database: Database, *, on_intent: Callable[[], None] = lambda: None) -> None:
-        """Prepare; `start` begins. `on_intent` is called when what was written is intent, so that nobody waits."""
-        self._database, self._on_intent = database, on_intent
+    def __init__(
+        self, database: Database, *, on_intent: Callable[[], None] = lambda: None, machine: str | None = None
+    ) -> None:
+        """Prepare; `start` begins.
+
+        Args:
+            database: Where to write.
+            on_intent: Called when what was written is intent, so that nobody waits.
+            machine: Where this controller runs, to be shown as an agent; None, it is not shown.
+        """
+        self._database, self._on_intent, self._machine = database, on_intent, machine
         self._wake = threading.Condition()
         self._waiting = _Waiting()
         self._last_hosts: dict[HostName, HostState] = {}
@@ -104,18 +113,19 @@ class StateWriter:
         while True:
             with self._wake:
                 if not (self._waiting or self._stopping):
-                    self._wake.wait(HEARTBEAT_S)
+                    self._wake.wait(max(0.0, next_beat - time.monotonic()))
                 if not (self._stopping or self._waiting.arrivals):
                     self._wake.wait_for(lambda: self._stopping or bool(self._waiting.arrivals), LINGER_S)
                 waiting, self._waiting = self._waiting, _Waiting()
                 self._last_hosts.update(waiting.hosts)
                 if self._stopping and not waiting:
                     return
-                if time.monotonic() >= next_beat:
+                is_beat = time.monotonic() >= next_beat
+                if is_beat:
                     waiting.hosts = dict(self._last_hosts)
                     next_beat = time.monotonic() + HEARTBEAT_S
             try:
-                self._write(waiting)
+                self._write(waiting, is_beat=is_beat)
             except WeftError as error:
                 counts = len(waiting.ports), len(waiting.hosts)
                 _log.warning("states_not_written ports=%d hosts=%d error=%r", *counts, str(error))
@@ -124,11 +134,14 @@ class StateWriter:
             except Exception:  # noqa: BLE001 - these states are lost, those to come must not be
                 _log.exception("state_writer_failed ports=%d hosts=%d", len(waiting.ports), len(waiting.hosts))
 
-    def _write(self, waiting: _Waiting) -> None:
-        if not waiting:
+    def _write(self, waiting: _Waiting, *, is_beat: bool) -> None:
+        machine = self._machine if is_beat else None
+        if not (waiting or machine):
             return
         is_intent = False
         with self._database.write() as tx:
+            if machine:
+                beat(tx, CONTROLLER_AGENT, machine)
             for port_id, host in waiting.arrivals.items():
                 if activate_binding(tx, port_id, host):
                     is_intent = True

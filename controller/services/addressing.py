@@ -4,6 +4,7 @@ Turns Neutron's ``fixed_ips`` into typed requests for the address driver. Driver
 ``commit`` stores; the built-in driver does both in the transaction, a remote one would be asked before it.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +21,7 @@ from controller.errors import (
     InvalidIpForSubnet,
     IpAddressAlreadyAllocated,
     IpAddressGenerationFailure,
+    IpAddressGenerationFailureNoMatchingSubnet,
     NetworkNotFound,
     SubnetNotFound,
 )
@@ -64,6 +66,7 @@ _PLACE = (
         SUBNETS.c.ipv6_address_mode,
         SUBNETS.c.open_blocks,
         SUBNETS.c.segment_id,
+        SUBNETS.c.service_types,
         ALLOCATION_POOLS.c.first,
         ALLOCATION_POOLS.c.last,
         case((has_way(NETWORKS.c.id, HOSTS.c.id), HOSTS.c.datapath_type)).label("datapath_type"),
@@ -94,6 +97,11 @@ class PortSubnet:
     """Hosts make their own addresses."""
     segment_id: str | None = None
     """Where the addresses can be used; None: on all of the network."""
+    service_types: tuple[str, ...] = ()
+
+    def serves(self, device_owner: str) -> bool:
+        """Say whether ports of an owner get addresses of the subnet unasked (extension subnet-service-types)."""
+        return not self.service_types or device_owner in self.service_types
 
     @property
     def id(self) -> str:
@@ -199,9 +207,13 @@ def manual_requests(
 
     Raises:
         InvalidInput, InvalidIpForNetwork, InvalidIpForSubnet, SubnetNotFound, AllocationOnAutoAddressSubnet
+        IpAddressGenerationFailureNoMatchingSubnet: every subnet is for other owners.
     """
     if isinstance(fixed_ips, Sentinel):
-        manual = [subnet for subnet in place.given if not subnet.is_automatic]
+        serving = [subnet for subnet in place.given if subnet.serves(device_owner)]
+        if place.given and not serving:
+            raise IpAddressGenerationFailureNoMatchingSubnet
+        manual = [subnet for subnet in serving if not subnet.is_automatic]
         return [
             AnyAddress(subnet_ids=tuple(subnet.id for subnet in manual if subnet.version == version))
             for version in sorted({subnet.version for subnet in manual})
@@ -214,7 +226,11 @@ def automatic_requests(place: Place, *, mac_address: str, device_owner: str) -> 
     """Return what subnets give by themselves: a host's own address on each automatic one."""
     if device_owner in ROUTER_OWNERS:
         return []
-    return [Eui64Address(subnet_id=subnet.id, mac_address=mac_address) for subnet in place.given if subnet.is_automatic]
+    return [
+        Eui64Address(subnet_id=subnet.id, mac_address=mac_address)
+        for subnet in place.given
+        if subnet.is_automatic and subnet.serves(device_owner)
+    ]
 
 
 def assign(
@@ -344,6 +360,7 @@ def _port_subnet(rows: Sequence[Any]) -> PortSubnet:
         ),
         is_automatic=is_automatic(first.ipv6_ra_mode, first.ipv6_address_mode),
         segment_id=first.segment_id,
+        service_types=() if first.service_types == "[]" else tuple(json.loads(first.service_types)),
     )
 
 
@@ -369,6 +386,7 @@ def _requested(tx: Transaction, place: Place, wanted: Mapping[str, Any], device_
 def _subnet_of(
     tx: Transaction, place: Place, subnet_id: str | None, ip_address: str | None, device_owner: str
 ) -> PortSubnet:
+    """Return the subnet that is named, or that has the address; only a named one may be for other owners."""
     if subnet_id is not None:
         for subnet in place.usable:
             if subnet.id == subnet_id:
@@ -381,7 +399,7 @@ def _subnet_of(
         )
     version, address = _parsed(str(ip_address))
     for subnet in place.usable:
-        if _is_assignable(subnet, version, address, device_owner):
+        if _is_assignable(subnet, version, address, device_owner) and subnet.serves(device_owner):
             return subnet
     raise InvalidIpForNetwork(str(ip_address))
 

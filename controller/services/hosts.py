@@ -16,6 +16,7 @@ from controller.records import Host, HostName
 from controller.services import listing
 from controller.services.query import Query
 from controller.services.rules import authorize, check_revision, each
+from controller.store.agents import OVS_AGENT, add_agent, forget_agent
 from controller.store.loading import SELECT_HOSTS, hosts_of
 from controller.store.physnets import MOST_PHYSNETS, PHYSNETS, numbered, store_physnets
 from controller.store.schema import BINDINGS, HOSTS, PORTS
@@ -23,6 +24,9 @@ from controller.store.transaction import Transaction
 
 DATAPATH_TYPES = frozenset({"system", "netdev"})
 """ovs-vswitchd.conf.db(5) Bridge:datapath_type."""
+_PLAIN_CHANGES = ("ovsdb", "tunnel_ip", "adopt", "availability_zone")
+DEFAULT_ZONE = "nova"
+"""Neutron's."""
 DATAPATH_ID_BITS = 48
 """As many as OVS itself takes from a MAC address (ovs-vswitchd.conf.db(5) Bridge:datapath_id)."""
 
@@ -51,6 +55,7 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Host:
         datapath_id=_new_datapath_id(tx),
         physnets=numbered(_physnets(wanted["physnets"])),
         adopt=wanted.get("adopt", False),
+        availability_zone=wanted.get("availability_zone") or DEFAULT_ZONE,
         created_at=tx.now,
         updated_at=tx.now,
         revision_number=1,
@@ -72,6 +77,7 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Host:
         # Only where writers do not queue can another host come between the check and the insert.
         raise HostAlreadyExists("name or OVSDB address", f"{host.name}, {host.ovsdb}") from error
     store_physnets(tx, host.id, host.physnets)
+    add_agent(tx, OVS_AGENT, host.name)
     tx.journal("host", host.id)
     return host
 
@@ -127,7 +133,7 @@ def update(
     check_revision(if_revision, old.revision_number)
     if changes.get("name", old.name) != old.name:
         raise InvalidInput(f"host {old.name} cannot be renamed, ports are bound to the name")
-    values = {name: changes[name] for name in ("ovsdb", "tunnel_ip", "adopt") if name in changes}
+    values = {name: changes[name] for name in _PLAIN_CHANGES if name in changes}
     if "datapath_type" in changes:
         values["datapath_type"] = _datapath_type(changes["datapath_type"])
     if "physnets" in changes:
@@ -164,6 +170,7 @@ def delete(
     if count:
         _unbind_all(tx, host.name)
     tx.connection.execute(sql_delete(HOSTS).where(HOSTS.c.id == host.id))
+    forget_agent(tx, OVS_AGENT, host.name)
     tx.journal("host", host.id)
 
 
@@ -212,6 +219,7 @@ def _changeable(host: Host) -> dict[str, Any]:
         "tunnel_ip": host.tunnel_ip,
         "datapath_type": host.datapath_type,
         "adopt": host.adopt,
+        "availability_zone": host.availability_zone,
     }
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, Table, and_, cast, false, func, not_, or_, select, true
+from sqlalchemy import Column, ColumnElement, Row, Select, Table, and_, cast, false, func, not_, or_, select, true
 from sqlalchemy.types import BigInteger, Boolean, Integer
 
 from controller.caller import Caller
@@ -17,6 +17,7 @@ from controller.errors import InvalidInput, WeftError
 from controller.policy.expression import And, Expression, Not, Or, Word
 from controller.services.query import Filter, Query
 from controller.store.transaction import Transaction
+from controller.store.uncommon import predicate
 
 _BEYOND_BIGINT = 1 << 63
 
@@ -143,7 +144,9 @@ def _beyond(
     for (key, descending), value in zip(keys, values, strict=True):
         alternatives.append(and_(*equal, key < value if descending else key > value))
         equal.append(key == value)
-    return or_(*alternatives)
+    # What the first key alone rules out is said apart: no index helps to find what one of several conditions holds for.
+    (first, descending), value = keys[0], values[0]
+    return and_(first <= value if descending else first >= value, or_(*alternatives))
 
 
 def _without_null(column: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -152,6 +155,8 @@ def _without_null(column: ColumnElement[Any]) -> ColumnElement[Any]:
         return cast(column, Integer)  # a truth value has no "less than" in SQLAlchemy
     if isinstance(column.type, Integer | BigInteger):
         return column
+    if isinstance(column, Column) and not column.nullable:
+        return column  # bare, an index can give the order
     return func.coalesce(column, "")
 
 
@@ -165,7 +170,9 @@ def _condition(resource: Resource, caller: Caller, wanted: Filter) -> ColumnElem
     column = resource.columns.get(wanted.name)
     if column is None:
         raise InvalidInput(f"{wanted.name} is invalid attribute for filtering")
-    return matches(column, wanted.values)
+    found = matches(column, wanted.values)
+    uncommon = predicate(resource.table, wanted.name, wanted.values)
+    return found if uncommon is None else and_(found, uncommon)
 
 
 def matches(column: ColumnElement[Any], values: tuple[object, ...]) -> ColumnElement[bool]:

@@ -25,7 +25,7 @@ from controller.network_errors import (
 )
 from controller.policy.words import Target
 from controller.records import NetworkSegmentRange
-from controller.services import listing
+from controller.services import listing, tags
 from controller.services.network_types import FIRST_VLAN, LAST_VLAN, LAST_VNI, OVERLAYS, VLAN
 from controller.services.query import Query
 from controller.services.rules import authorize, check_revision, each
@@ -43,6 +43,7 @@ RESOURCE = listing.Resource(
     columns={column.name: column for column in RANGES.columns},
     not_found=NetworkSegmentRangeNotFound,
     rule="get_network_segment_range",
+    conditions=tags.conditions(RANGES),
 )
 
 

@@ -4,6 +4,7 @@ A network has one segment of the default type unless its provider attributes or 
 ``controller.services.network_types`` knows which there are. Segments of one network are not bridged.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -22,7 +23,17 @@ from controller.errors import (
 from controller.network_errors import PVLANNetworkPortSecurityDisabled
 from controller.policy.words import Target
 from controller.records import Network, NetworkId
-from controller.services import listing, network_types, ports, pvlan, sharing, visibility
+from controller.services import (
+    availability_zones,
+    listing,
+    network_types,
+    ports,
+    pvlan,
+    quotas,
+    sharing,
+    tags,
+    visibility,
+)
 from controller.services.query import Query
 from controller.services.rules import authorize, check_revision, each
 from controller.store import free_prefixes
@@ -49,7 +60,8 @@ _PLAIN_ATTRIBUTES = (
 
 def _segment_filter(name: str) -> listing.Condition:
     def condition(values: tuple[object, ...]) -> ColumnElement[bool]:
-        return listing.exists_where(SEGMENTS.c.network_id == NETWORKS.c.id, listing.matches(SEGMENTS.c[name], values))
+        # No EXISTS: SQLite would ask it of every network.
+        return NETWORKS.c.id.in_(select(SEGMENTS.c.network_id).where(listing.matches(SEGMENTS.c[name], values)))
 
     return condition
 
@@ -82,7 +94,8 @@ RESOURCE = listing.Resource(
     facts=visibility.of_networks,
     caller_conditions={"shared": sharing.filter_shared(sharing.NETWORK, NETWORKS.c.id)},
     conditions={f"segment:{name}": _segment_filter(name) for name in network_types.PROVIDER_ATTRIBUTES}
-    | {f"ipv{version}_address_scope": _scope_filter(version) for version in (4, 6)},
+    | {f"ipv{version}_address_scope": _scope_filter(version) for version in (4, 6)}
+    | dict(tags.conditions(NETWORKS)),
 )
 
 
@@ -90,12 +103,17 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Networ
     """Create a network with its segments.
 
     Raises:
-        InvalidInput, PVLANNetworkPortSecurityDisabled, PolicyNotAuthorized, and what ``network_types`` raises
+        InvalidInput, PVLANNetworkPortSecurityDisabled, PolicyNotAuthorized, OverQuota,
+        AvailabilityZoneNotFound
+        and what ``network_types`` raises
     """
     authorize(caller, "create_network", Target(project_id=wanted["project_id"]), wanted)
+    quotas.reserve(tx, "network", wanted["project_id"])
     network_id = NetworkId(tx.new_id())
     if wanted.get("pvlan") and not wanted["port_security_enabled"]:
         raise PVLANNetworkPortSecurityDisabled(network_id)
+    hints = tuple(wanted.get("availability_zone_hints") or ())
+    availability_zones.check_hints(tx, hints)
     wires = network_types.wanted_wires(tx, wanted)
     network = Network(
         id=network_id,
@@ -109,6 +127,7 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Networ
         port_security_enabled=wanted["port_security_enabled"],
         pvlan=bool(wanted.get("pvlan")),
         dns_domain=wanted.get("dns_domain") or "",
+        availability_zone_hints=hints,
         plugin=PLUGIN,
         segments=(),
         subnet_ids=(),
@@ -122,6 +141,7 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Networ
             "id": network.id,
             "project_id": network.project_id,
             "plugin": network.plugin,
+            "availability_zone_hints": json.dumps(hints),
             "created_at": tx.timestamp,
             "updated_at": tx.timestamp,
             "revision_number": network.revision_number,

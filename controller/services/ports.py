@@ -1,12 +1,14 @@
 """What can a caller do with ports?
 
-A port is created with one transaction of at most nine statements and nothing is read back: place (network, subnets,
-pools, host), security groups, port, address candidates, addresses, block counter, OpenFlow port number, binding,
-journal. The first port of a project makes its default group, and the first port with a set of groups stores the set.
-A port in a community of a private VLAN costs one statement more.
+A port is created with one transaction of at most ten statements and nothing is read back: the project's limit, place
+(network, subnets, pools, host), security groups, port, address candidates, addresses, block counter, OpenFlow port
+number, binding, journal. The first port of a project makes its default group, and the first port with a set of groups
+stores the set. Where the project has a limit its ports are counted, a community of a private VLAN is looked up, and
+tags are stored, with one statement more each.
 """
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,7 +24,17 @@ from controller.dns_names import check_name, domain_of
 from controller.errors import MacAddressGenerationFailure, MacAddressInUse, PortNotFound
 from controller.policy.words import Target
 from controller.records import Binding, FixedIp, NetworkId, Port, PortId, PortKey, PortStatus, RuleKey
-from controller.services import addressing, attachments, listing, port_groups, pvlan, routed, visibility
+from controller.services import (
+    addressing,
+    attachments,
+    listing,
+    port_groups,
+    pvlan,
+    quotas,
+    routed,
+    tags,
+    visibility,
+)
 from controller.services.query import Query
 from controller.services.rules import authorize, check_revision
 from controller.services.sentinels import AUTO, Sentinel
@@ -33,6 +45,7 @@ from controller.store.dialects import insert_all, insert_or_ignore
 from controller.store.loading import SELECT_PORTS, in_display_order, ports_of
 from controller.store.rulesets import forget_unused, has_group
 from controller.store.schema import ALLOCATIONS, BINDINGS, PORTS
+from controller.store.tags import add_tags
 from controller.store.transaction import Transaction
 from controller.store.vnics import leave_port
 from ipam.driver import AddressRequest
@@ -90,7 +103,8 @@ _COLUMN_NAMES = (
 
 
 def _has_address(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    return listing.exists_where(ALLOCATIONS.c.port_id == PORTS.c.id, ALLOCATIONS.c.released_at.is_(None), condition)
+    # No EXISTS: SQLite would ask it of every port.
+    return PORTS.c.id.in_(select(ALLOCATIONS.c.port_id).where(ALLOCATIONS.c.released_at.is_(None), condition))
 
 
 def _on_host(values: tuple[object, ...]) -> ColumnElement[bool]:
@@ -111,7 +125,8 @@ RESOURCE = listing.Resource(
         "fixed_ips:ip_address": lambda values: _has_address(listing.matches(ALLOCATIONS.c.address, values)),
         "fixed_ips:subnet_id": lambda values: _has_address(listing.matches(ALLOCATIONS.c.subnet_id, values)),
         "fixed_ips:ip_address_substr": lambda values: _has_address(listing.contains(ALLOCATIONS.c.address, values)),
-    },
+    }
+    | dict(tags.conditions(PORTS)),
 )
 
 
@@ -121,7 +136,7 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Port:
     Raises:
         NetworkNotFound, SubnetNotFound, InvalidInput, InvalidIpForNetwork, InvalidIpForSubnet, MacAddressInUse,
         IpAddressAlreadyAllocated, IpAddressGenerationFailure, MacAddressGenerationFailure, OfPortExhausted,
-        PolicyNotAuthorized, and what ``port_groups.of_new_port`` and ``pvlan.isolation_of`` raise
+        PolicyNotAuthorized, OverQuota, and what ``port_groups.of_new_port`` and ``pvlan.isolation_of`` raise
     """
     return create_many(tx, caller, [wanted])[0]
 
@@ -132,6 +147,8 @@ def create_many(tx: Transaction, caller: Caller, wanted: Sequence[Mapping[str, A
     The number of statements grows with the networks and hosts the ports are on, not with the ports.
     """
     drafts = _drafts(tx, caller, wanted)
+    for project_id, count in Counter(one["project_id"] for one in wanted).items():
+        quotas.reserve(tx, "port", project_id, count)
     keys = _insert(tx, drafts)
     fixed_ips = _address(tx, drafts)
     bindings = _bind(tx, drafts)
@@ -140,6 +157,7 @@ def create_many(tx: Transaction, caller: Caller, wanted: Sequence[Mapping[str, A
         port_id, network_id = draft.row["id"], draft.row["network_id"]
         tx.journal("port", port_id, network_id)
         created.append(_record(tx, draft, keys[port_id], fixed_ips[port_id], bindings.get(port_id)))
+    add_tags(tx, PORTS.name, {draft.row["id"]: draft.wanted.get("tags") or () for draft in drafts})
     return created
 
 
@@ -176,6 +194,8 @@ def update(
     old = ports_of(tx.connection, [listing.one(tx, caller, RESOURCE, object_id, lock=True)])[0]
     authorize(caller, "update_port", lambda: target_of(tx, caller, old, changes), changes)
     check_revision(if_revision, old.revision_number)
+    if changes.get("mac_address", old) is None:
+        changes = {**changes, "mac_address": _free_mac(tx, old.network_id)}
     new = port_groups.of_changed_port(tx, caller, _with_plain_changes(old, changes), changes)
     if (new.dns_name, new.dns_domain) != (old.dns_name, old.dns_domain):
         check_name(new.dns_name, domain_of(new.dns_domain, new.network_dns_domain))
@@ -453,6 +473,16 @@ def _with_plain_changes(port: Port, changes: Mapping[str, Any]) -> Port:
     if "profile" in changes:
         values["profile"] = dict(changes["profile"] or {})
     return replace(port, mac_address=mac, **values)
+
+
+def _free_mac(tx: Transaction, network_id: str) -> str:
+    """Draw a MAC address that no port of the network has (extension port-mac-address-regenerate)."""
+    for _ in range(MAC_TRIES):
+        drawn = _generated_mac(tx)
+        holder = select(PORTS.c.key).where(PORTS.c.network_id == network_id, PORTS.c.mac_address == drawn)
+        if tx.connection.execute(holder).first() is None:
+            return drawn
+    raise MacAddressGenerationFailure(network_id)
 
 
 def _check_mac_free(tx: Transaction, port: Port) -> None:

@@ -15,7 +15,7 @@ from controller.caller import Caller
 from controller.errors import InvalidInput
 from controller.network_errors import DuplicateRbacPolicy, RbacPolicyInUse, RbacPolicyNotFound
 from controller.policy.words import Target
-from controller.services import address_groups, listing, networks, security_groups, sharing
+from controller.services import address_groups, listing, networks, quotas, security_groups, sharing
 from controller.services.query import Query
 from controller.services.rules import authorize, each
 from controller.services.visibility import of_owned
@@ -56,7 +56,8 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> RbacPo
     """Share an object with a project, or with every one.
 
     Raises:
-        PolicyNotAuthorized, InvalidInput, DuplicateRbacPolicy, and that the object is not there for this caller
+        PolicyNotAuthorized, OverQuota, InvalidInput, DuplicateRbacPolicy
+        and that the object is not there for this caller
     """
     kind = sharing.SHAREABLE.get(wanted["object_type"])
     if kind is None:
@@ -71,6 +72,7 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> RbacPo
     authorize(caller, "create_rbac_policy", _target(wanted["project_id"], wanted["target_project"]), wanted)
     if wanted["action"] == EXTERNAL:  # it makes the network external, which has a rule of its own
         authorize(caller, "update_network:router:external", Target(project_id=wanted["project_id"]))
+    quotas.reserve(tx, "rbac_policy", wanted["project_id"])
     shared = listing.one(tx, caller, _RESOURCES[wanted["object_type"]], wanted["object_id"], lock=True)
     if shared.project_id != caller.project_id and not caller.is_admin:
         raise InvalidInput("Only admins can manipulate policies on objects they do not own")

@@ -22,7 +22,7 @@ from controller.security_errors import (
     SecurityGroupRuleNotFound,
     SecurityGroupRulesNotSingleProject,
 )
-from controller.services import address_groups, listing, rule_checks, security_groups
+from controller.services import address_groups, listing, quotas, rule_checks, security_groups
 from controller.services.query import Query
 from controller.services.rules import authorize, check_revision
 from controller.store.loading import security_group_rule_of
@@ -56,7 +56,8 @@ def create_many(tx: Transaction, caller: Caller, wanted: Sequence[Mapping[str, A
     """Add all rules to one group or none.
 
     Raises:
-        SecurityGroupNotFound, AddressGroupNotFound, PolicyNotAuthorized, and what ``rule_checks.clause`` raises
+        SecurityGroupNotFound, AddressGroupNotFound, PolicyNotAuthorized, OverQuota
+        and what ``rule_checks.clause`` raises
         SecurityGroupNotSingleGroupRules, SecurityGroupRulesNotSingleProject: not all go into one group.
         SecurityGroupRuleExists, DuplicateSecurityGroupRuleInPost: two rules say the same.
     """
@@ -70,6 +71,7 @@ def create_many(tx: Transaction, caller: Caller, wanted: Sequence[Mapping[str, A
     target = Target(project_id=wanted[0]["project_id"], group_project_id=group.project_id)
     for one in wanted:
         authorize(caller, "create_security_group_rule", target, one)
+    quotas.reserve(tx, "security_group_rule", wanted[0]["project_id"], len(made))
     _check_new(tx, group_id, made)
     rows = [asdict(rule) | _stored(tx, rule) for rule in made]
     tx.connection.execute(insert(SECURITY_GROUP_RULES), rows)

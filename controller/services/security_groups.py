@@ -21,7 +21,7 @@ from controller.security_errors import (
     SecurityGroupInUse,
     SecurityGroupNotFound,
 )
-from controller.services import listing, rule_checks, sharing, visibility
+from controller.services import listing, quotas, rule_checks, sharing, tags, visibility
 from controller.services.query import Query
 from controller.services.rules import authorize, check_revision, each, may
 from controller.store.database import Database
@@ -65,6 +65,7 @@ RESOURCE = listing.Resource(
     rule="get_security_group",
     facts=visibility.of_shared(SECURITY_GROUPS, sharing.SECURITY_GROUP),
     caller_conditions={"shared": sharing.filter_shared(sharing.SECURITY_GROUP, SECURITY_GROUPS.c.id)},
+    conditions=tags.conditions(SECURITY_GROUPS),
 )
 
 
@@ -73,12 +74,15 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Securi
 
     Raises:
         PolicyNotAuthorized, RuleKeyExhausted
+        OverQuota: of groups, or of the rules it starts with.
     """
     authorize(caller, "create_security_group", Target(project_id=wanted["project_id"]), wanted)
+    quotas.reserve(tx, "security_group", wanted["project_id"])
     ensure_default(tx, wanted["project_id"])
     row = _row(tx, wanted["project_id"]) | {name: wanted[name] for name in _PLAIN_CHANGES} | {"is_default": False}
     tx.connection.execute(insert(SECURITY_GROUPS), row)
     _add_template(tx, row, used_in=DEFAULT_SECURITY_GROUP_RULES.c.used_in_non_default_sg.name)
+    quotas.reserve(tx, "security_group_rule", wanted["project_id"], 0)
     tx.journal("security_group", row["id"])
     return _load(tx, row["id"])
 

@@ -21,7 +21,7 @@ from controller.pool_errors import (
 )
 from controller.pool_records import SubnetPool
 from controller.records import Subnet
-from controller.services import listing, networks, pool_rules
+from controller.services import listing, networks, pool_rules, quotas, tags
 from controller.services.query import Query
 from controller.services.rules import check_owner, check_revision, each
 from controller.store import free_prefixes
@@ -41,6 +41,7 @@ RESOURCE = listing.Resource(
     table=SUBNETPOOLS,
     columns={column.name: column for column in SUBNETPOOLS.columns},
     not_found=SubnetPoolNotFound,
+    conditions=tags.conditions(SUBNETPOOLS),
     rule="get_subnetpool",
     facts=lambda caller: {"owner": SUBNETPOOLS.c.project_id == caller.project_id, "shared": SUBNETPOOLS.c.shared},
 )
@@ -53,6 +54,7 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Subnet
         PolicyNotAuthorized, InvalidInput, AddressScopeNotFound, and what ``pool_rules`` raises
     """
     check_owner(caller, wanted["project_id"], "create_subnetpool:project_id")
+    quotas.reserve(tx, "subnetpool", wanted["project_id"])
     prefixes = pool_rules.checked_prefixes(wanted["prefixes"])
     version = prefixes[0].version
     values: dict[str, Any] = {name: wanted[name] for name in _PLAIN} | pool_rules.checked_bounds(version, wanted)

@@ -12,7 +12,7 @@ from sqlalchemy import update as sql_update
 from controller.caller import Caller
 from controller.errors import InvalidInput, SubnetInUse, SubnetNotFound
 from controller.records import NetworkId, Subnet, SubnetId
-from controller.services import addressing, listing, networks, pooling, routed, subnet_rules, visibility
+from controller.services import addressing, listing, networks, pooling, quotas, routed, subnet_rules, tags, visibility
 from controller.services.query import Query
 from controller.services.rules import authorize, check_revision, each
 from controller.store import free_prefixes
@@ -26,7 +26,7 @@ from ipam.allocator import Claim, SubnetSpace, open_more
 from ipam.blocks import block_of
 
 _PLAIN_ATTRIBUTES = ("name", "description", "gateway_ip", "enable_dhcp")
-_LISTS = ("dns_nameservers", "host_routes")
+_LISTS = ("dns_nameservers", "host_routes", "service_types")
 
 
 RESOURCE = listing.Resource(
@@ -37,6 +37,7 @@ RESOURCE = listing.Resource(
     not_found=SubnetNotFound,
     rule="get_subnet",
     facts=visibility.in_network(SUBNETS),
+    conditions=tags.conditions(SUBNETS),
 )
 
 
@@ -45,12 +46,13 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Subnet
 
     Raises:
         NetworkNotFound, BadRequest, InvalidInput, InvalidAllocationPool, OutOfBoundsAllocationPool,
-        OverlappingAllocationPools, GatewayConflictWithAllocationPools, PolicyNotAuthorized, and what ``pooling`` and
-        ``routed.checked_segment_id`` raise
+        OverlappingAllocationPools, GatewayConflictWithAllocationPools, PolicyNotAuthorized, OverQuota, and what
+        ``pooling`` and ``routed.checked_segment_id`` raise
     """
     network = listing.one(tx, caller, networks.RESOURCE, wanted["network_id"], lock=True)
     facts = visibility.network_facts
     authorize(caller, "create_subnet", lambda: facts(tx, caller, network.id).target(wanted["project_id"]), wanted)
+    quotas.reserve(tx, "subnet", wanted["project_id"])
     pooling.check_asked(wanted)
     cut = pooling.cut(tx, caller, wanted)
     cidr = cut.cidr
@@ -193,6 +195,7 @@ def _record(
         dns_nameservers=tuple(wanted["dns_nameservers"] or ()),
         host_routes=_routes(wanted["host_routes"]),
         subnetpool_id=cut.pool_id,
+        service_types=tuple(wanted.get("service_types") or ()),
         created_at=tx.now,
         updated_at=tx.now,
         revision_number=0,
@@ -241,6 +244,8 @@ def _address_ports(tx: Transaction, subnet: Subnet, cidr: Cidr, pools: tuple[Poo
         hosts = routed.hosts_taking(tx, subnet.network_id, subnet.segment_id)
         ports = ports.join(BINDINGS, and_(BINDINGS.c.port_id == PORTS.c.id, BINDINGS.c.active))
         ports = ports.where(BINDINGS.c.host.in_(hosts))
+    if subnet.service_types:
+        ports = ports.where(PORTS.c.device_owner.in_(subnet.service_types))
     on_network = tx.connection.execute(ports).all()
     addresses = {port.id: eui64(cidr, port.mac_address) for port in on_network}
     claims = [
@@ -285,6 +290,8 @@ def _changed_values(old: Subnet, cidr: Cidr, changes: Mapping[str, Any]) -> dict
         values["dns_nameservers"] = tuple(changes["dns_nameservers"] or ())
     if "host_routes" in changes:
         values["host_routes"] = _routes(changes["host_routes"])
+    if "service_types" in changes:
+        values["service_types"] = tuple(changes["service_types"] or ())
     return values
 
 

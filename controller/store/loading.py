@@ -222,6 +222,7 @@ def _host(row: Row[Any], physnets: Sequence[Physnet]) -> Host:
         datapath_id=row.datapath_id,
         physnets=tuple(physnets),
         adopt=row.adopt,
+        availability_zone=row.availability_zone,
         created_at=instant(row.created_at),
         updated_at=instant(row.updated_at),
         revision_number=row.revision_number,
@@ -336,6 +337,9 @@ def _network(
         dns_domain=row.dns_domain,
         ipv4_address_scope=scopes[0],
         ipv6_address_scope=scopes[1],
+        availability_zone_hints=()
+        if row.availability_zone_hints == "[]"
+        else tuple(json.loads(row.availability_zone_hints)),
         created_at=instant(row.created_at),
         updated_at=instant(row.updated_at),
         revision_number=row.revision_number,
@@ -360,6 +364,7 @@ def _subnet(row: Row[Any], pools: Sequence[tuple[str, str]]) -> Subnet:
         host_routes=_pairs(row.host_routes),
         segment_id=row.segment_id,
         subnetpool_id=row.subnetpool_id,
+        service_types=tuple(json.loads(row.service_types)),
         created_at=instant(row.created_at),
         updated_at=instant(row.updated_at),
         revision_number=row.revision_number,

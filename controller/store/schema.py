@@ -58,7 +58,7 @@ NETWORKS = Table(
     Column("name", String(NAME_LENGTH), nullable=False, index=True),
     Column("description", Text, nullable=False),
     Column("admin_state_up", Boolean, nullable=False),
-    Column("mtu", Integer, nullable=False),
+    Column("mtu", Integer, nullable=False, index=True),
     Column("router_external", Boolean, nullable=False),
     Column("port_security_enabled", Boolean, nullable=False),
     Column("plugin", String(64), nullable=False, server_default="openflow"),
@@ -67,6 +67,7 @@ NETWORKS = Table(
     Column("revision_number", BigInteger, nullable=False),
     Column("pvlan", Boolean, nullable=False, server_default=text("false")),
     Column("dns_domain", String(NAME_LENGTH), nullable=False, server_default=""),
+    Column("availability_zone_hints", Text, nullable=False, server_default="[]"),
 )
 
 SEGMENTS = Table(
@@ -136,7 +137,7 @@ SUBNETS = Table(
     Column("name", String(NAME_LENGTH), nullable=False, index=True),
     Column("description", Text, nullable=False),
     Column("ip_version", Integer, nullable=False),
-    Column("cidr", String(ADDRESS_LENGTH + 4), nullable=False),
+    Column("cidr", String(ADDRESS_LENGTH + 4), nullable=False, index=True),
     Column("gateway_ip", String(ADDRESS_LENGTH)),
     Column("enable_dhcp", Boolean, nullable=False),
     Column("ipv6_ra_mode", String(16)),
@@ -147,6 +148,7 @@ SUBNETS = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Column("revision_number", BigInteger, nullable=False),
+    Column("service_types", Text, nullable=False, server_default="[]"),
     UniqueConstraint("network_id", "cidr"),
     # A segment with subnets is never deleted alone: no foreign key, which SQLite cannot add to a table.
     Column("segment_id", String(UUID_LENGTH), index=True),
@@ -266,6 +268,7 @@ HOSTS = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Column("revision_number", BigInteger, nullable=False),
+    Column("availability_zone", String(NAME_LENGTH), nullable=False, server_default="nova", index=True),
 )
 
 # A port may be bound to a host that is not registered (yet), so ``host`` is no foreign key.

@@ -12,6 +12,7 @@ from sqlalchemy import Row, bindparam, delete, func, select, update
 
 from controller.errors import PortNotFound
 from controller.records import HostName, HostState, PortEvent, PortId, PortState, PortStatus, Reason
+from controller.store.agents import OVS_AGENT, beat
 from controller.store.bindings import activate_binding, bind
 from controller.store.dialects import insert_or_update
 from controller.store.loading import in_chunks, instant
@@ -140,6 +141,8 @@ def save_host_state(tx: Transaction, state: HostState) -> None:
             "seen_at": int(seen_at.timestamp()),
         },
     )
+    if state.ovsdb_connected and state.openflow_connected:
+        beat(tx, OVS_AGENT, state.name)
 
 
 def load_host_states(tx: Transaction) -> dict[HostName, HostState]:

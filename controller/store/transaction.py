@@ -47,6 +47,8 @@ class Settings:
     """(physical network, MTU) pairs."""
     overlay_ip_version: int = 4
     """Of tunnel endpoints; an IPv6 header takes 20 bytes more."""
+    quotas: tuple[tuple[str, int], ...] = (("rbac_policy", 10),)
+    """(resource, limit) pairs of projects that have no limit of their own; -1, and what is not named, is no limit."""
 
 
 class Transaction:

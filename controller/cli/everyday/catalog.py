@@ -60,7 +60,9 @@ class Noun:
     collection: str
     path: str
     doc: str
+    creates: bool
     changes: bool
+    deletes: bool
     columns: tuple[str, ...]
     delete_options: tuple[str, ...]
     filters: tuple[str, ...]
@@ -114,7 +116,9 @@ def _noun(one: Mapping[str, Any]) -> Noun:
         collection=one["collection"],
         path=one["path"],
         doc=one["doc"],
+        creates=one["creates"],
         changes=one["changes"],
+        deletes=one["deletes"],
         columns=tuple(one["columns"]),
         delete_options=tuple(one["delete_options"]),
         filters=tuple(one["filters"]),

@@ -24,13 +24,15 @@ def add_verbs(
 ) -> None:
     """Add the verbs of a resource; those in ``without`` are made by hand elsewhere."""
     made: dict[str, Callable[[argparse.ArgumentParser, Noun, Catalog], None]] = {
-        "create": _add_create,
         "list": _add_list,
         "show": _add_show,
     }
+    if noun.creates:
+        made = {"create": _add_create} | made
     if noun.changes and any(one.set for one in noun.attributes):
         made["set"] = _add_set
-    made["delete"] = _add_delete
+    if noun.deletes:
+        made["delete"] = _add_delete
     docs = {
         "create": f"create one of the {noun.many}",
         "list": f"list the {noun.many}, or those that match",

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from controller.store.schema import METADATA
+from controller.store.metadata import METADATA
 
 context.configure(
     connection=context.config.attributes["connection"],

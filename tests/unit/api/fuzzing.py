@@ -115,7 +115,10 @@ def fuzz(application: Flask, *, examples: int, rng: random.Random) -> Counter[in
     """
     description = schemathesis.openapi.from_wsgi("/openapi.json", application)
     resources = application.extensions[RESOURCES]
-    collections = {f"{one.member}_id": one.collection for one in resources} | {"remote_group_id": "security_groups"}
+    collections = {f"{one.member}_id": one.collection for one in resources} | {
+        "remote_group_id": "security_groups",
+        "network_ip_availability_id": "networks",
+    }
     world, tally = World(application.test_client(), rng), Counter[int]()
     for result in description.get_all_operations():
         cases = st.one_of(

@@ -34,8 +34,11 @@ CALLERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 OWNER = "blue"
 DENIED = frozenset({401, 403, 404})
 GONE = "00000000-0000-0000-0000-000000000000"
-ELSEWHERE = frozenset({"quota", "agent", "availability_zone", "network_ip_availability"})
+TAGGED = ("network", "subnet", "port", "security_group", "network_segment_range", "subnetpool")
+ELSEWHERE: frozenset[str] = frozenset()
 """Resources of the table that are not made here, or have walks of their own."""
+UNMADE: Mapping[str, str] = {"agent": "id", "network_ip_availability": "network_id"}
+"""Resources nobody creates: they are there with a host and a network. The attribute names them in a path."""
 SPECIAL = frozenset({"create_default_security_group", "plug_vnic:mac_address"})
 LATER = frozenset(
     {
@@ -100,6 +103,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         reply = callers["admin"]("POST", f"/{resource.path}", {resource.member: body})
         assert reply.status_code == 201, (member, reply.json)
         objects[member] = reply.json[resource.member]  # type: ignore[index]
+    for member in UNMADE:
+        resource = resources[member]
+        objects[member] = callers["admin"]("GET", f"/{resource.path}").json[resource.collection][0]  # type: ignore[index]
+    limited = callers["admin"]("PUT", "/quotas/limited", {"quota": {"port": 1}})
+    assert limited.status_code == 200, limited.json
     database.is_rehearsing = True
     yield World(app=app, callers=callers, objects=objects, resources=resources)
     database.close()
@@ -176,6 +184,7 @@ def _values(world: World) -> Mapping[str, object]:
         "pvlan_type": "isolated",
         "pvlan_community": "c",
         "service_types": [],
+        "availability_zone_hints": [],
         "description": "d",
         "security_groups": [],
         "allocation_pools": [{"start": "10.0.0.2", "end": "10.0.0.200"}],
@@ -239,11 +248,26 @@ def _check(world: World, caller: str, cell: str, request: tuple[str, str, Any], 
 
 def _object_cells(world: World, member: str, caller: str) -> Iterator[tuple[str, tuple[str, str, Any], bool]]:
     resource, one = world.resources[member], world.objects[member]
-    path = f"/{resource.path}/{one['id']}"
+    path = _path(world, member)
     facts = _facts(caller, owner=one.get("project_id"))
     sees = _sees(world, caller, member)
     yield f"get_{member}", ("GET", path, None), sees
-    yield f"delete_{member}", ("DELETE", path, None), sees and _allowed(caller, f"delete_{member}", facts)
+    if resource.service.delete is not None:
+        yield f"delete_{member}", ("DELETE", path, None), sees and _allowed(caller, f"delete_{member}", facts)
+    if resource.service.create is not None:
+        yield from _new_cells(world, member, caller)
+    for attribute in resource.attributes:
+        if attribute.put:
+            value = _values(world).get(attribute.name, one.get(attribute.name))
+            changed = _facts(caller, owner=one.get("project_id"), value=value, attribute=attribute.name)
+            rules = [f"update_{member}", *_own_rules("update", member, attribute.name, value)]
+            allowed = sees and all(_allowed(caller, rule, changed) for rule in rules)
+            request = ("PUT", path, {resource.member: {attribute.name: value}})
+            yield f"update_{member}:{attribute.name}", request, allowed
+
+
+def _new_cells(world: World, member: str, caller: str) -> Iterator[tuple[str, tuple[str, str, Any], bool]]:
+    resource, one = world.resources[member], world.objects[member]
     body = _new_body(world, member, caller)
     new = _facts(caller, owner=CALLERS[caller][0])
     new["wildcard"] = False
@@ -260,18 +284,16 @@ def _object_cells(world: World, member: str, caller: str) -> Iterator[tuple[str,
             given = {k: v for k, v in body.items() if not (attribute.name == "target_tenant" and k == "target_project")}
             request = ("POST", f"/{resource.path}", {resource.member: given | {attribute.name: value}})
             yield f"create_{member}:{attribute.name}", request, allowed
-        if attribute.put:
-            changed = _facts(caller, owner=one.get("project_id"), value=value, attribute=attribute.name)
-            rules = [f"update_{member}", *_own_rules("update", member, attribute.name, value)]
-            allowed = sees and all(_allowed(caller, rule, changed) for rule in rules)
-            request = ("PUT", path, {resource.member: {attribute.name: value}})
-            yield f"update_{member}:{attribute.name}", request, allowed
+
+
+def _path(world: World, member: str) -> str:
+    return f"/{world.resources[member].path}/{world.objects[member][UNMADE.get(member, 'id')]}"
 
 
 def _shown_cells(world: World, member: str, caller: str) -> Iterator[tuple[str, bool, bool]]:
     """Yield (rule, whether it is shown, whether it should be) for a caller who sees the object."""
     resource, one = world.resources[member], world.objects[member]
-    view = world.callers[caller]("GET", f"/{resource.path}/{one['id']}").json[resource.member]  # type: ignore[index]
+    view = world.callers[caller]("GET", _path(world, member)).json[resource.member]  # type: ignore[index]
     facts = _facts(caller, owner=one.get("project_id"))
     for attribute in resource.attributes:
         if attribute.name in one:
@@ -319,6 +341,34 @@ def _other_cells(world: World, caller: str) -> Iterator[tuple[str, tuple[str, st
         yield rule, request, is_seen and _allowed(caller, rule, known)
 
 
+def _tag_cells(world: World, caller: str) -> Iterator[tuple[str, tuple[str, str, Any], bool]]:
+    for member in TAGGED:
+        tags = f"{_path(world, member)}/tags"
+        facts = _facts(caller, owner=world.objects[member].get("project_id"))
+        sees, collection = _sees(world, caller, member), world.resources[member].collection
+        for action, request in (
+            ("get", ("GET", tags, None)),
+            ("create", ("POST", tags, {"tags": ["a"]})),
+            ("update", ("PUT", tags, {"tags": ["a"]})),
+            ("update", ("PUT", f"{tags}/a", None)),
+            ("delete", ("DELETE", tags, None)),
+        ):
+            rule = f"{action}_{collection}_tags"
+            yield rule, request, sees and _allowed(caller, rule, facts)
+
+
+def _cloud_cells(world: World, caller: str) -> Iterator[tuple[str, tuple[str, str, Any], bool]]:
+    own, every = _facts(caller, owner=OWNER), _facts(caller, owner=None)
+    limits = {"quota": {"port": 100}}
+    yield "get_quota", ("GET", "/quotas", None), _allowed(caller, "get_quota", every)
+    for path in (f"/quotas/{OWNER}", f"/quotas/{OWNER}/default", f"/quotas/{OWNER}/details"):
+        yield "get_quota", ("GET", path, None), _allowed(caller, "get_quota", own)
+    yield "update_quota", ("PUT", f"/quotas/{OWNER}", limits), _allowed(caller, "update_quota", own)
+    yield "delete_quota", ("DELETE", "/quotas/limited", None), _allowed(caller, "delete_quota", every)
+    zones = ("GET", "/availability_zones", None)
+    yield "get_availability_zone", zones, _allowed(caller, "get_availability_zone", every)
+
+
 def test_every_cell_of_the_table_holds(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     wrong: list[str] = []
     walked: set[str] = set()
@@ -336,7 +386,11 @@ def test_every_cell_of_the_table_holds(world: World, capsys: pytest.CaptureFixtu
                     wrong += [] if shown is expected else [f"{caller}: {rule}: shown {shown}, expected {expected}"]
                     walked.add(rule)
                     cells += 1
-        for rule, request, allowed in _other_cells(world, caller):
+        for rule, request, allowed in (
+            *_other_cells(world, caller),
+            *_tag_cells(world, caller),
+            *_cloud_cells(world, caller),
+        ):
             wrong += _check(world, caller, rule, request, allowed=allowed)
             walked.add(rule)
             cells += 1

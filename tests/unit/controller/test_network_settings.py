@@ -18,6 +18,7 @@ WRITTEN = {
     "underlay_mtu": "9000",
     "physnet_mtus": "physnet1:8000",
     "overlay_ip_version": "6",
+    "quotas": "port=500, network=-1",
 }
 MEANT = Settings(
     default_network_type="vlan",
@@ -30,6 +31,7 @@ MEANT = Settings(
     underlay_mtu=9000,
     physnet_mtus=(("physnet1", 8000),),
     overlay_ip_version=6,
+    quotas=(("rbac_policy", 10), ("port", 500), ("network", -1)),
 )
 
 
@@ -63,6 +65,10 @@ def test_another_process_is_told_the_same() -> None:
         ("underlay_mtu", "x"),
         ("physnet_mtus", "9000"),
         ("overlay_ip_version", "5"),
+        ("quotas", "router=1"),
+        ("quotas", "port"),
+        ("quotas", "port=-2"),
+        ("quotas", "port=2147483648"),
     ],
 )
 def test_a_wrong_value_is_refused_with_the_setting_s_name(name: str, value: str) -> None:

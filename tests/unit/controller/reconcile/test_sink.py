@@ -1,14 +1,17 @@
 """Does what the controller finds out reach the store, and does what becomes intent wake who waits for it?"""
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from controller.reconcile.sink import StateWriter
 from controller.records import HostName, Port, PortId
 from controller.services import bindings
+from controller.store.agents import AGENTS
 from controller.store.snapshot import load_snapshot
 from tests.unit.controller.reconcile.test_reconciler import create_network, create_port, write
 from tests.unit.controller.reconcile.world import ADMIN, World
@@ -88,3 +91,16 @@ def test_a_first_plug_wakes_the_reconciler(stage: Stage) -> None:
     stage.write_all()
     assert stage.places(port.id) == (H1, None)
     assert stage.woken.acquire(blocking=False)
+
+
+def test_the_controller_shows_itself_as_an_agent_at_once(stage: Stage) -> None:
+    writer = StateWriter(stage.world.database, machine="boss")
+    writer.start()
+    deadline = time.monotonic() + 5
+    found: list[str] = []
+    while not found and time.monotonic() < deadline:
+        time.sleep(0.01)
+        with stage.world.database.read() as tx:
+            found = list(tx.connection.scalars(select(AGENTS.c.host).where(AGENTS.c.heartbeat_at.is_not(None))))
+    writer.stop()
+    assert found == ["boss"]

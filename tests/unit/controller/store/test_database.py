@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, text
 from controller.errors import ConfigurationError, DatabaseError, Kind
 from controller.services import networks, ports
 from controller.store.database import Database
-from controller.store.schema import METADATA
+from controller.store.metadata import METADATA
 from controller.store.snapshot import journal_after, load_epoch
 from tests.unit.controller.store.builders import ADMIN, a_database, a_network, a_port, a_subnet
 
@@ -67,7 +67,10 @@ def test_the_migrations_make_the_schema_the_code_works_with(database: Database) 
 def _definitions(connection: object) -> dict[str, set[str]]:
     """Return the words of every table and index definition; their order does not matter."""
     rows = connection.execute(  # type: ignore[attr-defined]
-        text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'alembic%'")
+        text(
+            "SELECT name, sql FROM sqlite_master"
+            " WHERE type IN ('table', 'index') AND sql IS NOT NULL AND name NOT LIKE 'alembic%'"
+        )
     )
     return {name: set(sql.replace(",", " ").replace('"', "").split()) for name, sql in rows}
 

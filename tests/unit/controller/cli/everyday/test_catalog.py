@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from controller.cli import main
-from controller.cli.everyday.catalog import load
+from controller.cli.everyday.catalog import Noun, load
 
 ROOT = Path(__file__).parents[5]
 CATALOG = load()
@@ -15,11 +15,12 @@ NOUNS = [CATALOG.noun(noun) for noun in CATALOG.nouns()]
 
 
 @pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: noun.noun)
-def test_every_verb_of_every_resource_has_help(noun: object, capsys: pytest.CaptureFixture[str]) -> None:
-    word = getattr(noun, "noun", "")
-    main_verbs = ["show", "delete"] if word != "host" else ["set"]
+def test_every_verb_of_every_resource_has_help(noun: Noun, capsys: pytest.CaptureFixture[str]) -> None:
+    word = noun.noun
+    main_verbs = ["set"] if word == "host" else ["show", "list"]
     if word != "host":
-        main_verbs += ["create", "list"]
+        main_verbs += ["create"] if noun.creates else []
+        main_verbs += ["delete"] if noun.deletes else []
     for verb in main_verbs:
         with pytest.raises(SystemExit) as ended:
             main([word, verb, "--help"])

@@ -1,0 +1,32 @@
+"""Which tables are there? Importing this module makes ``METADATA`` whole.
+
+Tables live beside what reads and writes them; ``schema`` has those that many modules share.
+"""
+
+from controller.store import (
+    agents,
+    identities,
+    physnets,
+    pools_schema,
+    quotas,
+    sharing,
+    tags,
+    uncommon,
+    usage_schema,
+    vnics_schema,
+)
+from controller.store.schema import METADATA
+
+__all__ = [
+    "METADATA",
+    "agents",
+    "identities",
+    "physnets",
+    "pools_schema",
+    "quotas",
+    "sharing",
+    "tags",
+    "uncommon",
+    "usage_schema",
+    "vnics_schema",
+]
