@@ -6,7 +6,7 @@ from functools import partial
 
 from flask import Flask, Response, request
 
-from api import extensions, faults, instance_data, lookups, versions
+from api import extensions, faults, instance_data, lookups, plugins, versions
 from api.auth import Auth, Gate
 from api.control import Control
 from api.extensions import EXTENSIONS, Extensions
@@ -15,6 +15,7 @@ from api.keystone import KeystoneAuth
 from api.lookups import Lookups
 from api.machinery import METHODS, Endpoint
 from api.openapi import OpenApi
+from api.plugins import Plugins
 from api.resources import address_groups, availability_zones, bindings, quotas, tags, traces, unrouted, usage
 from api.resources.address_groups import ADDRESS_GROUP, AddressGroupEndpoint
 from api.resources.address_scopes import ADDRESS_SCOPE
@@ -58,6 +59,7 @@ OPERATIONS = (
     *quotas.OPERATIONS,
     *availability_zones.OPERATIONS,
     *unrouted.OPERATIONS,
+    *plugins.OPERATIONS,
 )
 """What the paths do that are no declared resource."""
 
@@ -128,7 +130,7 @@ def create_app(
         if endpoint.resource.tagged is not None:
             Tags(endpoint.resource.tagged, names=names, database=database, auth=auth).register(app)
     Versions([(endpoint.resource.member, endpoint.resource.collection) for endpoint in core]).register(app)
-    Extensions(EXTENSIONS, auth=auth).register(app)
+    Extensions(EXTENSIONS, features=database.faces.features, auth=auth).register(app)
     Bindings(database=database, auth=auth).register(app)
     Quotas(database=database, auth=auth).register(app)
     AvailabilityZones(database=database, auth=auth).register(app)
@@ -136,6 +138,7 @@ def create_app(
     UsageDocuments(database=database, auth=auth).register(app)
     InstanceData(database=database, auth=auth).register(app)
     Lookups(database=database, auth=auth, control=control).register(app)
+    Plugins(database=database, auth=auth).register(app)
     app.extensions[RESOURCES] = tuple(endpoint.resource for endpoint in (*core, *extended))
     described = (*OPERATIONS, *(one for resource in app.extensions[RESOURCES] for one in tags.operations(resource)))
     OpenApi(app.url_map, resources=app.extensions[RESOURCES], operations=described, auth=auth).register(app)

@@ -5,7 +5,7 @@ Neutron's, because clients show and compare them; those of ``weft-*`` are our ow
 """
 
 import html
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from flask import Flask, Response
@@ -15,6 +15,7 @@ from api.machinery import admit
 from api.operations import Operation
 from api.schema import ANYTHING, TEXT, array, record
 from api.wire import API_ROOT, answer
+from controller.plugins.contract import Feature
 
 _READ = ("GET", "OPTIONS")
 
@@ -27,6 +28,8 @@ class Extension:
     name: str
     description: str
     updated: str
+    needs: Feature | None = None
+    """What some plug-in must be able to do; None where the API alone keeps the promise."""
 
     def wire(self) -> dict[str, object]:
         """Return the extension as on the wire."""
@@ -45,12 +48,14 @@ EXTENSIONS: tuple[Extension, ...] = (
         name="Allowed address pairs reject multicast extension",
         description="Reject multicast addresses in Allowed Address Pairs",
         updated="2026-04-01T00:00:00-00:00",
+        needs=Feature.ALLOWED_ADDRESS_PAIRS,
     ),
     Extension(
         alias="address-group",
         name="Address group",
         description="Support address group",
         updated="2020-07-15T10:00:00-00:00",
+        needs=Feature.ADDRESS_GROUPS,
     ),
     Extension(
         alias="address-scope",
@@ -99,6 +104,7 @@ EXTENSIONS: tuple[Extension, ...] = (
         name="Allowed Address Pairs",
         description="Provides allowed address pairs",
         updated="2013-07-23T10:00:00-00:00",
+        needs=Feature.ALLOWED_ADDRESS_PAIRS,
     ),
     Extension(
         alias="availability_zone",
@@ -123,6 +129,7 @@ EXTENSIONS: tuple[Extension, ...] = (
         name="security-group",
         description="The security groups extension.",
         updated="2012-10-05T10:00:00-00:00",
+        needs=Feature.SECURITY_GROUPS,
     ),
     Extension(
         alias="security-groups-default-rules",
@@ -141,6 +148,7 @@ EXTENSIONS: tuple[Extension, ...] = (
         name="Remote address group id field for security group rules",
         description="Add new field of remote address group id in SG rules",
         updated="2020-08-25T10:00:00-00:00",
+        needs=Feature.ADDRESS_GROUPS,
     ),
     Extension(
         alias="security-groups-rules-belongs-to-default-sg",
@@ -159,6 +167,7 @@ EXTENSIONS: tuple[Extension, ...] = (
         name="Stateful security group",
         description="Indicates if the security group is stateful or not",
         updated="2019-11-26T09:00:00-00:00",
+        needs=Feature.STATELESS_SECURITY_GROUPS,
     ),
     Extension(
         alias="dns-domain-ports",
@@ -192,6 +201,7 @@ EXTENSIONS: tuple[Extension, ...] = (
             "(e.g. tftp-server, server-ip-address, bootfile-name)"
         ),
         updated="2013-03-17T12:00:00-00:00",
+        needs=Feature.EXTRA_DHCP_OPTIONS,
     ),
     Extension(
         alias="filter-validation",
@@ -276,12 +286,14 @@ EXTENSIONS: tuple[Extension, ...] = (
         name="Port Bindings Extended",
         description="Expose port bindings of a virtual port to external application",
         updated="2017-07-17T10:00:00-00:00",
+        needs=Feature.LIVE_MIGRATION,
     ),
     Extension(
         alias="multi-provider",
         name="Multi Provider Network",
         description="Expose mapping of virtual networks to multiple physical networks",
         updated="2013-06-27T10:00:00-00:00",
+        needs=Feature.SEVERAL_SEGMENTS,
     ),
     Extension(
         alias="network-segment-range",
@@ -294,6 +306,7 @@ EXTENSIONS: tuple[Extension, ...] = (
         name="Private VLAN",
         description="The Private VLAN semantics extension.",
         updated="2026-02-03T10:00:00-00:00",
+        needs=Feature.PRIVATE_VLAN,
     ),
     Extension(
         alias="weft-network-data",
@@ -318,6 +331,7 @@ EXTENSIONS: tuple[Extension, ...] = (
         name="Port Security",
         description="Provides port security",
         updated="2012-07-23T10:00:00-00:00",
+        needs=Feature.PORT_SECURITY,
     ),
     Extension(
         alias="project-id",
@@ -443,6 +457,12 @@ EXTENSIONS: tuple[Extension, ...] = (
         updated="2026-11-21T00:00:00-00:00",
     ),
     Extension(
+        alias="weft-plugins",
+        name="Weft plug-ins",
+        description="Says which plug-ins realise networks, what each can do, and lets administrators choose.",
+        updated="2026-11-21T00:00:00-00:00",
+    ),
+    Extension(
         alias="weft-host",
         name="Weft hosts",
         description="Registers the hypervisors whose Open vSwitch Weft programs.",
@@ -465,6 +485,7 @@ EXTENSIONS: tuple[Extension, ...] = (
         name="Weft traces",
         description="Says what becomes of a packet that a port sends, host by host and table by table, and why.",
         updated="2026-11-21T00:00:00-00:00",
+        needs=Feature.TRACE,
     ),
 )
 
@@ -493,8 +514,13 @@ OPERATIONS = (
 class Extensions:
     """The documents under ``/v2.0/extensions``."""
 
-    def __init__(self, extensions: Sequence[Extension], *, auth: Auth) -> None:
-        self._extensions = {extension.alias: extension for extension in extensions}
+    def __init__(self, extensions: Sequence[Extension], *, features: Collection[Feature], auth: Auth) -> None:
+        """Take the extensions there may be, of which those are announced whose feature some plug-in has."""
+        self._extensions = {
+            extension.alias: extension
+            for extension in extensions
+            if extension.needs is None or extension.needs in features
+        }
         self._auth = auth
 
     def register(self, app: Flask) -> None:

@@ -31,6 +31,10 @@ from api.tokens import TokenAuth
 from controller import network_settings
 from controller.config import AUTH_MODES
 from controller.errors import ConfigurationError, WeftError
+from controller.plugins import settings as plugin_settings
+from controller.plugins.faces import Faces
+from controller.plugins.registry import Registry
+from controller.plugins.registry import load as load_plugins
 from controller.policy import override
 from controller.policy.rights import Policy
 from controller.process import die_with_parent, set_up_logging
@@ -124,7 +128,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             refuse_exposed(listener.getsockname()[0])
         settings = network_settings.parse({name: getattr(args, name) for name in network_settings.NAMES})
         policy = override.load(args.policy_file)
-        database = Database(args.database, settings=settings)
+        faces = Faces(_plugins(args))
+        database = Database(args.database, settings=settings, faces=faces)
     except WeftError as error:
         sys.stderr.write(f"weft api: {error}\n")
         return 1
@@ -159,6 +164,11 @@ def _auth(args: argparse.Namespace, database: Database, policy: Policy) -> Auth:
     return NoAuth(policy)
 
 
+def _plugins(args: argparse.Namespace) -> Registry:
+    names = plugin_settings.names_of(args.enabled_plugins or plugin_settings.DEFAULT)
+    return load_plugins(names, plugin_settings.told_on_command_line(args.plugin_setting))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="api.serve", description="Weft's API process; started by `weft serve`.")
     parser.add_argument("--database", required=True, metavar="URL", help="a migrated database")
@@ -171,6 +181,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--ready-fd", required=True, type=int, help="where to write one line when serving")
     parser.add_argument("--log-level", default="info", metavar="LEVEL", help="debug, info, warning or error")
     network_settings.add_arguments(parser)
+    plugin_settings.add_arguments(parser)
     return parser
 
 

@@ -12,6 +12,9 @@ from controller.config import Address
 from controller.control import ControlServer
 from controller.inspect import Inspector
 from controller.metrics import Metrics
+from controller.plugins.contract import Condition, Health
+from controller.plugins.engines import Engines
+from controller.plugins.openflow import OpenFlowPlugin
 from controller.reconcile.directory import Directory
 from controller.reconcile.feed import Feed
 from controller.reconcile.probing import Probing
@@ -69,7 +72,7 @@ class Controller:
         )
         self._writer = StateWriter(
             database,
-            on_intent=lambda: self._reconciler.intent_changed(),  # noqa: PLW0108 - made below
+            on_intent=lambda: self._intent_changed(),  # noqa: PLW0108 - made below
             machine=socket.gethostname(),
         )
         self._ovsdb = OvsdbService(on_change=lambda host: self._reconciler.view_changed(host))  # noqa: PLW0108 - made below
@@ -87,7 +90,7 @@ class Controller:
             interval_s=probe_interval_s,
         )
         self._reconciler: Reconciler = Reconciler(
-            feed=Feed(database),
+            feed=Feed(database, plugin=OpenFlowPlugin.name),
             ovsdb=self._ovsdb,
             openflow=self._openflow,
             sink=self._writer,
@@ -107,7 +110,10 @@ class Controller:
             "trace": tracer.trace,
         }
         self._usage = UsageCollector(self._reconciler, self._openflow, database, usage, now=time.time)
-        self._control = ControlServer(control, operations, wake=self._reconciler.intent_changed)
+        self._control = ControlServer(control, operations, wake=self._intent_changed)
+        loaded = database.faces.registry.loaded
+        others = [one for name, one in loaded.items() if name != OpenFlowPlugin.name]
+        self._engines = Engines(others, database=database, writer=self._writer)
 
     def start(self) -> None:
         """Begin: intent first, then connections, so that no switch meets a controller that does not know it."""
@@ -115,6 +121,8 @@ class Controller:
         self._ovsdb.start()
         self._reconciler.start()
         self._openflow.start()
+        self._writer.health(OpenFlowPlugin.name, Health(condition=Condition.UP))
+        self._engines.start()
         self._control.start()
         self._usage.start()
         _log.info("controller_started")
@@ -123,6 +131,7 @@ class Controller:
         """End; flows and rows stay on the switches, which go on forwarding."""
         self._usage.stop()
         self._control.stop()
+        self._engines.stop()
         self._openflow.stop()
         self._reconciler.stop()
         self._ovsdb.stop()
@@ -134,3 +143,7 @@ class Controller:
         if self._probing.packet_in(dpid, cookie, in_port, frame):
             return None
         return self._directory.packet_in(dpid, cookie, in_port, frame)
+
+    def _intent_changed(self) -> None:
+        self._reconciler.intent_changed()
+        self._engines.intent_changed()

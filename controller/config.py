@@ -2,12 +2,13 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
 from pathlib import Path
 
 from controller import network_settings
 from controller.errors import ConfigurationError
+from controller.plugins import settings as plugin_settings
 from controller.policy import override
 from controller.policy.rights import Policy
 from controller.store.transaction import Settings
@@ -85,6 +86,14 @@ class Config:
     usage_sample: str = "300"
     usage_keep: str = "30"
     quotas: str = ""
+    enabled_plugins: str = plugin_settings.DEFAULT
+    plugins: plugin_settings.Told = field(default_factory=dict)
+    """What each plug-in is told; in the file ``[plugins.NAME]``."""
+
+    @property
+    def plugin_flags(self) -> list[str]:
+        """What tells another process of ours the same about plug-ins."""
+        return plugin_settings.flags(plugin_settings.names_of(self.enabled_plugins), self.plugins)
 
     @property
     def usage_flags(self) -> list[str]:
@@ -140,14 +149,20 @@ class Config:
         return Address.parse("openflow-advertise", self.openflow_advertise)
 
 
-def load(path: Path | None, flags: Mapping[str, str | None]) -> Config:
+def load(path: Path | None, flags: Mapping[str, str | None], told: plugin_settings.Told | None = None) -> Config:
     """Return the configuration of a TOML file (same names as the flags, dashes or underscores) with the flags on top.
+
+    Args:
+        path: the file, if there is one.
+        flags: settings of the command line; None for one that was not given.
+        told: what the command line tells plug-ins.
 
     Raises:
         ConfigurationError: The file cannot be read, has an unknown setting, or a value is wrong.
     """
     known = {f.name for f in fields(Config)}
     settings: dict[str, str] = {}
+    in_file: plugin_settings.Told = {}
     if path is not None:
         try:
             content = tomllib.loads(path.read_text())
@@ -157,11 +172,14 @@ def load(path: Path | None, flags: Mapping[str, str | None]) -> Config:
             key = name.replace("-", "_")
             if key not in known:
                 raise ConfigurationError(f"configuration file {path}: unknown setting {name!r}; known: {sorted(known)}")
+            if key == "plugins":
+                in_file = plugin_settings.told_in_file(value)
+                continue
             if not isinstance(value, str):
                 raise ConfigurationError(f"configuration file {path}: {name} must be a string")
             settings[key] = value
     settings.update((name, value) for name, value in flags.items() if value is not None)
-    config = Config(**settings)
+    config = Config(**settings, plugins=plugin_settings.together(in_file, told or {}))
     _check(config)
     return config
 
@@ -178,6 +196,6 @@ def _check(config: Config) -> None:
             f"api-listen: {config.api_listen} can be reached from elsewhere, but auth mode 'none' makes every caller "
             "an administrator; listen on 127.0.0.1, or choose another mode"
         )
-    _ = config.openflow, config.advertise, config.settings, config.policy, config.usage
+    _ = config.openflow, config.advertise, config.settings, config.policy, config.usage, config.plugin_flags
     if config.log_level not in {"debug", "info", "warning", "error"}:
         raise ConfigurationError(f"log-level: {config.log_level!r} is not one of debug, info, warning, error")

@@ -15,6 +15,9 @@ from pathlib import Path
 from controller.app import Controller
 from controller.config import Address
 from controller.errors import WeftError
+from controller.plugins import settings as plugin_settings
+from controller.plugins.faces import Faces
+from controller.plugins.registry import load as load_plugins
 from controller.process import child_stop_event, die_with_parent, set_up_logging
 from controller.store.database import Database
 from controller.usage.settings import NAMES as USAGE_NAMES
@@ -34,12 +37,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--advertise")
     parser.add_argument("--log-level", default="info")
     add_usage_arguments(parser)
+    plugin_settings.add_arguments(parser)
     args = parser.parse_args(argv)
     die_with_parent()
     set_up_logging(args.log_level)
     stopping = child_stop_event()
+    names = plugin_settings.names_of(args.enabled_plugins or plugin_settings.DEFAULT)
+    plugins = load_plugins(names, plugin_settings.told_on_command_line(args.plugin_setting))
     controller = Controller(
-        database=Database(args.database),
+        database=Database(args.database, faces=Faces(plugins)),
         listener=socket.socket(fileno=args.fd),
         advertise=Address.parse("openflow-advertise", args.advertise) if args.advertise else None,
         control=args.control,

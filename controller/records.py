@@ -173,8 +173,11 @@ class Binding:
     ofport: OfPort
     """Number requested for the device, unique on the host, 32768..65199; also its meter id and conntrack zone."""
     datapath_type: str | None = None
-    """The host's; None when no such host is registered, or it has no way to the network: then nothing can be plugged
-    there, and Neutron's ``vif_type`` is ``binding_failed``."""
+    """The host's; None when the network's plug-in has no such host, or it has no way to the network: then nothing can
+    be plugged there, and Neutron's ``vif_type`` is ``binding_failed``."""
+    vif_type: str | None = None
+    """How compute plugs the port; said by the network's plug-in, and only where it is to be shown."""
+    vif_details: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,16 +308,19 @@ class Physnet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """A registered hypervisor, known by its OVSDB address."""
+    """A hypervisor: registered by its OVSDB address, or found by a plug-in in what it drives."""
 
     id: str
     name: HostName
     ovsdb: str
-    """``tcp:IP:PORT``, ``ssl:IP:PORT`` or ``unix:PATH``."""
+    """``tcp:IP:PORT``, ``ssl:IP:PORT`` or ``unix:PATH``; of a host that was found, ``PLUGIN:NAME``, which leads
+    nowhere."""
     tunnel_ip: str | None
     datapath_type: str
     datapath_id: int
     """64 bits, set by Weft in ``other_config:datapath-id``."""
+    plugin: str = "openflow"
+    """Whose host it is; ports of other plug-ins' networks cannot be bound to it."""
     physnets: tuple[Physnet, ...]
     """In the order they were given."""
     adopt: bool = False

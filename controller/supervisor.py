@@ -75,6 +75,7 @@ class Supervisor:
             database.close()
             control = runtime / f"{name}.sock"
             common = ["--database", config.database, "--control", str(control), "--log-level", config.log_level]
+            common += config.plugin_flags
             advertise = [] if config.advertise is None else ["--advertise", str(config.advertise)]
             self._children = [
                 _Child("controller", ["controller.main", *common, *advertise, *config.usage_flags], openflow.fileno()),

@@ -22,13 +22,14 @@ from api.errors import (
 )
 from api.machinery import METHODS, admit, read_body
 from api.operations import Operation
-from api.resources.port_values import VIF_TYPES, VNIC_TYPES, profile, vif_details, vif_type
+from api.resources.port_values import VNIC_TYPES, profile, vif_details, vif_type
 from api.schema import OBJECT, TEXT, array, record
 from api.validators import Parse, Refused, nullable, one_of, schema_of, text
 from api.wire import API_ROOT, answer, no_content
 from controller.caller import Caller
 from controller.records import Binding
 from controller.services import bindings
+from controller.services.realisation import bindings_with_vifs
 from controller.store.database import Database
 
 _RULES: Mapping[str, Parse] = {
@@ -42,7 +43,7 @@ _ROOT = f"{API_ROOT}/ports/<port_id>/bindings"
 _SHOWN = record(
     {
         "host": TEXT,
-        "vif_type": {"enum": list(VIF_TYPES)},
+        "vif_type": TEXT,
         "vif_details": OBJECT,
         "vnic_type": schema_of(_RULES["vnic_type"]),
         "profile": OBJECT,
@@ -133,8 +134,8 @@ class Bindings:
                 if "host" not in wanted:
                     raise MissingAttribute("host")
                 with self._database.write() as tx:
-                    made = bindings.create(tx, caller, port_id, wanted)
-                return answer(201, {"binding": _wire(made)})
+                    made = bindings_with_vifs(tx, port_id, [bindings.create(tx, caller, port_id, wanted)])
+                return answer(201, {"binding": _wire(made[0])})
         raise MethodNotAllowed(("GET", "POST", "OPTIONS"))
 
     def item(self, port_id: str, host: str) -> Response:
@@ -143,15 +144,15 @@ class Bindings:
         match request.method:
             case "GET" | "OPTIONS":
                 with self._database.read() as tx:
-                    found = bindings.get(tx, caller, port_id, host)
-                return answer(200, {"binding": _picked(found)})
+                    found = bindings_with_vifs(tx, port_id, [bindings.get(tx, caller, port_id, host)])
+                return answer(200, {"binding": _picked(found[0])})
             case "PUT":
                 changes = _given(ReadOnlyAttribute)
                 if changes.pop("host", host) != host:
                     raise ReadOnlyAttribute("host")
                 with self._database.write() as tx:
-                    changed = bindings.update(tx, caller, port_id, host, changes)
-                return answer(200, {"binding": _wire(changed)})
+                    changed = bindings_with_vifs(tx, port_id, [bindings.update(tx, caller, port_id, host, changes)])
+                return answer(200, {"binding": _wire(changed[0])})
             case "DELETE":
                 with self._database.write() as tx:
                     bindings.delete(tx, caller, port_id, host)
@@ -164,13 +165,13 @@ class Bindings:
         if request.method != "PUT":
             raise MethodNotAllowed(("PUT",))
         with self._database.write() as tx:
-            active = bindings.activate(tx, caller, port_id, host)
-        return answer(200, {"binding": _wire(active)})
+            active = bindings_with_vifs(tx, port_id, [bindings.activate(tx, caller, port_id, host)])
+        return answer(200, {"binding": _wire(active[0])})
 
     def _list(self, caller: Caller, port_id: str) -> Response:
         asked = query.pairs(request.query_string)
         with self._database.read() as tx:
-            found = bindings.find(tx, caller, port_id)
+            found = bindings_with_vifs(tx, port_id, bindings.find(tx, caller, port_id))
         wanted = {name: value for name, value in asked if name in {"host", "status", "vif_type", "vnic_type"}}
         shown = [one for one in found if all(_wire(one)[name] == value for name, value in wanted.items())]
         return answer(200, {"bindings": [_picked(one) for one in shown]})

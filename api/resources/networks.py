@@ -213,6 +213,18 @@ NETWORK: Resource[Network, Network] = Resource(
             put=True,
         ),
         Attribute(
+            name="weft:plugin",
+            doc="The plug-in that realises the network; left out, the first that can do what is asked.",
+            show=attrgetter("plugin"),
+            shows=TEXT,
+            key="plugin",
+            parse=nullable(text(longest=64)),
+            default=None,
+            post=True,
+            filter=by("plugin"),
+            sort="plugin",
+        ),
+        Attribute(
             name="pvlan",
             doc="True gives each port a private VLAN type (RFC 5517); needs port security.",
             show=attrgetter("pvlan"),

@@ -43,8 +43,6 @@ VNIC_TYPES = (
     "vdpa",
 )
 """Neutron's (portbindings.VNIC_TYPES)."""
-VIF_TYPES = ("unbound", "ovs", "binding_failed")
-_INTEGRATION_BRIDGE = "br-int"
 _MOST_PAIRS = 10
 """Neutron's max_allowed_address_pair."""
 _MOST_FIXED_IPS = 128
@@ -170,23 +168,12 @@ def community_name(value: object) -> object:
 
 def vif_type(binding: Binding | None) -> str:
     """Return how a binding is plugged, or that it cannot be."""
-    if binding is None:
-        return "unbound"
-    return "binding_failed" if binding.datapath_type is None else "ovs"
+    return "unbound" if binding is None else binding.vif_type or "binding_failed"
 
 
 def vif_details(binding: Binding | None) -> dict[str, object]:
-    """Return what compute needs to plug the port (os-vif, plug-in ``ovs``)."""
-    if binding is None or binding.datapath_type is None:
-        return {}
-    return {
-        "connectivity": "l2",
-        "port_filter": True,  # security groups are the switch's work: no hybrid bridge, no iptables
-        "ovs_hybrid_plug": False,
-        "datapath_type": binding.datapath_type,
-        "bridge_name": _INTEGRATION_BRIDGE,
-        "bound_drivers": {"0": "weft"},
-    }
+    """Return what compute needs to plug the port."""
+    return {} if binding is None else dict(binding.vif_details)
 
 
 def by_fixed_ip(values: Sequence[str]) -> tuple[Filter, ...]:

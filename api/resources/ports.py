@@ -3,6 +3,7 @@
 Neutron API reference, ports; extensions binding, port-security, extra_dhcp_opt, pvlan.
 """
 
+from collections.abc import Sequence
 from operator import attrgetter
 
 from api.attributes import (
@@ -12,14 +13,12 @@ from api.attributes import (
     Service,
     by,
     flag,
-    itself,
     mac,
     optional,
 )
 from api.common import TAG_FILTERS, bookkeeping, identity
 from api.resources.dns_values import PORT_DNS
 from api.resources.port_values import (
-    VIF_TYPES,
     VNIC_TYPES,
     address_pairs,
     by_fixed_ip,
@@ -35,10 +34,13 @@ from api.resources.port_values import (
 from api.resources.security_group_values import items
 from api.schema import OBJECT, TEXT, UUID, or_null, record
 from api.validators import boolean, mac_address, nullable, one_of, text, uuid
+from controller.caller import Caller
 from controller.records import Port
 from controller.services import ports
 from controller.services.pvlan import PVLAN_TYPES
+from controller.services.realisation import with_vifs
 from controller.services.sentinels import AUTO
+from controller.store.database import Transaction
 
 _MOST_SECURITY_GROUPS = 1_000
 
@@ -48,6 +50,11 @@ def _record(port: Port) -> Port:
 
 
 _ATTACHMENT = record({"vnic_id": or_null(UUID), "device_id": TEXT, "device_owner": TEXT})
+
+
+def _look(tx: Transaction, _caller: Caller, ports_: Sequence[Port]) -> Sequence[Port]:
+    """Return the ports with what compute must know of them."""
+    return with_vifs(tx, ports_)
 
 
 def _attachment(port: Port) -> object:
@@ -73,7 +80,7 @@ PORT: Resource[Port, Port] = Resource(
         update=ports.update,
         delete=ports.delete,
     ),
-    look=itself,
+    look=_look,
     identify=attrgetter("id"),
     extra_filters=TAG_FILTERS,
     weighs=True,
@@ -267,7 +274,7 @@ PORT: Resource[Port, Port] = Resource(
             name="binding:vif_type",
             doc="unbound, ovs, or binding_failed when the host is not registered or lacks the physical network.",
             show=lambda port: vif_type(port.binding),
-            shows={"enum": list(VIF_TYPES)},
+            shows=TEXT,
         ),
         Attribute(
             name="binding:vif_details",

@@ -8,6 +8,7 @@ from controller.config import AUTH_MODES, DEFAULT_API, DEFAULT_DATABASE, DEFAULT
 from controller.errors import ConfigurationError, WeftError
 from controller.network_settings import NAMES
 from controller.network_settings import add_arguments as add_network_arguments
+from controller.plugins import settings as plugin_settings
 from controller.process import set_up_logging
 from controller.supervisor import Supervisor
 from controller.usage.settings import NAMES as USAGE_NAMES
@@ -47,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error (default info)")
     add_network_arguments(parser)
     add_usage_arguments(parser)
+    plugin_settings.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -57,13 +59,17 @@ def run(args: argparse.Namespace) -> int:
         "openflow_listen",
         "openflow_advertise",
         "auth",
+        "keystone_config",
+        "open_monitoring",
         "policy_file",
         "log_level",
+        "enabled_plugins",
         *NAMES,
         *USAGE_NAMES,
     )
     try:
-        config = load(args.config, {name: getattr(args, name) for name in names})
+        told = plugin_settings.told_on_command_line(args.plugin_setting)
+        config = load(args.config, {name: getattr(args, name) for name in names}, told)
         set_up_logging(config.log_level)
         return Supervisor(config).run()
     except ConfigurationError as error:

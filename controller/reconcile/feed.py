@@ -2,11 +2,15 @@
 
 The journal is the truth and a wake-up only a hint: a poll without one finds the same changes. Only ids are taken from
 the journal; the records are read in the same transaction, so several changes of one object are one.
+
+A feed may be of one plug-in: then networks of others, with their subnets and ports, and their hosts are not there. A
+network that moves to another plug-in is gone for the one and new for the other, whole each time.
 """
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from controller.records import (
     AddressGroup,
@@ -23,8 +27,10 @@ from controller.records import (
 from controller.southbound.openflow.mark import IntentMark
 from controller.store import snapshot as store
 from controller.store.database import Database
+from controller.store.schema import PORTS, SUBNETS
 from controller.store.states import load_port_statuses
 
+_Inside = TypeVar("_Inside", Subnet, Port)
 BATCH = 5_000
 """Journal entries read at once."""
 KINDS = ("network", "subnet", "port", "host", "security_group", "address_group")
@@ -51,8 +57,11 @@ class Changes:
 class Feed:
     """Follows the journal of one database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, plugin: str | None = None) -> None:
+        """Prepare; `open` begins. With `plugin` only its networks are told, with what is in them."""
         self._database = database
+        self._plugin = plugin
+        self._own: set[NetworkId] = set()
         self._epoch = ""
         self._seq = 0
         self._first = 0
@@ -70,7 +79,15 @@ class Feed:
             states = load_port_statuses(tx)
             self._first, _ = store.journal_span(tx)
         self._epoch, self._seq = snapshot.epoch, snapshot.seq
-        return snapshot, states
+        if self._plugin is None:
+            return snapshot, states
+        networks = tuple(one for one in snapshot.networks if one.plugin == self._plugin)
+        self._own = {network.id for network in networks}
+        ports = tuple(one for one in snapshot.ports if one.network_id in self._own)
+        subnets = tuple(one for one in snapshot.subnets if one.network_id in self._own)
+        hosts = tuple(one for one in snapshot.hosts if one.plugin == self._plugin)
+        own = {port.id: states[port.id] for port in ports if port.id in states}
+        return replace(snapshot, networks=networks, subnets=subnets, ports=ports, hosts=hosts), own
 
     def poll(self) -> Changes:
         """Return what changed since the last poll."""
@@ -86,6 +103,9 @@ class Feed:
             for entry in entries:
                 ids[entry.kind].add(entry.object_id)
             networks = store.load_networks(tx, ids["network"])
+            moved = self._moved(ids["network"], networks)
+            ids["subnet"] |= store.ids_in_networks(tx, SUBNETS, moved)
+            ids["port"] |= store.ids_in_networks(tx, PORTS, moved)
             subnets = store.load_subnets(tx, ids["subnet"])
             ports = store.load_ports(tx, ids["port"])
             hosts = store.load_hosts(tx, ids["host"])
@@ -93,11 +113,35 @@ class Feed:
             address_groups = store.load_address_groups(tx, ids["address_group"])
         self._seq = entries[-1].seq
         return Changes(
-            networks={NetworkId(i): networks.get(i) for i in ids["network"]},
-            subnets={i: subnets.get(i) for i in ids["subnet"]},
-            ports={PortId(i): ports.get(i) for i in ids["port"]},
-            hosts={i: hosts.get(i) for i in ids["host"]},
+            networks={NetworkId(i): networks.get(i) if self._is_own(i) else None for i in ids["network"]},
+            subnets={i: self._inside(subnets.get(i)) for i in ids["subnet"]},
+            ports={PortId(i): self._inside(ports.get(i)) for i in ids["port"]},
+            hosts={i: self._own_host(hosts.get(i)) for i in ids["host"]},
             security_groups={i: security_groups.get(i) for i in ids["security_group"]},
             address_groups={i: address_groups.get(i) for i in ids["address_group"]},
             more=len(entries) == BATCH,
         )
+
+    def _is_own(self, network_id: str) -> bool:
+        return self._plugin is None or network_id in self._own
+
+    def _own_host(self, host: Host | None) -> Host | None:
+        return host if host is not None and self._plugin in {None, host.plugin} else None
+
+    def _inside(self, record: _Inside | None) -> _Inside | None:
+        return record if record is not None and self._is_own(record.network_id) else None
+
+    def _moved(self, ids: Iterable[str], networks: Mapping[str, Network]) -> list[str]:
+        """Note which networks became or ceased to be the plug-in's; return those, what is in them changes too."""
+        moved = []
+        for network_id in ids:
+            network = networks.get(network_id)
+            is_own = network is not None and network.plugin == self._plugin
+            if is_own == (network_id in self._own):
+                continue
+            if is_own:
+                self._own.add(NetworkId(network_id))
+            else:
+                self._own.discard(NetworkId(network_id))
+            moved.append(network_id)
+        return moved if self._plugin is not None else []

@@ -10,11 +10,14 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from controller.errors import WeftError
+from controller.plugins.contract import Health
 from controller.records import HostName, HostState, PortId, PortState
 from controller.store import states as store
 from controller.store.agents import CONTROLLER_AGENT, beat
 from controller.store.bindings import activate_binding
 from controller.store.database import Database
+from controller.store.plugin_states import save_health
+from controller.store.transaction import Transaction
 
 _log = logging.getLogger(__name__)
 
@@ -33,9 +36,10 @@ class _Waiting:
     hosts: dict[HostName, HostState] = field(default_factory=dict)
     binds: dict[PortId, HostName] = field(default_factory=dict)
     arrivals: dict[PortId, HostName] = field(default_factory=dict)
+    healths: dict[str, Health] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.ports or self.hosts or self.binds or self.arrivals)
+        return bool(self.ports or self.hosts or self.binds or self.arrivals or self.healths)
 
     def under(self, newer: "_Waiting") -> "_Waiting":
         """Return both, the newer where both say something."""
@@ -44,6 +48,7 @@ class _Waiting:
             hosts={**self.hosts, **newer.hosts},
             binds={**self.binds, **newer.binds},
             arrivals={**self.arrivals, **newer.arrivals},
+            healths={**self.healths, **newer.healths},
         )
 
 
@@ -64,6 +69,7 @@ class StateWriter:
         self._wake = threading.Condition()
         self._waiting = _Waiting()
         self._last_hosts: dict[HostName, HostState] = {}
+        self._last_healths: dict[str, Health] = {}
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="state-writer", daemon=True)
 
@@ -108,6 +114,12 @@ class StateWriter:
             self._waiting.arrivals[port_id] = host
             self._wake.notify()
 
+    def health(self, plugin: str, health: Health) -> None:
+        """Take how a plug-in is, and the hosts it found."""
+        with self._wake:
+            self._waiting.healths[plugin] = health
+            self._wake.notify()
+
     def _run(self) -> None:
         next_beat = 0.0
         while True:
@@ -118,11 +130,13 @@ class StateWriter:
                     self._wake.wait_for(lambda: self._stopping or bool(self._waiting.arrivals), LINGER_S)
                 waiting, self._waiting = self._waiting, _Waiting()
                 self._last_hosts.update(waiting.hosts)
+                self._last_healths.update(waiting.healths)
                 if self._stopping and not waiting:
                     return
                 is_beat = time.monotonic() >= next_beat
                 if is_beat:
                     waiting.hosts = dict(self._last_hosts)
+                    waiting.healths = dict(self._last_healths)
                     next_beat = time.monotonic() + HEARTBEAT_S
             try:
                 self._write(waiting, is_beat=is_beat)
@@ -138,18 +152,10 @@ class StateWriter:
         machine = self._machine if is_beat else None
         if not (waiting or machine):
             return
-        is_intent = False
         with self._database.write() as tx:
             if machine:
                 beat(tx, CONTROLLER_AGENT, machine)
-            for port_id, host in waiting.arrivals.items():
-                if activate_binding(tx, port_id, host):
-                    is_intent = True
-                    _log.info("port_switched_over port=%s host=%s", port_id, host)
-            for port_id, host in waiting.binds.items():
-                if store.bind_unbound(tx, port_id, host):
-                    is_intent = True
-                    _log.info("port_bound_by_plug port=%s host=%s", port_id, host)
+            is_intent = _write_intent(tx, waiting)
             if waiting.ports:
                 store.save_port_states(tx, list(waiting.ports.values()))
             for state in waiting.hosts.values():
@@ -164,3 +170,20 @@ class StateWriter:
             if not self._stopping:
                 self._wake.wait(RETRY_S)
             return not self._stopping
+
+
+def _write_intent(tx: Transaction, waiting: _Waiting) -> bool:
+    """Write what was seen that becomes intent: places of ports, hosts of plug-ins; return whether any of it is new."""
+    is_news = False
+    for port_id, host in waiting.arrivals.items():
+        if activate_binding(tx, port_id, host):
+            is_news = True
+            _log.info("port_switched_over port=%s host=%s", port_id, host)
+    for port_id, host in waiting.binds.items():
+        if store.bind_unbound(tx, port_id, host):
+            is_news = True
+            _log.info("port_bound_by_plug port=%s host=%s", port_id, host)
+    for plugin, health in waiting.healths.items():
+        if save_health(tx, plugin, health):
+            is_news = True
+    return is_news

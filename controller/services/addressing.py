@@ -11,7 +11,7 @@ from functools import cache
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Select, bindparam, case, select
+from sqlalchemy import Select, and_, bindparam, case, select
 
 from controller.caller import Caller
 from controller.errors import (
@@ -74,7 +74,7 @@ _PLACE = (
     .select_from(
         NETWORKS.outerjoin(SUBNETS, SUBNETS.c.network_id == NETWORKS.c.id)
         .outerjoin(ALLOCATION_POOLS, ALLOCATION_POOLS.c.subnet_id == SUBNETS.c.id)
-        .outerjoin(HOSTS, HOSTS.c.name == bindparam("host"))
+        .outerjoin(HOSTS, and_(HOSTS.c.name == bindparam("host"), HOSTS.c.plugin == NETWORKS.c.plugin))
     )
     .where(NETWORKS.c.id == bindparam("network"))
     .order_by(SUBNETS.c.key, ALLOCATION_POOLS.c.position)

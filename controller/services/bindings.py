@@ -20,13 +20,13 @@ from controller.network_errors import (
     PortBindingNotFound,
 )
 from controller.records import Binding, Port
-from controller.services import listing, ports, routed
+from controller.services import listing, ports, realisation, routed
 from controller.services.rules import authorize
 from controller.services.visibility import network_facts
 from controller.store.bindings import activate_binding, bind, change_binding, unbind
 from controller.store.loading import ports_of
 from controller.store.physnets import has_way
-from controller.store.schema import HOSTS
+from controller.store.schema import HOSTS, NETWORKS
 from controller.store.transaction import Transaction
 
 OWNERS = ("compute:", "manila:")
@@ -68,13 +68,14 @@ def create(tx: Transaction, caller: Caller, port_id: str, wanted: Mapping[str, A
         raise PortBindingError(
             port.id, host, f"there is an inactive binding on host {port.standby.host} already, delete it first"
         )
+    own = HOSTS.c.plugin == select(NETWORKS.c.plugin).where(NETWORKS.c.id == port.network_id).scalar_subquery()
     found = tx.connection.execute(
         select(HOSTS.c.datapath_type, has_way(literal(port.network_id), HOSTS.c.id).label("has_way")).where(
-            HOSTS.c.name == host
+            HOSTS.c.name == host, own
         )
     ).first()
     if found is None:
-        raise PortBindingError(port.id, host, "no such host is registered")
+        raise PortBindingError(port.id, host, "the network's plug-in has no such host")
     if not found.has_way:
         raise PortBindingError(port.id, host, "it has none of the physical networks of the port's network")
     if port.binding is None:
@@ -90,6 +91,7 @@ def create(tx: Transaction, caller: Caller, port_id: str, wanted: Mapping[str, A
         datapath_type=found.datapath_type,
         active=False,
     )
+    realisation.check_ports(tx, [replace(port, standby=binding)])
     ports.touch(tx, port)
     return binding
 

@@ -27,6 +27,8 @@ from controller.store.transaction import Settings, Transaction
 
 VXLAN, GENEVE, VLAN, FLAT = "vxlan", "geneve", "vlan", "flat"
 OVERLAYS = frozenset({VXLAN, GENEVE})
+NUMBERED = frozenset({VXLAN, GENEVE, VLAN})
+"""Types whose segments have a number on the wire, and whose numbers are Weft's to give; others are a plug-in's own."""
 NETWORK_TYPES = (VXLAN, GENEVE, VLAN, FLAT)
 IP_HEADER = {4: 20, 6: 40}
 """Bytes (RFC 791 section 3.1 without options, RFC 8200 section 3)."""
@@ -52,16 +54,16 @@ class Wire:
     network_type: str
     physical_network: str | None = None
     segmentation_id: int | None = None
-    """None: any of the project's that is free."""
+    """None: any of the project's that is free, where the type has numbers."""
 
     @property
     def is_partial(self) -> bool:
         """Whether a number is still to be chosen."""
-        return self.network_type != FLAT and self.segmentation_id is None
+        return self.network_type in NUMBERED and self.segmentation_id is None
 
 
 def wanted_wires(tx: Transaction, wanted: Mapping[str, Any]) -> list[Wire]:
-    """Return the segments a new network asks for: its provider attributes, its list of segments, or the default.
+    """Return the segments a new network asks for: its provider attributes, its list of segments, or none at all.
 
     Raises:
         InvalidInput, SegmentsSetInConjunctionWithProviders, SegmentsContainDuplicateEntry
@@ -76,7 +78,7 @@ def wanted_wires(tx: Transaction, wanted: Mapping[str, Any]) -> list[Wire]:
     whole = [wire for wire in wires if not wire.is_partial]
     if len(set(whole)) != len(whole):
         raise SegmentsContainDuplicateEntry
-    return wires or [Wire(network_type=tx.settings.default_network_type)]
+    return wires
 
 
 def checked(tx: Transaction, segment: Mapping[str, Any]) -> Wire:
@@ -89,14 +91,14 @@ def checked(tx: Transaction, segment: Mapping[str, Any]) -> Wire:
     physical_network, segmentation_id = segment.get("physical_network"), segment.get("segmentation_id")
     if network_type is None:
         raise InvalidInput("network_type required")
-    if network_type not in NETWORK_TYPES:
+    if network_type not in NETWORK_TYPES and network_type not in tx.faces.network_types:
         raise InvalidInput(f"network_type value '{network_type}' not supported")
     wire = Wire(network_type=network_type, physical_network=physical_network, segmentation_id=segmentation_id)
     if network_type in OVERLAYS:
         _check_overlay(wire)
     elif network_type == VLAN:
         _check_vlan(tx, wire)
-    else:
+    elif network_type == FLAT:
         _check_flat(tx, wire)
     return wire
 

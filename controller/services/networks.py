@@ -30,6 +30,7 @@ from controller.services import (
     ports,
     pvlan,
     quotas,
+    realisation,
     sharing,
     tags,
     visibility,
@@ -43,7 +44,6 @@ from controller.store.schema import ALLOCATIONS, NETWORKS, PORTS, SEGMENTS, SUBN
 from controller.store.sharing import EVERYBODY, EXTERNAL, SHARED
 from controller.store.transaction import Transaction
 
-PLUGIN = "openflow"
 AUTO_DELETED_OWNERS = frozenset({"network:dhcp"})
 """Ports that go with their network instead of keeping it (Neutron, delete network)."""
 _PLAIN_ATTRIBUTES = (
@@ -114,7 +114,7 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Networ
         raise PVLANNetworkPortSecurityDisabled(network_id)
     hints = tuple(wanted.get("availability_zone_hints") or ())
     availability_zones.check_hints(tx, hints)
-    wires = network_types.wanted_wires(tx, wanted)
+    plugin, wires = realisation.of_new_network(tx, wanted)
     network = Network(
         id=network_id,
         project_id=wanted["project_id"],
@@ -128,7 +128,7 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Networ
         pvlan=bool(wanted.get("pvlan")),
         dns_domain=wanted.get("dns_domain") or "",
         availability_zone_hints=hints,
-        plugin=PLUGIN,
+        plugin=plugin,
         segments=(),
         subnet_ids=(),
         created_at=tx.now,
@@ -204,6 +204,7 @@ def update(
         return old
     if new.pvlan and not new.port_security_enabled:
         raise PVLANNetworkPortSecurityDisabled(new.id)
+    tx.faces.check_network(new)
     if new.pvlan != old.pvlan:
         pvlan.switch(tx, new)
     new = replace(new, updated_at=tx.now, revision_number=old.revision_number + 1)

@@ -31,6 +31,7 @@ from controller.services import (
     port_groups,
     pvlan,
     quotas,
+    realisation,
     routed,
     tags,
     visibility,
@@ -158,6 +159,7 @@ def create_many(tx: Transaction, caller: Caller, wanted: Sequence[Mapping[str, A
         tx.journal("port", port_id, network_id)
         created.append(_record(tx, draft, keys[port_id], fixed_ips[port_id], bindings.get(port_id)))
     add_tags(tx, PORTS.name, {draft.row["id"]: draft.wanted.get("tags") or () for draft in drafts})
+    realisation.check_ports(tx, created)
     return created
 
 
@@ -217,6 +219,7 @@ def update(
         return old
     new = replace(new, updated_at=tx.now, revision_number=old.revision_number + 1)
     _store(tx, old, new)
+    realisation.check_ports(tx, [new])
     tx.journal("port", new.id, new.network_id)
     return new
 

@@ -54,6 +54,7 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Segmen
         name=wanted["name"],
         description=wanted["description"],
     )
+    tx.faces.check_network(replace(network, segments=(*network.segments, segment)))
     _changed(tx, network, (*network.segments, segment))
     return segment
 

@@ -12,7 +12,18 @@ from sqlalchemy import update as sql_update
 from controller.caller import Caller
 from controller.errors import InvalidInput, SubnetInUse, SubnetNotFound
 from controller.records import NetworkId, Subnet, SubnetId
-from controller.services import addressing, listing, networks, pooling, quotas, routed, subnet_rules, tags, visibility
+from controller.services import (
+    addressing,
+    listing,
+    networks,
+    pooling,
+    quotas,
+    realisation,
+    routed,
+    subnet_rules,
+    tags,
+    visibility,
+)
 from controller.services.query import Query
 from controller.services.rules import authorize, check_revision, each
 from controller.store import free_prefixes
@@ -71,6 +82,7 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Subnet
     _insert(tx, subnet, cidr, pools)
     if addressing.is_automatic(subnet.ipv6_ra_mode, subnet.ipv6_address_mode):
         _address_ports(tx, subnet, cidr, pools)
+    realisation.check_subnet(tx, subnet)
     tx.journal("subnet", subnet.id, subnet.network_id)
     networks.bump(tx, subnet.network_id)
     return subnet
@@ -131,6 +143,7 @@ def update(
         tx.connection.execute(sql_delete(ALLOCATION_POOLS).where(ALLOCATION_POOLS.c.subnet_id == old.id))
         _insert_pools(tx, old.id, pools)
         Allocations(tx).recount(SubnetSpace(subnet_id=old.id, cidr=cidr, pools=pools, open_blocks=0))
+    realisation.check_subnet(tx, new)
     tx.journal("subnet", old.id, old.network_id)
     return new
 

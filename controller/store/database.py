@@ -23,7 +23,11 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from controller.errors import ConfigurationError, DatabaseError
+from controller.plugins.faces import Faces
+from controller.plugins.registry import load
+from controller.plugins.settings import DEFAULT, names_of
 from controller.store import identities as _identities  # noqa: F401 - its tables join the metadata
+from controller.store import plugin_schema as _plugin_schema  # noqa: F401
 from controller.store import sharing as _sharing  # noqa: F401
 from controller.store.dialects import insert_or_ignore
 from controller.store.group_commit import GroupCommit
@@ -53,6 +57,7 @@ class Database:
         rng: random.Random | None = None,
         new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
         settings: Settings | None = None,
+        faces: Faces | None = None,
     ) -> None:
         """Prepare to open ``url``; nothing is opened yet.
 
@@ -63,10 +68,16 @@ class Database:
         self._rng = rng or random.Random()  # noqa: S311 - free addresses are drawn with it, no secrets
         self._new_id = new_id
         self._settings = settings or Settings()
+        self._faces = faces or Faces(load(names_of(DEFAULT), {}))
         self._listeners: list[Callable[[], None]] = []
         self._engine = _engine(url)
         self._is_sqlite = self._engine.dialect.name == "sqlite"
         self._group = GroupCommit(self._open, _run) if self._is_sqlite else None
+
+    @property
+    def faces(self) -> Faces:
+        """The plug-ins its transactions ask."""
+        return self._faces
 
     def migrate(self) -> None:
         """Bring the database to the newest schema: create, upgrade or leave it. Safe in two processes at once.
@@ -133,7 +144,9 @@ class Database:
 
     def _transaction(self, connection: Connection) -> Transaction:
         now = self._now().astimezone(UTC).replace(microsecond=0)
-        return Transaction(connection, now=now, rng=self._rng, new_id=self._new_id, settings=self._settings)
+        return Transaction(
+            connection, now=now, rng=self._rng, new_id=self._new_id, settings=self._settings, faces=self._faces
+        )
 
     def _open(self) -> Connection:
         with _wrapped():

@@ -86,11 +86,13 @@ SELECT_PORTS = select(
 ).select_from(
     PORTS.join(NETWORKS, NETWORKS.c.id == PORTS.c.network_id)
     .outerjoin(BINDINGS, and_(BINDINGS.c.port_id == PORTS.c.id, BINDINGS.c.active))
-    .outerjoin(HOSTS, HOSTS.c.name == BINDINGS.c.host)
+    .outerjoin(HOSTS, and_(HOSTS.c.name == BINDINGS.c.host, HOSTS.c.plugin == NETWORKS.c.plugin))
     .outerjoin(SECURITY_GROUPS, SECURITY_GROUPS.c.key == PORTS.c.ruleset)
     .outerjoin(SECURITY_GROUP_SETS, SECURITY_GROUP_SETS.c.key == PORTS.c.ruleset)
     .outerjoin(_STANDBY, and_(_STANDBY.c.port_id == PORTS.c.id, not_(_STANDBY.c.active)))
-    .outerjoin(_STANDBY_HOST, _STANDBY_HOST.c.name == _STANDBY.c.host)
+    .outerjoin(
+        _STANDBY_HOST, and_(_STANDBY_HOST.c.name == _STANDBY.c.host, _STANDBY_HOST.c.plugin == NETWORKS.c.plugin)
+    )
     .outerjoin(VNICS, VNICS.c.port_id == PORTS.c.id)
 )
 SELECT_SECURITY_GROUPS = select(SECURITY_GROUPS, is_shared_with_everybody(SECURITY_GROUPS.c.id).label("shared"))
@@ -220,6 +222,7 @@ def _host(row: Row[Any], physnets: Sequence[Physnet]) -> Host:
         tunnel_ip=row.tunnel_ip,
         datapath_type=row.datapath_type,
         datapath_id=row.datapath_id,
+        plugin=row.plugin,
         physnets=tuple(physnets),
         adopt=row.adopt,
         availability_zone=row.availability_zone,

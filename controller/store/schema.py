@@ -265,6 +265,7 @@ HOSTS = Table(
     Column("datapath_type", String(16), nullable=False),
     Column("datapath_id", BigInteger, nullable=False, unique=True),
     Column("adopt", Boolean, nullable=False, server_default=text("false")),
+    Column("plugin", String(64), nullable=False, server_default="openflow"),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Column("revision_number", BigInteger, nullable=False),

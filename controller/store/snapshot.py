@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, Row, Select, bindparam, delete, func, select
+from sqlalchemy import Column, Connection, Row, Select, Table, bindparam, delete, func, select
 
 from controller.errors import DatabaseError
 from controller.records import (
@@ -150,6 +150,14 @@ def load_address_groups(tx: Transaction, ids: Collection[str]) -> dict[str, Addr
         ADDRESS_GROUPS.c.id,
         lambda _connection, rows: [address_group_of(row) for row in rows],
     )
+
+
+def ids_in_networks(tx: Transaction, table: Table, network_ids: Collection[str]) -> set[str]:
+    """Return the ids of a table's rows (subnets or ports) that are in some networks."""
+    found: set[str] = set()
+    for chunk in in_chunks(list(network_ids)):
+        found.update(tx.connection.scalars(select(table.c.id).where(table.c.network_id.in_(chunk))))
+    return found
 
 
 def journal_after(tx: Transaction, seq: int, limit: int = JOURNAL_PAGE) -> list[JournalEntry]:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Insert, func, insert, select
 
+from controller.plugins.faces import Faces
 from controller.store.schema import JOURNAL
 
 JOURNAL_LOCK = 0x57454654
@@ -54,7 +55,7 @@ class Settings:
 class Transaction:
     """One unit of work; made by ``Database.read`` and ``Database.write`` only."""
 
-    __slots__ = ("_journal", "connection", "new_id", "now", "rng", "settings", "timestamp")
+    __slots__ = ("_journal", "connection", "faces", "new_id", "now", "rng", "settings", "timestamp")
 
     def __init__(
         self,
@@ -64,6 +65,7 @@ class Transaction:
         rng: random.Random,
         new_id: Callable[[], str],
         settings: Settings,
+        faces: Faces,
     ) -> None:
         self.connection = connection
         self.now = now
@@ -73,6 +75,8 @@ class Transaction:
         self.rng = rng
         self.new_id = new_id
         self.settings = settings
+        self.faces = faces
+        """The plug-ins, which say what they can realise."""
         self._journal: dict[tuple[str, str], dict[str, object]] = {}
 
     @property

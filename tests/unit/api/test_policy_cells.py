@@ -320,6 +320,7 @@ def _other_cells(world: World, caller: str) -> Iterator[tuple[str, tuple[str, st
         ("get_network_data", ("GET", f"/ports/{port}/network-data", None), facts, sees),
         ("get_usage", ("GET", f"/usage?project_id={OWNER}", None), facts, True),
         ("create_trace", ("POST", "/traces", {"trace": {"from": port, "to": machine}}), facts, True),
+        ("get_plugin", ("GET", "/plugins", None), facts, True),
         ("get_host_flows", ("GET", f"/hosts/{host}/flows", None), facts, _sees(world, caller, "host")),
         ("update_host_reconcile", ("PUT", f"/hosts/{host}/reconcile", None), facts, _sees(world, caller, "host")),
     ]

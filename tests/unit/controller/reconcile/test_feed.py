@@ -4,12 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from controller.reconcile.feed import Feed
-from controller.services import address_groups, security_group_rules, security_groups
+from controller.services import address_groups, ports, security_group_rules, security_groups
 from controller.store.database import Database
+from controller.store.schema import NETWORKS
 from tests.unit.controller.reconcile.test_reconciler import create_address_group, create_group, create_rule
 from tests.unit.controller.reconcile.world import ADMIN
+from tests.unit.controller.store.builders import a_network, a_port, a_subnet
 
 
 @pytest.fixture
@@ -72,3 +75,54 @@ def test_a_snapshot_has_the_groups(database: Database) -> None:
     snapshot, _ = Feed(database).open()
     assert group.id in {one.id for one in snapshot.security_groups}
     assert snapshot.address_groups == (addresses,)
+
+
+def hand_over(database: Database, network_id: str, plugin: str) -> None:
+    """Give a network to another plug-in, as a move does."""
+    with database.write() as tx:
+        tx.connection.execute(update(NETWORKS).where(NETWORKS.c.id == network_id).values(plugin=plugin))
+        tx.journal("network", network_id, network_id)
+
+
+@pytest.fixture
+def own(database: Database) -> Feed:
+    feed = Feed(database, plugin="openflow")
+    feed.open()
+    return feed
+
+
+def test_a_plugins_feed_tells_of_its_own_networks_only(database: Database, own: Feed) -> None:
+    with database.write() as tx:
+        mine, other = a_network(tx), a_network(tx)
+    hand_over(database, other.id, "ovn")
+    with database.write() as tx:
+        subnets = [a_subnet(tx, network, cidr="10.0.0.0/24") for network in (mine, other)]
+        members = [a_port(tx, network) for network in (mine, other)]
+    changes = own.poll()
+    assert [one.id for one in changes.networks.values() if one] == [mine.id]
+    assert [one.id for one in changes.subnets.values() if one] == [subnets[0].id]
+    assert [one.id for one in changes.ports.values() if one] == [members[0].id]
+    snapshot, _ = Feed(database, plugin="ovn").open()
+    assert [one.id for one in snapshot.networks] == [other.id]
+    assert [one.id for one in snapshot.subnets] == [subnets[1].id]
+    assert [one.id for one in snapshot.ports] == [members[1].id]
+
+
+def test_a_network_that_moves_is_gone_for_the_one_and_new_for_the_other_with_all_that_is_in_it(
+    database: Database, own: Feed
+) -> None:
+    with database.write() as tx:
+        network = a_network(tx)
+        subnet, port = a_subnet(tx, network, cidr="10.0.0.0/24"), a_port(tx, network)
+    other = Feed(database, plugin="ovn")
+    other.open()
+    own.poll()
+    hand_over(database, network.id, "ovn")
+    gone, new = own.poll(), other.poll()
+    assert (gone.networks, gone.subnets, gone.ports) == ({network.id: None}, {subnet.id: None}, {port.id: None})
+    assert [one and one.id for one in new.networks.values()] == [network.id]
+    assert [one and one.id for one in new.subnets.values()] == [subnet.id]
+    assert [one and one.id for one in new.ports.values()] == [port.id]
+    with database.write() as tx:
+        ports.delete(tx, ADMIN, port.id)
+    assert own.poll().ports == {port.id: None}
