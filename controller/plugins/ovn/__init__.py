@@ -1,0 +1,1 @@
+"""Who realises networks by an OVN cluster? The plug-in ``ovn``."""

@@ -1,0 +1,178 @@
+"""What do OVN's DHCP servers tell? One row for each subnet that is served, one for a port with options of its own.
+
+ovn-nb(5), DHCP_Options.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from ipaddress import ip_address, ip_network
+
+from controller.plugins.ovn.rows import Row, RowKey
+from controller.reconcile.leases import LEASE_S
+from controller.reconcile.translate import SERVICE_MAC, server_id
+from controller.records import Network, Port, Subnet
+
+IPV4, IPV6 = 4, 6
+STATELESS = "dhcpv6-stateless"
+SLAAC = "slaac"
+ADDRESSES, TEXT, NUMBER, ROUTES = "addresses", "text", "number", "routes"
+
+NAMES4: Mapping[str, tuple[str, str]] = {
+    "netmask": ("netmask", ADDRESSES),
+    "router": ("router", ADDRESSES),
+    "dns-server": ("dns_server", ADDRESSES),
+    "log-server": ("log_server", ADDRESSES),
+    "lpr-server": ("lpr_server", ADDRESSES),
+    "hostname": ("hostname", TEXT),
+    "domain-name": ("domain_name", TEXT),
+    "swap-server": ("swap_server", ADDRESSES),
+    "ip-forward-enable": ("ip_forward_enable", NUMBER),
+    "policy-filter": ("policy_filter", ADDRESSES),
+    "default-ttl": ("default_ttl", NUMBER),
+    "mtu": ("mtu", NUMBER),
+    "broadcast": ("broadcast_address", ADDRESSES),
+    "router-discovery": ("router_discovery", NUMBER),
+    "router-solicitation": ("router_solicitation", ADDRESSES),
+    "arp-timeout": ("arp_cache_timeout", NUMBER),
+    "ethernet-encap": ("ethernet_encap", NUMBER),
+    "tcp-ttl": ("tcp_ttl", NUMBER),
+    "tcp-keepalive": ("tcp_keepalive_interval", NUMBER),
+    "nis-server": ("nis_server", ADDRESSES),
+    "ntp-server": ("ntp_server", ADDRESSES),
+    "netbios-ns": ("netbios_name_server", ADDRESSES),
+    "netbios-nodetype": ("netbios_node_type", NUMBER),
+    "lease-time": ("lease_time", NUMBER),
+    "t1": ("T1", NUMBER),
+    "t2": ("T2", NUMBER),
+    "tftp-server": ("tftp_server", TEXT),
+    "bootfile-name": ("bootfile_name", TEXT),
+    "domain-search": ("domain_search_list", TEXT),
+    "classless-static-route": ("classless_static_route", ROUTES),
+    "tftp-server-address": ("tftp_server_address", ADDRESSES),
+    "server-ip-address": ("next_server", ADDRESSES),
+}
+"""Neutron's (dnsmasq's) names, OVN's (ovn-nb(5), DHCP_Options:options) and the form of the value."""
+NUMBERS4: Mapping[str, str] = {"66": "tftp-server", "67": "bootfile-name", "150": "tftp-server-address"}
+NAMES6: Mapping[str, tuple[str, str]] = {
+    "dns-server": ("dns_server", ADDRESSES),
+    "domain-search": ("domain_search", TEXT),
+}
+
+
+def subnet_row(network: Network, subnet: Subnet) -> Row | None:
+    """Return what a subnet's ports are told, None when OVN does not serve it."""
+    options = options_of(network, subnet)
+    if options is None:
+        return None
+    return Row(
+        table="DHCP_Options",
+        key=subnet_key(subnet.id),
+        columns={"cidr": subnet.cidr, "options": options},
+        external_ids={"subnet": subnet.id},
+    )
+
+
+def port_row(network: Network, subnet: Subnet, port: Port) -> Row | None:
+    """Return what one port is told when it has options of its own, else None."""
+    asked = [(name, value) for name, value, version in port.extra_dhcp_opts if version == subnet.ip_version]
+    options = options_of(network, subnet)
+    if not asked or options is None:
+        return None
+    return Row(
+        table="DHCP_Options",
+        key=port_key(port.id, subnet.ip_version),
+        columns={"cidr": subnet.cidr, "options": _with(options, asked, subnet.ip_version)},
+        external_ids={"subnet": subnet.id, "port": port.id},
+    )
+
+
+def subnet_key(subnet_id: str) -> RowKey:
+    """Return the key of a subnet's options."""
+    return RowKey(f"subnet/{subnet_id}")
+
+
+def port_key(port_id: str, version: int) -> RowKey:
+    """Return the key of a port's own options."""
+    return RowKey(f"port-options/{port_id}/{version}")
+
+
+def options_of(network: Network, subnet: Subnet) -> dict[str, str] | None:
+    """Return the options of a subnet that is served."""
+    if not subnet.enable_dhcp:
+        return None
+    return _options4(network, subnet) if subnet.ip_version == IPV4 else _options6(subnet)
+
+
+def unknown_option(name: str, version: int) -> bool:
+    """Whether OVN has no option of a name."""
+    return version not in (IPV4, IPV6) or (
+        name not in NAMES6 if version == IPV6 else NUMBERS4.get(name, name) not in NAMES4
+    )
+
+
+def _options4(network: Network, subnet: Subnet) -> dict[str, str]:
+    options = {
+        "server_id": server_id(subnet),
+        "server_mac": SERVICE_MAC,
+        "lease_time": str(LEASE_S),
+        "mtu": str(network.mtu),
+    }
+    servers = [one for one in subnet.dns_nameservers if ip_address(one).version == IPV4]
+    if servers:
+        options["dns_server"] = _list(servers)
+    if subnet.gateway_ip is not None:
+        options["router"] = subnet.gateway_ip
+    if subnet.host_routes:
+        # A client that gets option 121 ignores option 3 (RFC 3442), so the default route is said again.
+        default = [] if subnet.gateway_ip is None else [("0.0.0.0/0", subnet.gateway_ip)]
+        options["classless_static_route"] = _list(
+            [f"{destination},{hop}" for destination, hop in [*subnet.host_routes, *default]], separator=", "
+        )
+    return options
+
+
+def _options6(subnet: Subnet) -> dict[str, str] | None:
+    """Return a subnet's options over DHCPv6; with SLAAC nobody asks (`controller.dhcp6.facts` has the table)."""
+    if subnet.ipv6_address_mode == SLAAC or (subnet.ipv6_address_mode is None and subnet.ipv6_ra_mode is not None):
+        return None
+    options = {"server_id": SERVICE_MAC}
+    servers = [one for one in subnet.dns_nameservers if ip_address(one).version == IPV6]
+    if servers:
+        options["dns_server"] = _list(servers)
+    if subnet.ipv6_address_mode == STATELESS:
+        options["dhcpv6_stateless"] = "true"
+    return options
+
+
+def _with(options: Mapping[str, str], asked: Iterable[tuple[str, str | None]], version: int) -> dict[str, str]:
+    """Return options with those a port asks for; one without a value is taken away."""
+    changed = dict(options)
+    for written, value in asked:
+        name, form = NAMES6[written] if version == IPV6 else NAMES4[NUMBERS4.get(written, written)]
+        if value is None:
+            changed.pop(name, None)
+        else:
+            changed[name] = _formed(value, form)
+    return changed
+
+
+def _formed(value: str, form: str) -> str:
+    parts = [part.strip() for part in value.split(",") if part.strip()]
+    if form == ADDRESSES:
+        return _list(parts)
+    if form == ROUTES:
+        return _list([f"{destination},{hop}" for destination, hop in zip(parts[::2], parts[1::2], strict=False)])
+    if form == TEXT and not _is_address(value):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return value
+
+
+def _list(values: Sequence[str], separator: str = ", ") -> str:
+    return values[0] if len(values) == 1 and "," not in values[0] else "{" + separator.join(values) + "}"
+
+
+def _is_address(value: str) -> bool:
+    try:
+        ip_network(value)
+    except ValueError:
+        return False
+    return True

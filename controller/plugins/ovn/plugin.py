@@ -1,0 +1,96 @@
+"""What can OVN do of what Weft means? The face of the plug-in ``ovn``; decided from arguments alone."""
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar
+
+from controller.plugins.contract import (
+    Advertisement,
+    Capability,
+    Engine,
+    EngineContext,
+    Feature,
+    Objection,
+    Plugin,
+    Vif,
+)
+from controller.plugins.openflow import OpenFlowPlugin, ovs_vif
+from controller.plugins.ovn.dhcp import unknown_option
+from controller.plugins.ovn.settings import settings_of
+from controller.records import Network, Port
+
+
+class OvnPlugin(Plugin):
+    """Networks by an OVN cluster's northbound database."""
+
+    name: ClassVar[str] = "ovn"
+    version: ClassVar[str] = OpenFlowPlugin.version
+
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        """Take the settings; nothing is connected yet.
+
+        Raises:
+            ConfigurationError: a setting is missing or wrong.
+        """
+        super().__init__(settings)
+        self._settings = settings_of(settings)
+
+    def advertise(self) -> Advertisement:
+        """Return what OVN does, and why it does not do the rest."""
+        return Advertisement(
+            summary="An OVN cluster, through its northbound database; its chassis are the hosts.",
+            network_types=("geneve", "vlan", "flat"),
+            capabilities=(
+                Capability(
+                    feature=Feature.IPV4_DHCP,
+                    limit="a lease is renewed by broadcast where the subnet's gateway is no port of the network",
+                ),
+                Capability(feature=Feature.IPV6_DHCP, limit="options: dns-server and domain-search"),
+                Capability(
+                    feature=Feature.PORT_SECURITY,
+                    limit="router advertisements of guests pass: OVN lets neighbour discovery through every ACL",
+                ),
+                Capability(
+                    feature=Feature.ALLOWED_ADDRESS_PAIRS,
+                    limit="a port with pairs of other MAC addresses gets frames to unknown ones; "
+                    "pairs are no members of remote groups",
+                ),
+                Capability(feature=Feature.SECURITY_GROUPS, limit="no port ranges of DCCP and UDP-Lite"),
+                Capability(feature=Feature.STATELESS_SECURITY_GROUPS),
+                Capability(feature=Feature.ADDRESS_GROUPS),
+                Capability(feature=Feature.LIVE_MIGRATION, limit="needs OVN 22.09 or later"),
+                Capability(feature=Feature.CHOSEN_SEGMENTATION_ID),
+                Capability(feature=Feature.EXTRA_DHCP_OPTIONS, limit="those OVN has a name for"),
+            ),
+            missing={
+                Feature.IPV6_RA: "OVN advertises from ports of logical routers only, and Weft makes no routers",
+                Feature.PRIVATE_VLAN: "OVN lets neighbour discovery and its own ARP answers pass every ACL, "
+                "so isolated ports would still find each other",
+                Feature.SEVERAL_SEGMENTS: "OVN joins the segments of a logical switch, Weft keeps them apart",
+                Feature.TRACE: "ovn-trace explains what OVN does with a packet",
+            },
+        )
+
+    def verify_port(self, network: Network, port: Port) -> Sequence[Objection]:  # noqa: ARG002 - the contract's
+        """Object to DHCP options OVN does not know."""
+        return list(_unknown_options(port))
+
+    def vif(self, datapath_type: str) -> Vif:
+        """Return Neutron's ``ovs``: the port is plugged into the integration bridge that ovn-controller drives."""
+        plain = ovs_vif(datapath_type)
+        return Vif(vif_type=plain.vif_type, details={**plain.details, "bound_drivers": {"0": self.name}})
+
+    def engine(self, context: EngineContext) -> Engine:
+        """Return the engine, not started."""
+        with warnings.catch_warnings():
+            # python-ovs looks whether eventlet has patched it, and eventlet warns whoever imports it.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            from controller.plugins.ovn.engine import OvnEngine  # noqa: PLC0415 - the API process needs no python-ovs
+
+        return OvnEngine(self._settings, context)
+
+
+def _unknown_options(port: Port) -> Iterator[Objection]:
+    for name, _, version in port.extra_dhcp_opts:
+        if unknown_option(name, version):
+            yield Objection(attribute="extra_dhcp_opts", reason=f"OVN has no option {name} for IPv{version}")

@@ -1,0 +1,56 @@
+"""Where is the OVN cluster? What the operator wrote under ``[plugins.ovn]``."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from controller.errors import ConfigurationError
+
+_REMOTE = re.compile(r"(tcp|ssl):(\[[0-9a-fA-F:.%]+\]|[^:\[\],]+):\d{1,5}|unix:[^,]+")
+"""ovsdb(7), Active Connection Methods."""
+_REMOTES = ("northbound", "southbound")
+_FILES = ("private_key", "certificate", "ca_certificate")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How to reach the cluster; remotes as python-ovs takes them, all members of each database."""
+
+    northbound: str
+    southbound: str
+    private_key: str | None = None
+    certificate: str | None = None
+    ca_certificate: str | None = None
+
+
+def settings_of(told: Mapping[str, str]) -> Settings:
+    """Return what was written, checked.
+
+    Raises:
+        ConfigurationError: a setting is missing, unknown, or no remote.
+    """
+    unknown = sorted(told.keys() - {*_REMOTES, *_FILES})
+    if unknown:
+        raise ConfigurationError(f"[plugins.ovn] has no setting {unknown[0]}: there are {', '.join(_REMOTES + _FILES)}")
+    for name in _REMOTES:
+        _check_remotes(name, told.get(name, ""))
+    if any("ssl:" in told[name] for name in _REMOTES):
+        for name in _FILES:
+            if name not in told:
+                raise ConfigurationError(f"[plugins.ovn] {name} is missing: ssl: needs {', '.join(_FILES)}")
+            if not Path(told[name]).is_file():
+                raise ConfigurationError(f"[plugins.ovn] {name}: there is no file {told[name]}")
+    return Settings(**{name: told[name].replace(" ", "") if name in _REMOTES else told[name] for name in told})
+
+
+def _check_remotes(name: str, written: str) -> None:
+    if not written.strip():
+        raise ConfigurationError(
+            f"[plugins.ovn] {name} is missing: name the servers of the database, for example tcp:192.0.2.1:6641"
+        )
+    for remote in written.split(","):
+        if not _REMOTE.fullmatch(remote.strip()):
+            raise ConfigurationError(
+                f"[plugins.ovn] {name}: {remote.strip()!r} is not tcp:HOST:PORT, ssl:... or unix:..."
+            )
