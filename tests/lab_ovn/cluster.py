@@ -165,10 +165,10 @@ class Cluster:
         said = json.loads(self.nbctl("--format=json", f"--columns={columns}", "list", table))
         return list(said["data"])
 
-    def serial(self) -> str:
-        """Return everything in the northbound database that anybody could have written."""
+    def written(self) -> dict[str, list[str]]:
+        """Return every row of the northbound database that Weft could have written, with its uuid."""
         tables = ("Logical_Switch", "Logical_Switch_Port", "DHCP_Options", "Port_Group", "ACL", "Address_Set")
-        return "".join(self.nbctl("--format=csv", "list", table) for table in tables)
+        return {table: sorted(self.nbctl("--format=csv", "list", table).splitlines()) for table in tables}
 
     # ---- life
 

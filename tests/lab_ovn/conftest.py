@@ -14,8 +14,6 @@ from tests.lab.hypervisor import Hypervisor
 from tests.lab.process import eventually
 from tests.lab_ovn.cluster import Cluster
 
-ANYTHING = [{"direction": "ingress", "ethertype": "IPv4"}, {"direction": "ingress", "ethertype": "IPv6"}]
-
 
 @dataclass
 class Cloud:
@@ -40,9 +38,14 @@ class Cloud:
         return str(network["id"])
 
     def group(self, *rules: dict[str, Any], **attributes: Any) -> str:
-        """Create a security group with rules, and return its id."""
-        group = self.weft.api.create("security-group".replace("-", "_").replace("_", "-"), **attributes)
-        return str(group["id"])
+        """Create a security group, with rules beside the default ones, and return its id."""
+        body = {"security_group": {"name": "lab", **attributes}}
+        group = str(self.weft.api.post("/v2.0/security-groups", body)["security_group"]["id"])
+        for rule in rules:
+            self.weft.api.post(
+                "/v2.0/security-group-rules", {"security_group_rule": {"security_group_id": group, **rule}}
+            )
+        return group
 
     def port(self, network: str, host: Hypervisor | None = None, **attributes: Any) -> dict[str, Any]:
         """Create a port, bound to a host if one is given; open to everybody unless groups are named."""
@@ -75,6 +78,19 @@ class Cloud:
             self.weft.api.delete(f"/v2.0/ports/{port['id']}")
         for network in self.weft.api.list("networks"):
             self.weft.api.delete(f"/v2.0/networks/{network['id']}")
+        for group in self.weft.api.get("/v2.0/security-groups")["security_groups"]:
+            if group["name"] != "default":
+                self.weft.api.delete(f"/v2.0/security-groups/{group['id']}")
+
+
+def status(cloud: Cloud, port_id: str) -> dict[str, str]:
+    """Return why a port has its status."""
+    return dict(cloud.weft.api.get(f"/v2.0/ports/{port_id}/status")["port_status"])
+
+
+def health(cloud: Cloud) -> dict[str, Any]:
+    """Return what the directory says of the plug-in."""
+    return dict(cloud.weft.api.get("/v2.0/plugins/ovn")["plugin"])
 
 
 def address(port: dict[str, Any]) -> str:

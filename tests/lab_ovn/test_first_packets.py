@@ -1,6 +1,12 @@
 """From a REST call to a ping through a real OVN cluster, on two chassis."""
 
-from tests.lab_ovn.conftest import Cloud, address
+from typing import Any
+
+import pytest
+
+from tests.lab.api import ApiError
+from tests.lab.process import eventually
+from tests.lab_ovn.conftest import Cloud, address, status
 
 
 def test_ports_of_one_network_reach_each_other_on_one_chassis_and_across_chassis(cloud: Cloud) -> None:
@@ -9,3 +15,172 @@ def test_ports_of_one_network_reach_each_other_on_one_chassis_and_across_chassis
     assert one.ping(address(two_port)).lost == 0
     one.ping_until_answered(address(three_port))
     assert one.ping(address(three_port)).lost == 0
+    assert one.ping(address(three_port), size=1400).lost == 0
+
+
+def test_the_chassis_of_the_cluster_are_hosts_nobody_registered(cloud: Cloud) -> None:
+    hosts = {host["name"]: host for host in cloud.weft.api.list("hosts")}
+    assert set(hosts) == {"h1", "h2"}
+    assert hosts["h1"]["datapath_type"] == "netdev"
+    assert hosts["h1"]["tunnel_ip"] == cloud.h1.tunnel_ip
+    assert [one["name"] for one in hosts["h1"]["physnets"]] == ["physnet1"]
+
+
+def test_networks_with_the_same_addresses_are_isolated(cloud: Cloud) -> None:
+    red, blue = cloud.network(), cloud.network()
+    fixed = [{"ip_address": "10.10.0.50"}]
+    red_vm, _ = cloud.vm(red, cloud.h1)
+    blue_near, _ = cloud.vm(blue, cloud.h1, fixed_ips=fixed)
+    _, blue_far_port = cloud.vm(blue, cloud.h2)
+    blue_near.ping_until_answered(address(blue_far_port))
+    assert red_vm.ping("10.10.0.50").received == 0
+    assert red_vm.ping(address(blue_far_port)).received == 0
+
+
+def test_a_guest_gets_its_address_and_what_its_subnet_says_by_dhcp(cloud: Cloud) -> None:
+    red = cloud.network(
+        subnet={
+            "gateway_ip": "10.10.0.1",
+            "dns_nameservers": ["192.0.2.53", "192.0.2.54"],
+            "host_routes": [{"destination": "198.51.100.0/24", "nexthop": "10.10.0.9"}],
+        }
+    )
+    one, one_port = cloud.vm(red, cloud.h1, by_hand=False)
+    two, two_port = cloud.vm(
+        red, cloud.h2, by_hand=False, extra_dhcp_opts=[{"opt_name": "domain-name", "opt_value": "weft.example"}]
+    )
+    lease, other = one.dhcp(), two.dhcp()
+    assert str(lease.address).partition("/")[0] == address(one_port)
+    assert str(other.address).partition("/")[0] == address(two_port)
+    said = one.run(["ip", "route"]).stdout
+    assert "198.51.100.0/24 via 10.10.0.9" in said
+    assert "weft.example" in str(other)
+    assert "192.0.2.53" in str(lease)
+    assert one.ping_until_answered(address(two_port)) < 10
+
+
+def test_a_closed_port_opens_when_a_rule_lets_somebody_in_and_closes_again(cloud: Cloud) -> None:
+    red = cloud.network()
+    closed = cloud.group()
+    one, one_port = cloud.vm(red, cloud.h1, security_groups=[cloud.group({"direction": "ingress"})])
+    two, two_port = cloud.vm(red, cloud.h2, security_groups=[closed])
+    two.ping_until_answered(address(one_port))  # what it asks for itself is answered: the group is stateful
+    assert one.ping(address(two_port)).received == 0
+    rule = {"direction": "ingress", "ethertype": "IPv4", "protocol": "icmp", "security_group_id": closed}
+    body = {"security_group_rule": {**rule, "remote_ip_prefix": f"{address(one_port)}/32"}}
+    created = cloud.weft.api.post("/v2.0/security-group-rules", body)["security_group_rule"]["id"]
+    one.ping_until_answered(address(two_port))
+    cloud.weft.api.delete(f"/v2.0/security-group-rules/{created}")
+    eventually(lambda: one.ping(address(two_port), count=1, timeout_s=0.3).received == 0, 10, "the port is closed")
+
+
+def test_members_of_one_group_may_be_let_in_and_others_not(cloud: Cloud) -> None:
+    red = cloud.network()
+    friends, others = cloud.group(), cloud.group()
+    cloud.weft.api.post(
+        "/v2.0/security-group-rules",
+        {
+            "security_group_rule": {
+                "security_group_id": friends,
+                "direction": "ingress",
+                "ethertype": "IPv4",
+                "remote_group_id": friends,
+            }
+        },
+    )
+    one, _ = cloud.vm(red, cloud.h1, security_groups=[friends])
+    stranger, _ = cloud.vm(red, cloud.h1, security_groups=[others])
+    _, port = cloud.vm(red, cloud.h2, security_groups=[friends])
+    one.ping_until_answered(address(port))
+    assert stranger.ping(address(port)).received == 0
+
+
+def test_a_guest_may_use_no_address_but_its_own_and_its_pairs(cloud: Cloud) -> None:
+    red = cloud.network()
+    one, one_port = cloud.vm(red, cloud.h1)
+    _, two_port = cloud.vm(red, cloud.h2, port_security_enabled=False, security_groups=[])
+    one.ping_until_answered(address(two_port))
+    one.run(["ip", "addr", "add", "10.10.0.222/24", "dev", "eth0"])
+    command = ["ping", "-n", "-c", "2", "-W", "1", "-I", "10.10.0.222", address(two_port)]
+    assert "100% packet loss" in one.run(command, check=False).stdout
+    pairs = {"allowed_address_pairs": [{"ip_address": "10.10.0.222"}]}
+    cloud.weft.api.put(f"/v2.0/ports/{one_port['id']}", {"port": pairs})
+    eventually(lambda: " 0% packet loss" in one.run(command, check=False).stdout, 15, "the pair may be used")
+
+
+def test_the_first_plug_binds_a_port_that_is_bound_to_no_host(cloud: Cloud) -> None:
+    red = cloud.network()
+    port = cloud.port(red)
+    assert port["binding:vif_type"] == "unbound"
+    cloud.plug(cloud.h2, port)
+    port = cloud.weft.wait_for_port(port["id"])
+    assert port["binding:host_id"] == "h2"
+    assert port["binding:vif_type"] == "ovs"
+    assert port["binding:vif_details"]["datapath_type"] == "netdev"
+
+
+def test_a_bound_port_says_what_it_waits_for(cloud: Cloud) -> None:
+    red = cloud.network()
+    port = cloud.port(red, cloud.h1)
+    eventually(lambda: status(cloud, port["id"])["reason"] == "NOT_PLUGGED", 10, "nobody has plugged it")
+
+
+@pytest.mark.parametrize("what", ["port", "network"])
+def test_admin_state_down_cuts_traffic_and_up_gives_it_back(cloud: Cloud, what: str) -> None:
+    red = cloud.network()
+    one, _ = cloud.vm(red, cloud.h1)
+    _, port = cloud.vm(red, cloud.h2)
+    one.ping_until_answered(address(port))
+    path = f"/v2.0/{what}s/{port['id'] if what == 'port' else red}"
+    cloud.weft.api.put(path, {what: {"admin_state_up": False}})
+    eventually(lambda: one.ping(address(port), count=1, timeout_s=0.3).received == 0, 10, "the traffic is cut")
+    eventually(lambda: status(cloud, port["id"])["reason"] == "ADMIN_DOWN", 10, "the port says why")
+    cloud.weft.api.put(path, {what: {"admin_state_up": True}})
+    one.ping_until_answered(address(port))
+
+
+def test_a_port_on_a_host_without_its_physical_network_says_so(cloud: Cloud) -> None:
+    wanted: dict[str, Any] = {
+        "provider:network_type": "vlan",
+        "provider:physical_network": "physnet1",
+        "provider:segmentation_id": 77,
+    }
+    red = cloud.network(**wanted)
+    port = cloud.port(red, cloud.h2)
+    eventually(lambda: status(cloud, port["id"])["reason"] == "PHYSNET_MISSING", 10, "the host has no way")
+    near, near_port = cloud.vm(red, cloud.h1)
+    assert ["77"] == [str(tag) for (tag,) in cloud.cluster.rows("Logical_Switch_Port", "tag") if isinstance(tag, int)]
+    assert near_port["binding:vif_type"] == "ovs"
+
+
+def test_a_deleted_port_leaves_nothing(cloud: Cloud) -> None:
+    red = cloud.network()
+    cloud.vm(red, cloud.h1, extra_dhcp_opts=[{"opt_name": "mtu", "opt_value": "1300"}])
+    group = cloud.group({"direction": "ingress", "ethertype": "IPv4"})
+    cloud.port(red, cloud.h2, security_groups=[group])
+    cloud.clear()
+
+    def left() -> list[Any]:
+        tables = ("Logical_Switch", "Logical_Switch_Port", "DHCP_Options", "Address_Set")
+        rows = [row for table in tables for row in cloud.cluster.rows(table, "_uuid")]
+        return rows + [row for row in cloud.cluster.rows("Port_Group") if "drop" not in str(row)]
+
+    eventually(lambda: not left(), 10, lambda: f"left behind: {left()}")
+
+
+def test_what_ovn_cannot_do_is_refused_with_the_reason(cloud: Cloud) -> None:
+    with pytest.raises(ApiError) as refused:
+        cloud.network(pvlan=True)
+    assert "neighbour discovery" in str(refused.value)
+    red = cloud.network()
+    with pytest.raises(ApiError) as refused:
+        cloud.weft.api.create(
+            "subnet",
+            network_id=red,
+            ip_version=6,
+            cidr="2001:db8::/64",
+            ipv6_ra_mode="slaac",
+            ipv6_address_mode="slaac",
+        )
+    assert refused.value.status == 400
+    assert "logical routers" in str(refused.value)
