@@ -21,7 +21,7 @@ setup(
         "alembic>=1.13",
         "argcomplete>=3.5",
         "os-ken>=4.0",
-        "ovs>=3.1",
+        "ovs>=4.0",
         "requests>=2.31",
         "waitress>=3.0",
     ],

@@ -1,7 +1,7 @@
 """What is an OVN cluster of the laboratory? Databases (one server, or three in a raft), northd, and chassis.
 
-The servers are in the root namespace, at the laboratory's own management address; hypervisors are the laboratory's, with
-ovn-controller beside Open vSwitch.
+The servers are in the root namespace, at the laboratory's own management address; hypervisors are the laboratory's,
+with ovn-controller beside Open vSwitch.
 """
 
 import json

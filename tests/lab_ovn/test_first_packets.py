@@ -23,7 +23,7 @@ def test_the_chassis_of_the_cluster_are_hosts_nobody_registered(cloud: Cloud) ->
     assert set(hosts) == {"h1", "h2"}
     assert hosts["h1"]["datapath_type"] == "netdev"
     assert hosts["h1"]["tunnel_ip"] == cloud.h1.tunnel_ip
-    assert [one["name"] for one in hosts["h1"]["physnets"]] == ["physnet1"]
+    assert hosts["h1"]["physnets"] == [{"physical_network": "physnet1", "bridge": "br-physnet1"}]
 
 
 def test_networks_with_the_same_addresses_are_isolated(cloud: Cloud) -> None:
@@ -148,9 +148,64 @@ def test_a_port_on_a_host_without_its_physical_network_says_so(cloud: Cloud) -> 
     red = cloud.network(**wanted)
     port = cloud.port(red, cloud.h2)
     eventually(lambda: status(cloud, port["id"])["reason"] == "PHYSNET_MISSING", 10, "the host has no way")
-    near, near_port = cloud.vm(red, cloud.h1)
-    assert ["77"] == [str(tag) for (tag,) in cloud.cluster.rows("Logical_Switch_Port", "tag") if isinstance(tag, int)]
-    assert near_port["binding:vif_type"] == "ovs"
+
+
+def test_frames_of_a_vlan_network_carry_its_tag_on_the_provider_bridge(cloud: Cloud) -> None:
+    wanted: dict[str, Any] = {
+        "provider:network_type": "vlan",
+        "provider:physical_network": "physnet1",
+        "provider:segmentation_id": 78,
+    }
+    red = cloud.network(**wanted)
+    one, _ = cloud.vm(red, cloud.h1, security_groups=[cloud.group({"direction": "ingress"})])
+    router = cloud.h1.boot_vm("router", device="router0", mac="02:00:00:00:00:01")
+    for tag, is_reached in ((78, True), (79, False)):
+        cloud.h1.vsctl(
+            "--may-exist", "add-port", "br-physnet1", "router0", "--", "set", "Port", "router0", f"tag={tag}"
+        )
+        router.address_set("10.10.0.1/24")
+        if is_reached:
+            one.ping_until_answered("10.10.0.1", timeout_s=15)
+        else:
+            eventually(lambda: one.ping("10.10.0.1", count=1, timeout_s=0.3).received == 0, 10, "another VLAN")
+    cloud.h1.vsctl("del-port", "br-physnet1", "router0")
+
+
+def test_a_guest_gets_its_ipv6_address_by_dhcp(cloud: Cloud) -> None:
+    red = cloud.network(cidr=None)
+    v6 = {"ip_version": 6, "cidr": "2001:db8:1::/64", "ipv6_address_mode": "dhcpv6-stateful", "enable_dhcp": True}
+    cloud.weft.api.create("subnet", network_id=red, **v6)
+    one, port = cloud.vm(red, cloud.h1, by_hand=False)
+    show = ["ip", "-6", "addr", "show", "dev", "eth0"]
+    eventually(lambda: "tentative" not in one.run([*show, "scope", "link"]).stdout, 10, "a link-local address")
+    files = ["-lf", str(one.directory / "leases6"), "-pf", str(one.directory / "pid6")]
+    said = one.run(["dhclient", "-6", "-1", "-v", *files, "eth0"], check=False)
+    assert address(port) in one.run(show).stdout, said.stderr
+
+
+def test_a_guest_that_migrates_is_heard_where_it_is_and_its_port_follows(cloud: Cloud) -> None:
+    red = cloud.network()
+    open_to_all = [cloud.group({"direction": "ingress"})]
+    one, _ = cloud.vm(red, cloud.h1, security_groups=open_to_all)
+    guest, port = cloud.vm(red, cloud.h1, security_groups=open_to_all, device_owner="compute:nova")
+    one.ping_until_answered(address(port))
+    cloud.weft.api.post(f"/v2.0/ports/{port['id']}/bindings", {"binding": {"host": "h2"}})
+    arrived = cloud.plug(cloud.h2, port)
+    arrived.address_set(f"{address(port)}/24")
+    assert one.ping(address(port)).lost == 0, "the source goes on while the destination waits"
+    cloud.h1.unplug(guest)
+    cloud.h1.destroy_vm(guest)
+    mac = bytes.fromhex(port["mac_address"].replace(":", ""))
+    announcement = bytes.fromhex("0001080006040003") + (mac + bytes(4)) * 2  # RFC 903, as QEMU sends it
+    frame = (b"\xff" * 6 + mac + bytes.fromhex("8035") + announcement).ljust(60, b"\0")
+
+    def bound() -> bool:
+        arrived.send_frame(frame)
+        return bool(cloud.weft.api.show("port", port["id"])["binding:host_id"] == "h2")
+
+    eventually(bound, 20, lambda: f"the port follows its guest: {status(cloud, port['id'])}", every_s=0.2)
+    cloud.weft.wait_for_port(port["id"])
+    one.ping_until_answered(address(port), timeout_s=15)
 
 
 def test_a_deleted_port_leaves_nothing(cloud: Cloud) -> None:

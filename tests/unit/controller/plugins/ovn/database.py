@@ -7,9 +7,19 @@ from typing import Any
 from controller.plugins.ovn.delta import Operation
 from controller.plugins.ovn.outcome import Outcome, Result
 from controller.plugins.ovn.replica import Replica
-from controller.plugins.ovn.rows import CHILDREN, GARBAGE_COLLECTED, UNIQUE_NAMES
+from controller.plugins.ovn.rows import GARBAGE_COLLECTED, UNIQUE_NAMES
 from controller.plugins.ovn.tables import NORTHBOUND
 
+STRONG = (
+    ("Logical_Switch", "ports", "Logical_Switch_Port"),
+    ("Port_Group", "acls", "ACL"),
+)
+WEAK = (
+    ("Port_Group", "ports", "Logical_Switch_Port"),
+    ("Logical_Switch_Port", "dhcpv4_options", "DHCP_Options"),
+    ("Logical_Switch_Port", "dhcpv6_options", "DHCP_Options"),
+)
+"""References by which a row is held, and those that just go (ovn-nb.ovsschema, ``refType``)."""
 Tables = dict[str, dict[str, dict[str, Any]]]
 
 
@@ -114,35 +124,24 @@ class Database:
             return dict(value[1])
         if isinstance(value, list) and value[0] == "set":
             return sorted((self._value(one, "atom", names) for one in value[1]), key=str)
+        atom = value
         if isinstance(value, list):
             atom = names[value[1]] if value[0] == "named-uuid" else value[1]
-        else:
-            atom = value
         return [atom] if isinstance(type_, dict) else atom
 
     def _collect_garbage(self) -> None:
-        for table, columns in CHILDREN.items():
-            for row in self.tables[table].values():
-                for column, child in columns.items():
-                    there = self.tables[child]
-                    is_strong = (table, column) != ("Port_Group", "ports")
-                    if is_strong and set(row[column]) - there.keys():
-                        raise RefusedError("referential integrity violation")
+        """Refuse strong references that lead nowhere, let go of what nobody holds, and empty weak references."""
         held: dict[str, set[str]] = {table: set() for table in GARBAGE_COLLECTED}
-        for table, columns in CHILDREN.items():
+        for table, column, child in STRONG:
             for row in self.tables[table].values():
-                for column, child in columns.items():
-                    if (table, column) != ("Port_Group", "ports"):
-                        held[child].update(row[column])
+                if set(row[column]) - self.tables[child].keys():
+                    raise RefusedError("referential integrity violation")
+                held[child].update(row[column])
         for table, kept in held.items():
-            for uuid in self.tables[table].keys() - kept:
-                del self.tables[table][uuid]
-        ports, options = self.tables["Logical_Switch_Port"], self.tables["DHCP_Options"]
-        for row in self.tables["Port_Group"].values():
-            row["ports"] = [one for one in row["ports"] if one in ports]
-        for row in ports.values():
-            for column in ("dhcpv4_options", "dhcpv6_options"):
-                row[column] = [one for one in row[column] if one in options]
+            self.tables[table] = {uuid: row for uuid, row in self.tables[table].items() if uuid in kept}
+        for table, column, child in WEAK:
+            for row in self.tables[table].values():
+                row[column] = [one for one in row[column] if one in self.tables[child]]
 
     def _check(self) -> None:
         for table in UNIQUE_NAMES:
