@@ -105,7 +105,8 @@ def probe(stage: Stage, case: Case) -> None:
     tally.networks.update(f"{network.kind}{' private' if network.pvlan else ''}" for network in cloud.networks)
     asked = _round(case, list(requests(cloud, case.rng)), first=0)
     _round(case, list(_replies(asked)), first=len(asked))
-    _compare_traces(stage, case, asked)
+    if stage.has_traces:
+        _compare_traces(stage, case, asked)
 
 
 # what is sent ---------------------------------------------------------------------------------------------------------

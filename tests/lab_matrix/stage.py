@@ -79,11 +79,14 @@ class Realised:
 class Stage:
     """Hosts under a running Weft, joined by an underlay and by a physical network."""
 
+    has_traces = True
+    """Whether the walker can be asked what becomes of a frame."""
+
     def __init__(self, lab: Lab, weft: Weft, hosts: int = 2) -> None:
         self.weft = weft
         self.hosts = [lab.hypervisor(f"h{number}") for number in range(1, hosts + 1)]
         lab.warm_up()
-        _connect(lab, self.hosts)
+        connect(lab, self.hosts)
         for host in self.hosts:
             weft.add_host(host, "--physnet", f"{PHYSICAL_NETWORK}:{PROVIDER_BRIDGE}")
         self._booted = itertools.count(1)
@@ -130,8 +133,12 @@ class Stage:
             for port, port_id in zip(cloud.ports, ids.ports, strict=True):
                 if port.up and cloud.networks[port.network].up:
                     self.weft.wait_for_port(port_id)
-            time.sleep(SETTLE_S)
+            self.settle()
             yield Realised(port_ids=tuple(ids.ports), nics=tuple(nics))
+
+    def settle(self) -> None:
+        """Wait until every host has what is asked for."""
+        time.sleep(SETTLE_S)
 
     def _boot(self, port: Port, port_id: str) -> Vm:
         host = self.hosts[port.host]
@@ -148,7 +155,7 @@ def _close(nics: Iterable[Nic]) -> None:
         nic.close()
 
 
-def _connect(lab: Lab, hosts: Sequence[Hypervisor]) -> None:
+def connect(lab: Lab, hosts: Sequence[Hypervisor]) -> None:
     """Join the hosts' provider bridges by a hub that lets VLANs pass.
 
     A switch that learns would send frames for an address that several ports bear to one of them alone, and what it

@@ -98,11 +98,11 @@ def address(port: dict[str, Any]) -> str:
     return str(port["fixed_ips"][0]["ip_address"])
 
 
-def serve(directory: Path, lab: Lab, cluster: Cluster) -> Weft:
+def serve(directory: Path, lab: Lab, cluster: Cluster, *, plugins: str = "openflow,ovn") -> Weft:
     """Return Weft with both plug-ins, not started."""
     settings = {"northbound": cluster.remotes("nb"), "southbound": cluster.remotes("sb")}
     flags = [f"--plugin-setting=ovn.{name}={value}" for name, value in settings.items()]
-    return Weft(directory, lab=lab, arguments=["--enabled-plugins=openflow,ovn", *flags])
+    return Weft(directory, lab=lab, arguments=[f"--enabled-plugins={plugins}", *flags])
 
 
 @pytest.fixture(scope="module")

@@ -1,15 +1,15 @@
-"""What does a security group mean to OVN? A port group for its members, an ACL for each of its rules.
+"""What does a security group mean to OVN? A port group for its members in a network, an ACL for each of its rules.
 
 Rules only allow; one that no packet can meet, or that OVN cannot tell apart, is left out: it must never allow more than
 it says. What no rule allows is dropped by the ACLs of one port group that every guarded port is in (ovn-nb(5), ACL).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_network
 
-from controller.plugins.ovn.names import address_set_name, port_group_name
+from controller.plugins.ovn.names import address_set_name, members_name, port_group_name
 from controller.plugins.ovn.rows import Member, Row, RowKey
-from controller.records import AddressGroup, SecurityGroup, SecurityGroupRule
+from controller.records import AddressGroup, Port, SecurityGroup, SecurityGroupRule
 from controller.services.rule_checks import PROTOCOLS
 
 ANY_PROTOCOL = frozenset({"any", "ip", "0"})
@@ -26,28 +26,31 @@ IPV6_BITS = {"IPv4": 4, "IPv6": 6}
 DROP_KEY = RowKey("drop")
 
 
-def group_rows(group: SecurityGroup, *, has_members: bool, known: Mapping[str, object]) -> Iterator[Row]:
-    """Yield the rows of a security group.
+def group_rows(group: SecurityGroup, network_id: str, known: Mapping[str, object]) -> Iterator[Row]:
+    """Yield the rows of a security group in a network where it has members.
+
+    A network has its own: members of a group mean something to their own network only, and two networks may have the
+    same addresses.
 
     Args:
         group: with its rules.
-        has_members: whether some port of the plug-in is in it; rules nobody has are not written.
+        network_id: the network.
         known: the security groups and address groups there are, by id; a rule that refers to another allows nothing.
     """
-    key = group_key(group.id)
-    name = port_group_name(group.id)
+    key = group_key(group.id, network_id)
+    name = port_group_name(group.id, network_id)
     yield Row(
         table="Port_Group",
         key=key,
         columns={"name": name},
-        external_ids={"security_group": group.id, "name": group.name},
+        external_ids={"security_group": group.id, "network": network_id, "name": group.name},
     )
-    for rule in group.rules if has_members else ():
-        match = match_of(rule, name, known)
+    for rule in group.rules:
+        match = match_of(rule, network_id, known)
         if match is not None:
             yield Row(
                 table="ACL",
-                key=RowKey(f"rule/{rule.id}"),
+                key=RowKey(f"rule/{rule.id}/{network_id}"),
                 columns={
                     "direction": "to-lport" if rule.direction == "ingress" else "from-lport",
                     "priority": ALLOW,
@@ -59,9 +62,33 @@ def group_rows(group: SecurityGroup, *, has_members: bool, known: Mapping[str, o
             )
 
 
-def group_key(group_id: str) -> RowKey:
-    """Return the key of a security group's port group."""
-    return RowKey(f"security-group/{group_id}")
+def member_rows(group_id: str, network_id: str, members: Iterable[Port]) -> Iterator[Row]:
+    """Yield the sets of addresses that a group's members in a network have, for rules that let them in.
+
+    OVN's own sets of a port group lack the allowed pairs, and what they have is not of one network.
+    """
+    addresses = {address for port in members for address in addresses_of(port)}
+    for version in (4, 6):
+        yield Row(
+            table="Address_Set",
+            key=RowKey(f"members/{group_id}/{network_id}/{version}"),
+            columns={
+                "name": members_name(group_id, network_id, version),
+                "addresses": frozenset(one for one in addresses if ip_network(one).version == version),
+            },
+            external_ids={"security_group": group_id, "network": network_id},
+        )
+
+
+def addresses_of(port: Port) -> frozenset[str]:
+    """Return the addresses a port may use, its allowed pairs with them."""
+    fixed = {one.ip_address for one in port.fixed_ips}
+    return frozenset(fixed | {str(ip_network(address, strict=False)) for _, address in port.allowed_address_pairs})
+
+
+def group_key(group_id: str, network_id: str) -> RowKey:
+    """Return the key of the port group of a security group in a network."""
+    return RowKey(f"security-group/{group_id}/{network_id}")
 
 
 def drop_rows(name: str) -> Iterator[Row]:
@@ -114,16 +141,17 @@ def references_of(group: SecurityGroup | None) -> frozenset[str]:
     return frozenset(one for one in ids if one is not None)
 
 
-def match_of(rule: SecurityGroupRule, group: str, known: Mapping[str, object]) -> str | None:
+def match_of(rule: SecurityGroupRule, network_id: str, known: Mapping[str, object]) -> str | None:
     """Return the match of a rule in OVN's language, None when no packet may meet it."""
     version = IPV6_BITS[rule.ethertype]
     protocol = _protocol(rule.protocol, version)
     if version == 4 and protocol == ICMPV6:  # noqa: PLR2004 - IPv4
         return None
     numbers = _numbers(rule, protocol, "dst")
-    remote = _remote(rule, version, known)
+    remote = _remote(rule, version, network_id, known)
     if numbers is None or remote is None:
         return None
+    group = port_group_name(rule.security_group_id, network_id)
     port = f"outport == @{group}" if rule.direction == "ingress" else f"inport == @{group}"
     return " && ".join(filter(None, (port, f"ip{version}", remote, numbers)))
 
@@ -156,13 +184,12 @@ def _numbers(rule: SecurityGroupRule, protocol: int | None, side: str) -> str | 
     return f"{name}.{side} >= {low} && {name}.{side} <= {high}"
 
 
-def _remote(rule: SecurityGroupRule, version: int, known: Mapping[str, object]) -> str | None:
+def _remote(rule: SecurityGroupRule, version: int, network_id: str, known: Mapping[str, object]) -> str | None:
     """Return the match of a rule's far end: empty for anybody, None for nobody."""
     field = f"ip{version}.{'src' if rule.direction == 'ingress' else 'dst'}"
     if rule.remote_group_id is not None:
-        # northd keeps an address set of each port group's members (ovn-nb(5), Address_Set).
-        name = port_group_name(rule.remote_group_id)
-        return f"{field} == ${name}_ip{version}" if rule.remote_group_id in known else None
+        name = members_name(rule.remote_group_id, network_id, version)
+        return f"{field} == ${name}" if rule.remote_group_id in known else None
     if rule.remote_address_group_id is not None:
         name = address_set_name(rule.remote_address_group_id, version)
         return f"{field} == ${name}" if rule.remote_address_group_id in known else None

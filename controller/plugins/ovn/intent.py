@@ -3,7 +3,6 @@
 Rows are made object by object: a changed port makes its own rows anew and nobody else's. Nothing here talks to OVN.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
@@ -11,7 +10,7 @@ from controller.plugins.ovn import acls, dhcp, switches
 from controller.plugins.ovn.names import drop_name
 from controller.plugins.ovn.rows import Row, RowKey
 from controller.reconcile.feed import Changes
-from controller.reconcile.index import decrement, discard
+from controller.reconcile.index import discard
 from controller.reconcile.rules import is_guarded
 from controller.records import (
     AddressGroup,
@@ -25,8 +24,9 @@ from controller.records import (
     Subnet,
 )
 
-Kind = Literal["network", "subnet", "port", "group", "address-group", "base"]
+Kind = Literal["network", "subnet", "port", "group", "members", "address-group", "base"]
 Object = tuple[Kind, str]
+"""A security group, and its members, are objects of each network: ``GROUP NETWORK``."""
 BASE: Object = ("base", "")
 
 
@@ -46,8 +46,8 @@ class Intent:
         self._of_object: dict[Object, frozenset[RowKey]] = {}
         self._ports_of_network: dict[str, set[str]] = {}
         self._subnets_of_network: dict[str, set[str]] = {}
-        self._members: Counter[str] = Counter()
-        """How many ports each security group has."""
+        self._members: dict[str, dict[str, set[PortId]]] = {}
+        """The guarded ports in each security group, by network."""
         self._referring: dict[str, set[str]] = {}
         """By id of a security or address group: the security groups whose rules refer to it."""
         self.change(
@@ -104,46 +104,71 @@ class Intent:
 
     def _put_port(self, port_id: PortId, port: Port | None) -> set[Object]:
         old = self.ports.get(port_id)
-        before, after = _groups_of(old), _groups_of(port)
         if old is not None:
             discard(self._ports_of_network, old.network_id, port_id)
         if port is not None:
             self._ports_of_network.setdefault(port.network_id, set()).add(port_id)
         _put(self.ports, port_id, port)
         dirty: set[Object] = {("port", port_id)}
-        for group in before - after:
-            decrement(self._members, group)
-            if group not in self._members:
-                dirty |= self._with_references(group)
-        for group in after - before:
-            self._members[group] += 1
-            if self._members[group] == 1:
-                dirty |= self._with_references(group)
+        if old is not None:
+            for group in _groups_of(old):
+                dirty |= self._leave(group, old)
+        if port is not None:
+            for group in _groups_of(port):
+                dirty |= self._enter(group, port)
+        return dirty
+
+    def _leave(self, group: str, port: Port) -> set[Object]:
+        networks = self._members[group]
+        discard(networks, port.network_id, port.id)
+        if not networks:
+            del self._members[group]
+        return self._in_network(group, port.network_id, is_new=port.network_id not in networks)
+
+    def _enter(self, group: str, port: Port) -> set[Object]:
+        networks = self._members.setdefault(group, {})
+        is_new = port.network_id not in networks
+        networks.setdefault(port.network_id, set()).add(port.id)
+        return self._in_network(group, port.network_id, is_new=is_new)
+
+    def _in_network(self, group: str, network: str, *, is_new: bool) -> set[Object]:
+        """Return what a member more or less concerns; more when the group was not, or is no longer, in the network."""
+        dirty = self._with_references(group, [network]) if is_new else set()
+        dirty.add(("members", f"{group} {network}"))
         return dirty
 
     def _put_group(self, group_id: str, group: SecurityGroup | None) -> set[Object]:
         old = self.groups.get(group_id)
-        dirty = self._referring_to(group_id, self.groups, group) | self._with_references(group_id)
+        networks = list(self._members.get(group_id, ()))
+        dirty = self._referring_to(group_id, self.groups, group) | self._with_references(group_id, networks)
         for remote in acls.references_of(old):
             discard(self._referring, remote, group_id)
         for remote in acls.references_of(group):
             self._referring.setdefault(remote, set()).add(group_id)
         if (old is None) != (group is None):
-            dirty |= {("port", one.id) for one in self.ports.values() if group_id in one.security_group_ids}
+            dirty |= {("port", one) for ports in self._members.get(group_id, {}).values() for one in ports}
         _put(self.groups, group_id, group)
-        return dirty | self._with_references(group_id)
+        return dirty | self._with_references(group_id, networks)
 
-    def _with_references(self, group_id: str) -> set[Object]:
-        """Return a security group, and the groups its rules refer to: they are written for those who need them."""
+    def _with_references(self, group_id: str, networks: Iterable[str]) -> set[Object]:
+        """Return a security group in some networks, and the groups its rules refer to: written for who needs them."""
         remotes = acls.references_of(self.groups.get(group_id))
-        others: set[Object] = {("address-group", one) for one in remotes} | {("group", one) for one in remotes}
-        return others | {("group", group_id)}
+        dirty: set[Object] = {("address-group", one) for one in remotes}
+        for network in networks:
+            dirty.add(("group", f"{group_id} {network}"))
+            dirty |= {("members", f"{one} {network}") for one in remotes}
+        return dirty
 
     def _referring_to(self, group_id: str, known: Mapping[str, object], now: object | None) -> set[Object]:
         """Return whose rules mean something else because a group came or went."""
         if (group_id in known) == (now is not None):
             return set()
-        return {("group", one) for one in self._referring.get(group_id, ())}
+        referring = self._referring.get(group_id, ())
+        dirty: set[Object] = set()
+        for one in referring:
+            for network in self._members.get(one, ()):
+                dirty |= {("group", f"{one} {network}"), ("members", f"{group_id} {network}")}
+        return dirty
 
     def _remade(self, one: Object) -> frozenset[RowKey]:
         """Make the rows of an object anew; return the keys of those it had and has."""
@@ -164,32 +189,48 @@ class Intent:
                 if network := self.networks.get(NetworkId(identifier)):
                     yield from switches.network_rows(network)
             case "subnet":
-                subnet = self.subnets.get(identifier)
-                network = None if subnet is None else self.networks.get(subnet.network_id)
-                row = None if subnet is None or network is None else dhcp.subnet_row(network, subnet)
-                yield from () if row is None else (row,)
+                yield from self._subnet_rows(identifier)
             case "port":
-                port = self.ports.get(PortId(identifier))
-                network = None if port is None else self.networks.get(port.network_id)
-                if port is not None and network is not None:
-                    yield from switches.port_rows(network, port, self.subnets, self.groups)
+                yield from self._port_rows(PortId(identifier))
             case "group":
-                yield from self._group_rows(identifier)
+                yield from self._group_rows(*identifier.split())
+            case "members":
+                yield from self._member_rows(*identifier.split())
             case "address-group":
                 addresses = self.address_groups.get(identifier)
-                if addresses is not None and self._is_referred(identifier):
+                if addresses is not None and self._referring_groups(identifier):
                     yield from acls.address_group_rows(addresses)
 
-    def _group_rows(self, group_id: str) -> Iterator[Row]:
-        group = self.groups.get(group_id)
-        has_members = self._members[group_id] > 0
-        if group is not None and (has_members or self._is_referred(group_id)):
-            known = {**self.groups, **self.address_groups} if acls.references_of(group) else {}
-            yield from acls.group_rows(group, has_members=has_members, known=known)
+    def _subnet_rows(self, subnet_id: str) -> Iterator[Row]:
+        subnet = self.subnets.get(subnet_id)
+        network = None if subnet is None else self.networks.get(subnet.network_id)
+        row = None if subnet is None or network is None else dhcp.subnet_row(network, subnet)
+        if row is not None:
+            yield row
 
-    def _is_referred(self, group_id: str) -> bool:
-        """Whether rules that are written refer to a group."""
-        return any(self._members[one] for one in self._referring.get(group_id, ()))
+    def _port_rows(self, port_id: PortId) -> Iterator[Row]:
+        port = self.ports.get(port_id)
+        network = None if port is None else self.networks.get(port.network_id)
+        if port is not None and network is not None:
+            yield from switches.port_rows(network, port, self.subnets, self.groups)
+
+    def _group_rows(self, group_id: str, network_id: str) -> Iterator[Row]:
+        group = self.groups.get(group_id)
+        if group is not None and network_id in self._members.get(group_id, ()):
+            known = {**self.groups, **self.address_groups} if acls.references_of(group) else {}
+            yield from acls.group_rows(group, network_id, known)
+
+    def _member_rows(self, group_id: str, network_id: str) -> Iterator[Row]:
+        """Yield the addresses of a group's members in a network, if rules that are written there refer to them."""
+        if group_id in self.groups and any(
+            network_id in self._members[one] for one in self._referring_groups(group_id)
+        ):
+            members = self._members.get(group_id, {}).get(network_id, ())
+            yield from acls.member_rows(group_id, network_id, (self.ports[one] for one in members))
+
+    def _referring_groups(self, group_id: str) -> list[str]:
+        """Return the security groups with members whose rules refer to a group."""
+        return [one for one in self._referring.get(group_id, ()) if one in self._members]
 
 
 def _put(records: dict, key: str, record: object | None) -> None:  # type: ignore[type-arg]

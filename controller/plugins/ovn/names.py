@@ -19,9 +19,14 @@ def localnet_name(segment_id: str) -> str:
     return f"weft-provider-{segment_id}"
 
 
-def port_group_name(group_id: str) -> str:
-    """Return the name of a security group's port group."""
-    return f"weft_{_identifier(group_id)}"
+def port_group_name(group_id: str, network_id: str) -> str:
+    """Return the name of the port group of a security group's members in one network."""
+    return f"weft_{_identifier(group_id)}_{_identifier(network_id)}"
+
+
+def members_name(group_id: str, network_id: str, version: int) -> str:
+    """Return the name of the set of addresses that members of a security group have in one network."""
+    return f"weft_sg_{_identifier(group_id)}_{_identifier(network_id)}_v{version}"
 
 
 def address_set_name(group_id: str, version: int) -> str:

@@ -48,12 +48,12 @@ class OvnPlugin(Plugin):
                 Capability(feature=Feature.IPV6_DHCP, limit="options: dns-server and domain-search"),
                 Capability(
                     feature=Feature.PORT_SECURITY,
-                    limit="router advertisements of guests pass: OVN lets neighbour discovery through every ACL",
+                    limit="router advertisements of guests pass: OVN lets neighbour discovery through every ACL; "
+                    "guarded ports send nothing but IP and ARP",
                 ),
                 Capability(
                     feature=Feature.ALLOWED_ADDRESS_PAIRS,
-                    limit="a port with pairs of other MAC addresses gets frames to unknown ones; "
-                    "pairs are no members of remote groups",
+                    limit="a port with pairs of other MAC addresses gets frames to unknown ones",
                 ),
                 Capability(feature=Feature.SECURITY_GROUPS, limit="no port ranges of DCCP and UDP-Lite"),
                 Capability(feature=Feature.STATELESS_SECURITY_GROUPS),

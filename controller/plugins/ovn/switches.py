@@ -81,7 +81,9 @@ def port_rows(
     if guarded:
         members.add(Member("Port_Group", DROP_KEY, "ports"))
         members |= {
-            Member("Port_Group", group_key(group), "ports") for group in port.security_group_ids if group in groups
+            Member("Port_Group", group_key(group, network.id), "ports")
+            for group in port.security_group_ids
+            if group in groups
         }
     yield Row(
         table="Logical_Switch_Port",

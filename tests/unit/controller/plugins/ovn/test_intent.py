@@ -1,7 +1,6 @@
 """Does a change make anew what it concerns, and never less? Rows made step by step are those made at once."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
@@ -73,6 +72,9 @@ VARIANTS: tuple[Record, ...] = (
     a_port(1, "10.0.0.5", port_security_enabled=False),
     a_port(2, "10.0.0.6", groups=["g17"], extra_dhcp_opts=(("mtu", "1200", 4),)),
     a_port(2, "10.0.0.6", groups=["g18"], host=None),
+    a_geneve(2),
+    a_port(2, "10.0.0.6", network=2, groups=["g17"], pairs=[("", "10.0.0.9")]),
+    a_port(3, "10.0.0.7", network=2, groups=["g16"]),
     a_group(16, a_rule("r1", group="g16", remote_group_id="g17")),
     a_group(16, a_rule("r1", group="g16", remote_address_group_id="a50")),
     a_group(17, a_rule("r2", group="g17", remote_group_id="g16"), stateful=False),
@@ -132,7 +134,7 @@ def test_a_guarded_port_may_use_its_addresses_and_is_in_its_groups_and_in_the_on
     assert row.members == {
         Member("Logical_Switch", RowKey("network/n1"), "ports"),
         Member("Port_Group", DROP_KEY, "ports"),
-        Member("Port_Group", RowKey("security-group/g16"), "ports"),
+        Member("Port_Group", RowKey("security-group/g16/n1"), "ports"),
     }
 
 
@@ -213,16 +215,20 @@ def test_an_ipv6_subnet_is_served_as_its_modes_say() -> None:
 
 def test_rules_of_a_group_nobody_is_in_are_not_written() -> None:
     group = a_group(16, a_rule("r1"))
-    assert RowKey("rule/r1") not in rows_of(a_geneve(), group)
-    assert RowKey("rule/r1") in rows_of(a_geneve(), group, a_port(1, groups=["g16"]))
+    assert RowKey("rule/r1/n1") not in rows_of(a_geneve(), group)
+    assert RowKey("rule/r1/n1") in rows_of(a_geneve(), group, a_port(1, groups=["g16"]))
 
 
-def test_a_group_that_a_rule_refers_to_is_written_for_its_members_addresses() -> None:
+def test_members_that_a_rule_lets_in_are_those_of_the_same_network_with_their_pairs() -> None:
     rows = rows_of(
-        a_geneve(),
+        a_geneve(1),
+        a_geneve(2),
         a_group(16, a_rule("r1", remote_group_id="g17")),
-        replace(a_group(17, a_rule("r2", group="g17"))),
-        a_port(1, groups=["g16"]),
+        a_group(17, a_rule("r2", group="g17")),
+        a_port(1, "10.0.0.5", groups=["g16"]),
+        a_port(2, "10.0.0.6", groups=["g17"], pairs=[("", "10.0.0.128/28")]),
+        a_port(3, "10.0.0.7", network=2, groups=["g17"]),
     )
-    assert RowKey("security-group/g17") in rows
-    assert RowKey("rule/r2") not in rows
+    assert rows[RowKey("members/g17/n1/4")].columns["addresses"] == frozenset({"10.0.0.6", "10.0.0.128/28"})
+    assert RowKey("members/g17/n2/4") not in rows, "nobody there lets them in"
+    assert RowKey("rule/r2/n2") in rows
