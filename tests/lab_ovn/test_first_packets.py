@@ -183,6 +183,19 @@ def test_a_guest_gets_its_ipv6_address_by_dhcp(cloud: Cloud) -> None:
     assert address(port) in one.run(show).stdout, said.stderr
 
 
+def test_guests_find_each_other_by_ipv6(cloud: Cloud) -> None:
+    red = cloud.network(cidr=None)
+    v6 = {"ip_version": 6, "cidr": "2001:db8:1::/64", "ipv6_address_mode": "dhcpv6-stateful", "enable_dhcp": True}
+    cloud.weft.api.create("subnet", network_id=red, **v6)
+    (one, own), (near, near_port), (far, far_port) = (
+        cloud.vm(red, host, by_hand=False) for host in (cloud.h1, cloud.h1, cloud.h2)
+    )
+    for vm, port in ((one, own), (near, near_port), (far, far_port)):
+        vm.address_set(f"{address(port)}/64")
+    one.ping_until_answered(address(near_port))
+    one.ping_until_answered(address(far_port))
+
+
 def test_a_guest_that_migrates_is_heard_where_it_is_and_its_port_follows(cloud: Cloud) -> None:
     red = cloud.network()
     open_to_all = [cloud.group({"direction": "ingress"})]

@@ -14,20 +14,17 @@ import threading
 from collections.abc import Iterable
 from contextlib import suppress
 
-from ovs.poller import Poller
-from ovs.stream import Stream
-
 from controller.errors import WeftError
 from controller.plugins.contract import Engine, EngineContext
 from controller.plugins.ovn.chassis import Southbound
-from controller.plugins.ovn.connection import Connection
 from controller.plugins.ovn.intent import Intent
 from controller.plugins.ovn.replica import Columns, Replica
 from controller.plugins.ovn.reporting import Reporting
 from controller.plugins.ovn.rows import RowKey
 from controller.plugins.ovn.settings import Settings
-from controller.plugins.ovn.tables import NORTHBOUND, SOUTHBOUND
 from controller.plugins.ovn.writer import Writer
+from controller.southbound.ovn.connection import Connection, use_tls, wait
+from controller.southbound.ovn.tables import NORTHBOUND, SOUTHBOUND
 
 _log = logging.getLogger(__name__)
 POLL_S = 5.0
@@ -50,10 +47,8 @@ class OvnEngine(Engine):
         self._stopping = False
         self._hint = True
         self._thread = threading.Thread(target=self._run, name="ovn", daemon=True)
-        if settings.private_key is not None:
-            Stream.ssl_set_private_key_file(settings.private_key)
-            Stream.ssl_set_certificate_file(settings.certificate)
-            Stream.ssl_set_ca_cert_file(settings.ca_certificate)
+        if settings.private_key and settings.certificate and settings.ca_certificate:
+            use_tls(settings.private_key, settings.certificate, settings.ca_certificate)
         self._replica = Replica("")
         self._southbound = Southbound()
         self._nb = Connection(settings.northbound, NORTHBOUND, self._put_northbound)
@@ -91,8 +86,9 @@ class OvnEngine(Engine):
             except WeftError as error:
                 _log.warning("ovn_intent_not_read error=%r", str(error))
                 self._hint, pause_s = True, RETRY_S
-            except Exception:  # noqa: BLE001 - whatever it was, the cluster must be looked after again
+            except Exception as error:  # noqa: BLE001 - whatever it was, the cluster must be looked after again
                 _log.exception("ovn_engine_failed")
+                self._reporting.failed(error)
                 self._intent, pause_s = None, RETRY_S
             self._wait(pause_s)
         self._nb.close()
@@ -105,16 +101,11 @@ class OvnEngine(Engine):
         self._southbound.put(table, uuid, columns)
 
     def _wait(self, pause_s: float | None) -> None:
-        poller = Poller()
+        connections = (self._nb, self._sb) if pause_s is None else ()
         if pause_s is None:
-            self._nb.wait(poller)
-            self._sb.wait(poller)
-            now = self._context.monotonic()
-            due_s = min(self._poll_at, self._audit_at, self._reporting.due_at) - now
+            due_s = min(self._poll_at, self._audit_at, self._reporting.due_at) - self._context.monotonic()
             pause_s = 0.0 if self._hint else max(0.0, due_s)
-        poller.fd_wait(self._wake_out, 0x1)  # POLLIN
-        poller.timer_wait(int(pause_s * 1000) + 1)
-        poller.block()
+        wait(connections, self._wake_out, pause_s)
         with suppress(BlockingIOError):
             os.read(self._wake_out, 4096)
 
@@ -176,20 +167,20 @@ class OvnEngine(Engine):
         if whole == self._were_whole:
             return
         if whole[0] and not self._were_whole[0]:
-            _log.info("ovn_northbound_followed")
             if self._intent is not None:
                 self._renew_replica(self._intent)
             self._audit_at = now
         if whole[1] and not self._were_whole[1]:
-            _log.info("ovn_southbound_followed")
             self._southbound = Southbound()
             for table in SOUTHBOUND["tables"]:
                 for uuid, columns in self._sb.rows(table):
                     self._southbound.put(table, uuid, columns)
             self._reporting.look_at_all()
         for name, is_whole, was in zip(("northbound", "southbound"), whole, self._were_whole, strict=True):
+            if is_whole and not was:
+                _log.info("ovn_database_followed name=%s", name)
             if was and not is_whole:
-                _log.warning("ovn_%s_lost", name)
+                _log.warning("ovn_database_lost name=%s", name)
         self._were_whole = whole
 
     def _audit(self, intent: Intent, now: float) -> None:

@@ -89,6 +89,12 @@ class Reporting:
             self._health = health
             self._context.tell_health(health)
 
+    def failed(self, error: Exception) -> None:
+        """Tell that something went wrong that nobody thought of; it is tried again."""
+        detail = f"Weft's engine for OVN failed and begins anew: {error!r}; please report it with the log."
+        self._health = Health(condition=Condition.DEGRADED, detail=detail)
+        self._context.tell_health(self._health)
+
     def states(self, intent: Intent, southbound: Southbound, row_problems: Mapping[RowKey, str]) -> None:
         """Tell the states of ports that changed, and which host has plugged one that was bound to none."""
         if not (self._all or self._ports):

@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from controller.plugins.ovn.delta import Operation, Place, Plan, diff
-from controller.plugins.ovn.outcome import Outcome, Result
 from controller.plugins.ovn.replica import Replica
 from controller.plugins.ovn.rows import Row, RowKey, references
+from controller.southbound.ovn.outcome import Outcome, Result
 
 _log = logging.getLogger(__name__)
 BATCH = 500

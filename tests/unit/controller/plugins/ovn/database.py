@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from controller.plugins.ovn.delta import Operation
-from controller.plugins.ovn.outcome import Outcome, Result
 from controller.plugins.ovn.replica import Replica
 from controller.plugins.ovn.rows import GARBAGE_COLLECTED, UNIQUE_NAMES
-from controller.plugins.ovn.tables import NORTHBOUND
+from controller.southbound.ovn.outcome import Outcome, Result
+from controller.southbound.ovn.tables import NORTHBOUND
 
 STRONG = (
     ("Logical_Switch", "ports", "Logical_Switch_Port"),

@@ -92,6 +92,14 @@ def test_rows_that_cannot_be_written_degrade() -> None:
     assert "it was refused" in listener.healths[0].detail
 
 
+def test_a_failure_of_the_engine_is_told_until_it_works_again() -> None:
+    listener = Listener()
+    listener.reporting.failed(ValueError("what"))
+    assert "ValueError('what')" in listener.healths[0].detail
+    listener.health()
+    assert listener.healths[-1].condition is Condition.UP
+
+
 def test_a_cluster_without_chassis_is_degraded() -> None:
     listener = Listener()
     listener.health(hosts={})

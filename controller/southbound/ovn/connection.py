@@ -5,21 +5,24 @@ leader of a clustered database is found and followed by the library (ovsdb(7), C
 """
 
 import copy
+import select
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ovs.db.idl import Idl, Row, SchemaHelper, Transaction
 from ovs.poller import Poller
+from ovs.stream import Stream
 
-from controller.plugins.ovn.delta import Operation
-from controller.plugins.ovn.outcome import Outcome, Result
-from controller.plugins.ovn.tables import Schema
+from controller.southbound.ovn.outcome import Outcome, Result
+from controller.southbound.ovn.tables import Schema
 
 PROBE_MS = 5_000
 """A server that is silent for so long is asked; when it stays silent for as long again, another is tried."""
 BACKOFF_MS = (100, 2_000)
 """Shortest and longest wait between attempts to connect."""
 
+Operation = dict[str, Any]
+"""RFC 7047 section 5.2."""
 RowChanged = Callable[[str, str, Mapping[str, Any] | None], None]
 """(table, uuid, columns); None for a row that is gone."""
 
@@ -128,3 +131,20 @@ class Connection:
         if status in {Transaction.TRY_AGAIN, Transaction.NOT_LOCKED}:
             return Result(Outcome.AGAIN)
         return Result(Outcome.REFUSED, str(finished.get_error()))
+
+
+def wait(connections: Iterable[Connection], wake: int, timeout_s: float) -> None:
+    """Wait until a connection has something to do, a descriptor can be read, or time is up."""
+    poller = Poller()
+    for connection in connections:
+        connection.wait(poller)
+    poller.fd_wait(wake, select.POLLIN)
+    poller.timer_wait(int(timeout_s * 1000) + 1)
+    poller.block()
+
+
+def use_tls(private_key: str, certificate: str, ca_certificate: str) -> None:
+    """Say with which files this process speaks TLS (the library keeps them for all connections)."""
+    Stream.ssl_set_private_key_file(private_key)
+    Stream.ssl_set_certificate_file(certificate)
+    Stream.ssl_set_ca_cert_file(ca_certificate)
