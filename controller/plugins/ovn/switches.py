@@ -77,6 +77,7 @@ def port_rows(
         if own is not None:
             yield own
     guarded = is_guarded(port)
+    is_up = port.admin_state_up and network.admin_state_up
     members = {Member("Logical_Switch", switch_key(network.id), "ports")}
     if guarded:
         members.add(Member("Port_Group", DROP_KEY, "ports"))
@@ -90,9 +91,10 @@ def port_rows(
         key=port_key(port.id),
         columns={
             "name": port.id,  # what compute writes into iface-id
-            "addresses": addresses(port, guarded=guarded),
+            # OVN would go on answering ARP for a disabled port (ovn-northd(8), ARP/ND responder).
+            "addresses": addresses(port, guarded=guarded) if is_up else frozenset(),
             "port_security": allowed(port) if guarded else frozenset(),
-            "enabled": frozenset({port.admin_state_up and network.admin_state_up}),
+            "enabled": frozenset({is_up}),
             "options": placement(port),
             **columns,  # type: ignore[dict-item]  # keys of rows
         },

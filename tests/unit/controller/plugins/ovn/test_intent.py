@@ -164,9 +164,11 @@ def test_a_migrating_port_may_be_on_both_hosts_and_speaks_on_the_new_one_after_i
     assert row.columns["options"] == {"requested-chassis": "h1,h2", "activation-strategy": "rarp"}
 
 
-def test_ports_of_a_network_that_is_down_are_disabled() -> None:
-    rows = rows_of(a_geneve(admin_state_up=False), a_port(1))
-    assert rows[RowKey("port/p1")].columns["enabled"] == frozenset({False})
+def test_a_port_that_is_down_or_whose_network_is_is_disabled_and_nobody_answers_for_it() -> None:
+    for network, port in ((a_geneve(admin_state_up=False), a_port(1)), (a_geneve(), a_port(1, admin_state_up=False))):
+        columns = rows_of(network, port)[RowKey("port/p1")].columns
+        assert columns["enabled"] == frozenset({False})
+        assert columns["addresses"] == frozenset()
 
 
 def test_a_subnet_tells_what_weft_tells_and_a_port_with_options_has_a_row_of_its_own() -> None:
