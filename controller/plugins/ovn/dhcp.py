@@ -6,6 +6,7 @@ ovn-nb(5), DHCP_Options.
 from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 
+from controller.dns_names import search_domains
 from controller.plugins.ovn.rows import Row, RowKey
 from controller.reconcile.leases import LEASE_S
 from controller.reconcile.translate import SERVICE_MAC, server_id
@@ -111,7 +112,7 @@ def unknown_option(name: str, version: int) -> bool:
 
 def _options4(network: Network, subnet: Subnet) -> dict[str, str]:
     options = {
-        "server_id": server_id(subnet),
+        "server_id": server_id(network, subnet),
         "server_mac": SERVICE_MAC,
         "lease_time": str(LEASE_S),
         "mtu": str(network.mtu),
@@ -119,6 +120,9 @@ def _options4(network: Network, subnet: Subnet) -> dict[str, str]:
     servers = [one for one in subnet.dns_nameservers if ip_address(one).version == IPV4]
     if servers:
         options["dns_server"] = _list(servers)
+    searched = search_domains([network.dns_domain])
+    if searched:
+        options["domain_name"] = _formed(searched[0], TEXT)
     if subnet.gateway_ip is not None:
         options["router"] = subnet.gateway_ip
     if subnet.host_routes:

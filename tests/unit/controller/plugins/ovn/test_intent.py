@@ -196,6 +196,11 @@ def test_a_subnet_tells_what_weft_tells_and_a_port_with_options_has_a_row_of_its
     assert rows[RowKey("port/p2")].columns["dhcpv4_options"] == RowKey("port-options/p2/4")
 
 
+def test_guests_are_told_the_domain_of_their_network() -> None:
+    options = rows_of(a_geneve(dns_domain="weft.example."), a_subnet())[RowKey("subnet/n1-4")].columns["options"]
+    assert options["domain_name"] == '"weft.example"'  # type: ignore[index,call-overload]
+
+
 def test_nobody_is_told_a_router_that_is_not_there() -> None:
     options = rows_of(a_geneve(), a_subnet())[RowKey("subnet/n1-4")].columns["options"]
     assert "router" not in options  # type: ignore[operator]
