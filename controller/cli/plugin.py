@@ -25,6 +25,9 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     summary = "hold a plug-in against the contract, without a server"
     check = verbs.add_parser("check", help=summary, description=summary)
     check.add_argument("module", metavar="MODULE:CLASS", help="as an entry point names it")
+    check.add_argument(
+        "--setting", metavar="KEY=VALUE", action="append", default=[], help="what it is told; may be given again"
+    )
     check.set_defaults(run=_check)
 
 
@@ -56,6 +59,7 @@ def _show(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> int:
     # The contract's imports are the server's; the other client commands do without them.
+    from controller.errors import ConfigurationError  # noqa: PLC0415
     from controller.plugin_errors import PluginRefused  # noqa: PLC0415
     from controller.plugins.registry import check, check_advertisement  # noqa: PLC0415
 
@@ -66,10 +70,11 @@ def _check(args: argparse.Namespace) -> int:
         factory = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise CommandFailed(f"cannot import {args.module}: {error}") from error
+    settings = dict(setting.partition("=")[::2] for setting in args.setting)
     try:
         check(factory, str(getattr(factory, "name", name)))
-        advertised = check_advertisement(factory.name, factory({}).advertise())
-    except PluginRefused as refused:
+        advertised = check_advertisement(factory.name, factory(settings).advertise())
+    except (PluginRefused, ConfigurationError) as refused:
         raise CommandFailed(str(refused)) from refused
     sys.stdout.write(f"{factory.name} keeps the contract: {', '.join(advertised.network_types)}\n")
     return 0
