@@ -32,6 +32,7 @@ _UNCOMMON: Mapping[Table, Mapping[str, tuple[object, str]]] = {
         "router_external": _TRUE,
         "port_security_enabled": _FALSE,
         "pvlan": _TRUE,
+        "plugin": ("openflow", "{} <> 'openflow'"),
     },
     SEGMENTS: {"physical_network": _SET, "segmentation_id": _SET, "name": _SET, "description": _SET},
     SUBNETS: {

@@ -17,6 +17,10 @@ depends_on = None
 def upgrade() -> None:
     """Create the column and the table."""
     op.add_column("hosts", sa.Column("plugin", sa.String(length=64), server_default="openflow", nullable=False))
+    other = sa.text("plugin <> 'openflow'")
+    op.create_index(
+        "ix_networks_plugin_uncommon", "networks", ["plugin"], unique=False, sqlite_where=other, postgresql_where=other
+    )
     op.create_table(
         "plugin_states",
         sa.Column("name", sa.String(length=64), nullable=False),
