@@ -36,6 +36,9 @@ ANSWER_S = 1.0
 """How long a probe may take, and the time between probes of a path that has not been proved yet."""
 MISSES = 3
 """So many probes in a row that do not arrive make a path dead."""
+FIRST_MISSES = 7
+"""So many do it for a path that was not proved yet: with one a second, a switch that says nothing of what arrives
+because it is silent altogether is found out first, and its paths are not blamed (`southbound.openflow.watchdog`)."""
 KEY_BYTES = 32
 _SHOWN = 4
 _TUNNELS: Mapping[int, str] = {TUNNEL_OFPORT: "VXLAN", GENEVE_OFPORT: "Geneve"}
@@ -240,7 +243,7 @@ class Prober:
 
     def _miss(self, path: Path, watch: _Watch) -> None:
         watch.missed += 1
-        if watch.missed >= MISSES:
+        if watch.missed >= (FIRST_MISSES if watch.verdict is Verdict.UNPROVED else MISSES):
             self._turn(path, watch, Verdict.DEAD)
 
     def _turn(self, path: Path, watch: _Watch, verdict: Verdict) -> None:

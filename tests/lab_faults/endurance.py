@@ -18,6 +18,8 @@ LONGEST_LIFE_S = 0.03
 WARM_UP = 20
 CALM_S = 15.0
 PORTS = 20
+POOLED = 4
+"""Descriptors of one more connection to SQLite: the file, its log, its index, and one to spare (sqlite.org, wal)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +31,13 @@ class Held:
     times: int
 
     def leaks(self, growth_kib: int) -> bool:
-        """Whether there are more threads or descriptors than before, or more memory than `growth_kib` above it."""
+        """Whether there are more threads or descriptors than before, or more memory than `growth_kib` above it.
+
+        A connection to the database that was opened meanwhile, by what runs once a minute, stays open: no leak.
+        """
         return (
             self.after.threads > self.before.threads
-            or self.after.descriptors > self.before.descriptors
+            or self.after.descriptors > self.before.descriptors + POOLED
             or self.after.rss_kib - self.before.rss_kib > growth_kib
         )
 

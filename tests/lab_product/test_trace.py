@@ -78,10 +78,12 @@ def test_a_forged_source_is_dropped_by_port_security(cloud: Cloud, far: Hypervis
     one, sender = cloud.vm(red, cloud.h1)
     _, receiver = cloud.vm(red, far)
     agrees(cloud, one, sender, receiver["id"], address(receiver), verdict="delivered")
-    one.address_set("10.10.0.200/24")
-    found = trace(cloud, "--from", sender["id"], "--to", receiver["id"], "--source-ip", "10.10.0.200")
+    own = {address(sender), address(receiver)}
+    forged = next(ip for ip in ("10.10.0.200", "10.10.0.201", "10.10.0.202") if ip not in own)
+    one.address_set(f"{forged}/24")
+    found = trace(cloud, "--from", sender["id"], "--to", receiver["id"], "--source-ip", forged)
     assert found["verdict"] == "dropped"
-    assert "port security: 10.10.0.200" in found["sentence"]
+    assert f"port security: {forged}" in found["sentence"]
     assert one.ping(address(receiver), count=2, timeout_s=PING_S).received == 0
 
 

@@ -16,7 +16,7 @@ def served(tmp_path: Path) -> Weft:
 
 
 def test_a_start_that_fails_shows_what_the_server_said(tmp_path: Path) -> None:
-    with pytest.raises(LabError, match="unrecognized arguments: --nonsense"):
+    with pytest.raises(LabError, match="there is no option --nonsense"):
         Weft(tmp_path, arguments=("--nonsense",)).start()
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from controller.reconcile.underlay import (
     ANSWER_S,
+    FIRST_MISSES,
     INTERVAL_S,
     MISSES,
     MOST_PATHS,
@@ -212,7 +213,7 @@ def test_three_probes_in_a_row_that_do_not_arrive_make_a_path_dead_and_one_that_
 def test_a_path_that_never_worked_is_dead_after_three_probes() -> None:
     net = Net(THERE)
     net.cut = {THERE}
-    net.run(MISSES * ANSWER_S)
+    net.run(FIRST_MISSES * ANSWER_S)
     assert net.prober.verdict(THERE) is Verdict.UNPROVED
     net.run(ANSWER_S)
     assert net.prober.verdict(THERE) is Verdict.DEAD
