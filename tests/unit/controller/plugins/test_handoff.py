@@ -1,5 +1,6 @@
 """Does the plug-in of docs/plugins.md work as it stands there?"""
 
+import contextlib
 import importlib
 import json
 import re
@@ -47,9 +48,17 @@ def database(module: Any, tmp_path: Path) -> Iterator[Database]:
     database.close()
 
 
+def files(directory: Path) -> dict[str, list[str]]:
+    found = {}
+    for path in directory.glob("*.json"):
+        with contextlib.suppress(FileNotFoundError):  # the engine may remove it just now
+            found[path.stem] = json.loads(path.read_text())["macs"]
+    return found
+
+
 def eventually(directory: Path, wanted: dict[str, list[str]]) -> None:
     deadline = time.monotonic() + PATIENCE_S
-    while (found := {path.stem: json.loads(path.read_text())["macs"] for path in directory.glob("*.json")}) != wanted:
+    while (found := files(directory)) != wanted:
         assert time.monotonic() < deadline, f"{found} is not {wanted}"
         time.sleep(0.02)
 
