@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.store.database import Database
+from tests.databases import NAME, a_database
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,10 +37,8 @@ class Server:
 
 def start(directory: Path) -> Server:
     """Start a server and wait for its line."""
-    url = f"sqlite:///{directory}/weft.db"
-    database = Database(url)
-    database.migrate()
-    database.close()
+    url = f"sqlite:///{directory}/{NAME}"
+    a_database(directory).close()
     ready, says_ready = os.pipe()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

@@ -30,6 +30,8 @@ class PingResult:
     received: int
     rtts: tuple[float, ...]
     """Round trips in milliseconds, in order of arrival."""
+    unanswered: tuple[int, ...] = ()
+    """The numbers of the requests that were never answered, from 1: they tell when it was."""
 
     @property
     def lost(self) -> int:
@@ -54,8 +56,7 @@ class RunningPing:
         self._running.wait(timeout=10)
         text = self._output.read_text()
         result = _ping_result(text)
-        answered = {int(number) for number in re.findall(r"icmp_seq=(\d+) .*time=", text)}
-        if result.lost == 1 and result.sent not in answered:
+        if result.unanswered == (result.sent,):
             return PingResult(sent=result.sent - 1, received=result.received, rtts=result.rtts)
         return result
 
@@ -68,7 +69,10 @@ def _ping_result(text: str) -> PingResult:
     summary = re.search(r"(\d+) packets transmitted, (\d+) received", text)
     if summary is None:
         raise LabError(f"ping printed no summary:\n{text}")
-    return PingResult(sent=int(summary[1]), received=int(summary[2]), rtts=_round_trips(text))
+    sent = int(summary[1])
+    answered = {int(number) for number in re.findall(r"icmp_seq=(\d+) .*time=", text)}
+    unanswered = tuple(number for number in range(1, sent + 1) if number not in answered)
+    return PingResult(sent=sent, received=int(summary[2]), rtts=_round_trips(text), unanswered=unanswered)
 
 
 class Vm:

@@ -13,6 +13,7 @@ from api.app import create_app
 from api.auth import NoAuth
 from api.errors import ControllerAbsent
 from controller.store.database import Database
+from tests.databases import a_database
 
 
 class NoController:
@@ -25,8 +26,7 @@ class NoController:
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     """An empty database; its random choices are the same in every run."""
-    database = Database(f"sqlite:///{tmp_path}/weft.db", rng=random.Random(7))
-    database.migrate()
+    database = a_database(tmp_path, rng=random.Random(7))
     yield database
     database.close()
 

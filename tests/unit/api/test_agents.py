@@ -17,6 +17,7 @@ from controller.records import HostName, HostState
 from controller.store.agents import CONTROLLER_AGENT, beat
 from controller.store.database import Database
 from controller.store.states import save_host_state
+from tests.databases import a_database
 from tests.unit.api.conftest import NoController
 
 START = datetime(2026, 11, 21, 6, 0, 0, tzinfo=UTC)
@@ -42,8 +43,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def database(tmp_path: Path, clock: Clock) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path}/weft.db", now=clock)
-    database.migrate()
+    database = a_database(tmp_path, now=clock)
     yield database
     database.close()
 

@@ -15,6 +15,7 @@ from controller.plugins.openflow import OpenFlowPlugin
 from controller.plugins.registry import Broken, Loaded, Registry
 from controller.store.database import Database
 from controller.store.plugin_states import save_health
+from tests.databases import a_database
 from tests.unit.api.conftest import NoController
 
 
@@ -47,8 +48,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
         for one in (OpenFlowPlugin({}), Wires({}))
     }
     registry = Registry(plugins, (Broken(name="lost", reason="expected something, found nothing"),))
-    database = Database(f"sqlite:///{tmp_path / 'weft.db'}", faces=Faces(registry))
-    database.migrate()
+    database = a_database(tmp_path, faces=Faces(registry))
     yield database
     database.close()
 

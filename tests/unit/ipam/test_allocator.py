@@ -15,7 +15,8 @@ from ipam.allocator import AllocationStore, BuiltInDriver, Claim, SubnetSpace, o
 from ipam.blocks import OPEN_STEP
 from ipam.driver import AddressRequest, AnyAddress, Assigned, Driver, Eui64Address, SpecificAddress
 from ipam.errors import AddressesExhausted, AddressTaken
-from tests.unit.controller.store.builders import a_database, a_network, a_port, a_subnet
+from tests.databases import a_database
+from tests.unit.controller.store.builders import a_network, a_port, a_subnet
 from tests.unit.ipam.stores import MemoryStore
 
 

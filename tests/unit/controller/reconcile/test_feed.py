@@ -10,6 +10,7 @@ from controller.reconcile.feed import Feed
 from controller.services import address_groups, ports, security_group_rules, security_groups
 from controller.store.database import Database
 from controller.store.schema import NETWORKS
+from tests.databases import a_database
 from tests.unit.controller.reconcile.test_reconciler import create_address_group, create_group, create_rule
 from tests.unit.controller.reconcile.world import ADMIN
 from tests.unit.controller.store.builders import a_network, a_port, a_subnet
@@ -17,8 +18,7 @@ from tests.unit.controller.store.builders import a_network, a_port, a_subnet
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'weft.db'}")
-    database.migrate()
+    database = a_database(tmp_path)
     yield database
     database.close()
 

@@ -32,13 +32,13 @@ from controller.southbound.ovsdb.model import (
 )
 from controller.southbound.survey import Survey
 from controller.store.bindings import activate_binding
-from controller.store.database import Database
 from controller.store.snapshot import load_snapshot
 from controller.store.states import bind_unbound
 from flows.compiler import compile_bridge
 from flows.cookie import Feature, encode
 from flows.delta import Delta, Tables, apply
 from flows.flow import Action, Output, SetField
+from tests.databases import a_database
 
 ADMIN = Caller(project_id="p", roles=frozenset({"admin"}), is_admin=True)
 EMPTY = Tables(flows={}, groups={}, meters={})
@@ -75,8 +75,7 @@ class World:
     """Everything around the reconciler; Ovsdb, OpenFlow and Sink in one."""
 
     def __init__(self, directory: Path) -> None:
-        self.database = Database(f"sqlite:///{directory / 'weft.db'}")
-        self.database.migrate()
+        self.database = a_database(directory)
         self.views: dict[str, HostView] = {}
         self.rows: dict[str, dict[str, InterfaceRow]] = {}
         self.stated: list[str] = []

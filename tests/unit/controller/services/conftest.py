@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from controller.store.database import Database
-from tests.unit.controller.store.builders import a_database
+from tests.databases import a_database
 
 
 @pytest.fixture

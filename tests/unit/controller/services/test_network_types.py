@@ -10,7 +10,8 @@ from controller.services import network_segment_ranges, networks
 from controller.services.query import Query
 from controller.store.database import Database, Settings
 from controller.store.transaction import DefaultRange
-from tests.unit.controller.store.builders import ADMIN, a_database, a_host, a_network
+from tests.databases import a_database
+from tests.unit.controller.store.builders import ADMIN, a_host, a_network
 
 VLANS = (
     DefaultRange(network_type="vlan", physical_network="p1", minimum=5, maximum=6),

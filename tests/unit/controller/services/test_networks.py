@@ -22,17 +22,8 @@ from controller.services import networks, ports, subnets
 from controller.store.database import Database, Settings
 from controller.store.snapshot import journal_after
 from controller.store.transaction import DefaultRange
-from tests.unit.controller.store.builders import (
-    ADMIN,
-    NETWORK,
-    NOBODY,
-    SLAAC,
-    a_database,
-    a_member,
-    a_network,
-    a_port,
-    a_subnet,
-)
+from tests.databases import a_database
+from tests.unit.controller.store.builders import ADMIN, NETWORK, NOBODY, SLAAC, a_member, a_network, a_port, a_subnet
 
 
 def test_a_network_is_a_vxlan_segment_with_the_mtu_that_is_left(database: Database) -> None:

@@ -23,12 +23,12 @@ from controller.records import PortStatus
 from controller.services import networks, ports, subnets
 from controller.store.database import Database
 from controller.store.snapshot import journal_after
+from tests.databases import a_database
 from tests.unit.controller.store.builders import (
     ADMIN,
     NOBODY,
     PORT,
     SLAAC,
-    a_database,
     a_host,
     a_member,
     a_network,

@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy.dialects import sqlite
 
 from controller.services import address_groups, listing, networks, ports, rbac_policies, security_groups, subnets
-from tests.unit.controller.store.builders import a_database, a_member
+from tests.databases import a_database
+from tests.unit.controller.store.builders import a_member
 
 RESOURCES = {
     "networks": networks.RESOURCE,

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import event
@@ -112,13 +111,6 @@ SLAAC: dict[str, Any] = {
 
 def a_member(project_id: str) -> Caller:
     return Caller(project_id=project_id, roles=frozenset({"member"}), is_admin=False)
-
-
-def a_database(directory: Path, **options: Any) -> Database:
-    """Return a migrated SQLite database of its own."""
-    database = Database(f"sqlite:///{directory / 'weft.db'}", **options)
-    database.migrate()
-    return database
 
 
 def a_network(tx: Transaction, caller: Caller = ADMIN, **wanted: Any) -> Network:

@@ -25,7 +25,8 @@ from controller.store.schema import ADDRESS_BLOCKS, ALLOCATIONS
 from controller.store.transaction import Transaction
 from ipam.addresses import Pool, parse_address
 from ipam.blocks import block_range
-from tests.unit.controller.store.builders import ADMIN, a_database, a_network, a_port, a_subnet, addresses, counted
+from tests.databases import a_database
+from tests.unit.controller.store.builders import ADMIN, a_network, a_port, a_subnet, addresses, counted
 
 STEPS_COUNTED_AS_ONE = 10
 SPAWN = multiprocessing.get_context("spawn")

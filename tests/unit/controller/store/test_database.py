@@ -18,7 +18,8 @@ from controller.services import networks, ports
 from controller.store.database import Database
 from controller.store.metadata import METADATA
 from controller.store.snapshot import journal_after, load_epoch
-from tests.unit.controller.store.builders import ADMIN, a_database, a_network, a_port, a_subnet
+from tests.databases import a_database
+from tests.unit.controller.store.builders import ADMIN, a_network, a_port, a_subnet
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -43,8 +44,8 @@ def test_migrating_twice_keeps_the_epoch_and_what_is_stored(database: Database) 
 def test_two_databases_have_different_epochs(tmp_path: Path) -> None:
     epochs = set()
     for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-        database = a_database(tmp_path / name)
+        database = Database(f"sqlite:///{tmp_path / name}.db")
+        database.migrate()
         with database.read() as tx:
             epochs.add(load_epoch(tx))
         database.close()

@@ -20,7 +20,8 @@ from controller.services import networks, subnetpools, subnets
 from controller.store import free_prefixes
 from controller.store.database import Database
 from controller.store.pools_schema import FREE_PREFIXES
-from tests.unit.controller.store.builders import ADMIN, a_database, a_network, a_subnet, a_subnetpool
+from tests.databases import a_database
+from tests.unit.controller.store.builders import ADMIN, a_network, a_subnet, a_subnetpool
 
 OFFSETS = st.integers(0, 255)
 LENGTHS = st.integers(24, 30)

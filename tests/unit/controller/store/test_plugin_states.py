@@ -14,7 +14,8 @@ from controller.store.database import Database
 from controller.store.plugin_states import load_conditions, save_health
 from controller.store.schema import NETWORKS
 from controller.store.transaction import Transaction
-from tests.unit.controller.store.builders import ADMIN, a_database, a_host, a_network, a_port
+from tests.databases import a_database
+from tests.unit.controller.store.builders import ADMIN, a_host, a_network, a_port
 
 CHASSIS = HostName("chassis-1")
 
