@@ -9,7 +9,7 @@ The tree (one class per Neutron exception)::
     │              PVLANCommunityNameRequired, PVLANPortSecurityDisabled, PVLANNetworkPortSecurityDisabled,
     │              NetworkIdsDontMatch, SubnetsNotAllAssociatedWithSegments
     ├── NOT_FOUND  SegmentNotFound, NetworkSegmentRangeNotFound, PortBindingNotFound
-    └── CONFLICT   VlanIdInUse, FlatNetworkInUse, SegmentInUse, NetworkSegmentRangeOverlaps,
+    └── CONFLICT   NetworkMTUSubnetConflict, VlanIdInUse, FlatNetworkInUse, SegmentInUse, NetworkSegmentRangeOverlaps,
                    NetworkSegmentRangeReferencedByProject, PortBindingAlreadyExists, PortBindingAlreadyActive,
                    PortBindingError, SubnetSegmentAssociationChangeNotAllowed,
                    NoUpdateSubnetWhenMultipleSegmentsOnNetwork, HostNotConnectedToAnySegment,
@@ -140,6 +140,16 @@ class VlanIdInUse(WeftError):
         super().__init__(
             f"Unable to create the network. The VLAN {vlan_id} on physical network {physical_network} is in use."
         )
+
+
+class NetworkMTUSubnetConflict(WeftError):
+    """A subnet's IP version needs larger packets than the network carries (neutron-lib)."""
+
+    kind = Kind.CONFLICT
+
+    def __init__(self, network_id: str, lowest: int) -> None:
+        self.network_id, self.lowest = network_id, lowest
+        super().__init__(f"MTU of {network_id} is not valid, subnet requires a minimum of {lowest}")
 
 
 class FlatNetworkInUse(WeftError):

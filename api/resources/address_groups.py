@@ -16,7 +16,7 @@ from api.errors import InvalidAttribute, MissingAttribute
 from api.machinery import Endpoint, admit, if_revision, read_body
 from api.operations import Operation
 from api.resource_schemas import shown
-from api.resources.security_group_values import cidr_block, items
+from api.resources.security_group_values import block_or_address, cidr_block, items
 from api.schema import BOOLEAN, record
 from api.validators import Refused, nullable, schema_of
 from api.wire import API_ROOT, answer
@@ -27,6 +27,8 @@ from controller.store.transaction import Transaction
 
 _MOST_ADDRESSES = 10_000
 _ADDRESSES = items(cidr_block, longest=_MOST_ADDRESSES)
+_MEMBERS = items(block_or_address, longest=_MOST_ADDRESSES)
+"""What comes and goes by an action."""
 
 
 def _record(group: AddressGroup) -> AddressGroup:
@@ -81,7 +83,7 @@ OPERATIONS = tuple(
         path=f"{API_ROOT}/{ADDRESS_GROUP.path}/<address_group_id>/{verb}_addresses",
         name=f"{verb}_addresses",
         doc=doc,
-        body=record({"addresses": schema_of(_ADDRESSES)}, required=("addresses",)),
+        body=record({"addresses": schema_of(_MEMBERS)}, required=("addresses",)),
         answer=record({ADDRESS_GROUP.member: shown(ADDRESS_GROUP)}, required=(ADDRESS_GROUP.member,)),
     )
     for verb, doc in (("add", "Add prefixes to an address group."), ("remove", "Take prefixes from an address group."))
@@ -121,6 +123,6 @@ def _addresses(body: Mapping[str, object]) -> list[str]:
     if "addresses" not in given:
         raise MissingAttribute("addresses")
     try:
-        return cast("list[str]", _ADDRESSES(given["addresses"]))
+        return cast("list[str]", _MEMBERS(given["addresses"]))
     except Refused as refused:
         raise InvalidAttribute("addresses", refused.reason) from None

@@ -49,6 +49,6 @@ DEFAULT_SECURITY_GROUP_RULE: Resource[DefaultRule, DefaultRule] = Resource(
                 ("used_in_non_default_sg", True, "All other groups start with the rule."),
             )
         ),
-        *rule_bookkeeping(_record, changes=False),
+        *rule_bookkeeping(_record, changes=False, says_nothing=""),
     ),
 )

@@ -28,7 +28,6 @@ from controller.records import Network
 from controller.services import availability_zones, networks, sharing
 from controller.store.transaction import Transaction
 
-_LOWEST_MTU = 68
 """RFC 791 section 3.2: every IPv4 module forwards 68 octets."""
 _HIGHEST_MTU = 65535
 _MOST_ZONES = 10
@@ -44,7 +43,7 @@ def _mtu(value: object) -> object:
     """Return an MTU; 0 asks for the default, as null does (extension net-mtu-writable)."""
     if value is None or integer()(value) == 0:
         return None
-    return integer(lowest=_LOWEST_MTU, highest=_HIGHEST_MTU)(value)
+    return integer(lowest=0, highest=_HIGHEST_MTU)(value)
 
 
 def _provider(network: Network, name: str) -> object:

@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 from api.attributes import Attribute, Default, by, number, optional, wire_time
 from api.errors import InvalidCidr, SecurityGroupRuleInvalidEtherType, SecurityGroupRuleInvalidProtocol
-from api.schema import INTEGER, PREFIX, TEXT, TIME, UUID, array, or_null
+from api.schema import INTEGER, PREFIX, PREFIX_OR_ADDRESS, TEXT, TIME, UUID, array, or_null
 from api.validators import Parse, Refused, Rule, described, is_storable, one_of, schema_of, shown, text
 from controller.security_errors import SecurityGroupDefaultAlreadyExists, SecurityGroupInvalidPortValue
 from controller.services.rule_checks import PROTOCOLS
@@ -124,6 +124,17 @@ def reference(value: object) -> object:
     if isinstance(value, str) and is_storable(value):
         return value
     raise Refused(f"'{shown(value)}' is not a valid string")
+
+
+@described(PREFIX_OR_ADDRESS)
+def block_or_address(value: object) -> object:
+    """Return a prefix, where an address alone means itself; Neutron takes both where members come and go."""
+    if isinstance(value, str) and "/" not in value and "%" not in value:
+        try:
+            return str(ipaddress.ip_network(value))
+        except ValueError as error:
+            raise Refused(f"'{shown(value)}' is not a valid IP subnet") from error
+    return cidr_block(value)
 
 
 @described(PREFIX)
@@ -257,13 +268,15 @@ def _port_attributes(record: Callable[[V], Clause]) -> tuple[Attribute[V], ...]:
     )
 
 
-def rule_bookkeeping(record: Callable[[V], Clause], *, changes: bool) -> tuple[Attribute[V], ...]:
+def rule_bookkeeping(
+    record: Callable[[V], Clause], *, changes: bool, says_nothing: str | None = None
+) -> tuple[Attribute[V], ...]:
     """Return description, times and revision of a rule; Neutron's rules have no tags of their own to set."""
     return (
         Attribute(
             name="description",
             doc="Text for people.",
-            show=lambda view: record(view).description or None,
+            show=lambda view: record(view).description or says_nothing,
             shows=or_null(TEXT),
             key="description",
             parse=text(),

@@ -52,8 +52,8 @@ _MOST_NAMESERVERS = 5
 _MOST_ROUTES = 20
 """Neutron's own limits (max_dns_nameservers, max_subnet_host_routes)."""
 _MOST_SERVICE_TYPES = 100
-_OWNERS = ("network:", "neutron:", "compute:", "baremetal:")
-"""How a device owner begins (Neutron, extension subnet-service-types)."""
+_OWNERS = ("network:", "neutron:", "baremetal:", *"compute:")
+"""How a service type begins: Neutron (extension subnet-service-types) takes any of the octets of ``compute:``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +172,13 @@ SUBNET: Resource[Subnet, SubnetView] = Resource(
             post=True,
             filter=by("subnetpool_id", optional),
             sort="subnetpool_id",
+        ),
+        Attribute(
+            name="shared",
+            doc="Whether the network is shared; a filter only.",
+            show=_not_shown,
+            shows=BOOLEAN,
+            filter=by("shared", flag),
         ),
         Attribute(
             name="use_default_subnetpool",

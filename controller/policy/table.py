@@ -39,12 +39,10 @@ RULES: Mapping[str, str] = {
     # --- subnets
     "create_subnet": "admin or (member and network_owner)",
     "create_subnet:segment_id": "admin",
-    "create_subnet:service_types": "admin",
     "get_subnet": "admin or service or (reader and (owner or network_owner)) or shared or external",
     "get_subnet:segment_id": "admin",
     "update_subnet": "admin or (member and (owner or network_owner))",
     "update_subnet:segment_id": "admin",
-    "update_subnet:service_types": "admin",
     "delete_subnet": "admin or (member and (owner or network_owner))",
     # --- ports; flows trust a port whose device_owner begins with network:, so only few may say so
     "create_port": "admin or service or (member and network_owner) or shared",
@@ -214,7 +212,8 @@ PLAIN: Mapping[str, str] = {
     "network": f"{_STANDARD} admin_state_up mtu status subnets shared port_security_enabled router:external pvlan "
     "availability_zone_hints availability_zones ipv4_address_scope ipv6_address_scope is_default dns_domain",
     "subnet": f"{_STANDARD} network_id ip_version subnetpool_id enable_dhcp ipv6_ra_mode ipv6_address_mode gateway_ip "
-    "cidr prefixlen use_default_subnetpool allocation_pools host_routes dns_nameservers router:external service_types",
+    "cidr prefixlen use_default_subnetpool allocation_pools host_routes dns_nameservers router:external service_types "
+    "shared",
     "port": f"{_STANDARD} network_id mac_address admin_state_up status device_id device_owner fixed_ips "
     "port_security_enabled security_groups allowed_address_pairs pvlan_type pvlan_community extra_dhcp_opts "
     "binding:vnic_type attachment ip_allocation dns_name dns_domain dns_assignment",

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Select, select
 from controller.errors import InvalidInput, NoNetworkAvailable, TunnelIdInUse, WeftError
 from controller.network_errors import (
     FlatNetworkInUse,
+    NetworkMTUSubnetConflict,
     SegmentsContainDuplicateEntry,
     SegmentsSetInConjunctionWithProviders,
     VlanIdInUse,
@@ -35,6 +36,8 @@ IP_HEADER = {4: 20, 6: 40}
 OVERHEAD = {VXLAN: 30, GENEVE: 30}
 """Bytes between the outer IP header and the guest's packet: UDP 8, VXLAN 8 (RFC 7348 section 5) or Geneve 8 without
 options, which Weft sends none of (RFC 8926 section 3.4), and the guest's own Ethernet header 14. Neutron's numbers."""
+LEAST_MTU = {4: 68, 6: 1280}
+"""Bytes every link must carry (RFC 791 section 3.2, RFC 8200 section 5)."""
 LAST_VNI = 16_777_215
 FIRST_VLAN, LAST_VLAN = 1, 4094
 """IEEE 802.1Q section 9.6: 0 is no VLAN, 4095 is reserved."""
@@ -118,6 +121,18 @@ def checked_mtu(settings: Settings, wires: Iterable[Wire | Segment], wanted: int
     if wanted and wanted > largest:
         raise InvalidInput(f"Requested MTU is too big, maximum is {largest}")
     return wanted or largest
+
+
+def check_mtu_of_subnets(network_id: str, mtu: int, ip_versions: Iterable[int]) -> None:
+    """Refuse an MTU that subnets of these versions cannot live with (RFC 791 and RFC 8200 section 5).
+
+    Raises:
+        NetworkMTUSubnetConflict: it is less than every host must take.
+    """
+    for version in sorted(ip_versions):
+        lowest = LEAST_MTU[version] if mtu >= LEAST_MTU[4] else LEAST_MTU[4]
+        if mtu < lowest:
+            raise NetworkMTUSubnetConflict(network_id, lowest)
 
 
 def create_segment(

@@ -197,6 +197,8 @@ def update(
     values = {name: changes[name] for name in _PLAIN_ATTRIBUTES if name in changes}
     if "mtu" in values:
         values["mtu"] = network_types.checked_mtu(tx.settings, old.segments, values["mtu"])
+        versions = select(SUBNETS.c.ip_version).where(SUBNETS.c.network_id == old.id).distinct()
+        network_types.check_mtu_of_subnets(old.id, values["mtu"], tx.connection.scalars(versions))
     if old.shared and changes.get("shared") is False and _dependants(tx, old):
         raise InvalidSharedSetting(old.name)
     new = replace(old, **values, shared=changes.get("shared", old.shared))

@@ -70,8 +70,6 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> RbacPo
     if wanted["target_project"] is None:
         raise InvalidInput("'None' is not a valid target project ID; expected a project or '*'")
     authorize(caller, "create_rbac_policy", _target(wanted["project_id"], wanted["target_project"]), wanted)
-    if wanted["action"] == EXTERNAL:  # it makes the network external, which has a rule of its own
-        authorize(caller, "update_network:router:external", Target(project_id=wanted["project_id"]))
     quotas.reserve(tx, "rbac_policy", wanted["project_id"])
     shared = listing.one(tx, caller, _RESOURCES[wanted["object_type"]], wanted["object_id"], lock=True)
     if shared.project_id != caller.project_id and not caller.is_admin:
@@ -86,7 +84,7 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> RbacPo
         {name: getattr(made, name) for name in RBAC_POLICIES.columns.keys()},  # noqa: SIM118
     )
     if made.action == EXTERNAL:
-        tx.connection.execute(sql_update(NETWORKS).where(NETWORKS.c.id == made.object_id).values(router_external=True))
+        _set_external(tx, made.object_id)
     _changed(tx, made)
     return made
 
@@ -151,6 +149,8 @@ def delete(tx: Transaction, caller: Caller, object_id: str, *, if_revision: int 
     authorize(caller, "delete_rbac_policy", _target(old.project_id, old.target_project))
     _check_unused(tx, old)
     tx.connection.execute(sql_delete(RBAC_POLICIES).where(RBAC_POLICIES.c.id == old.id))
+    if old.action == EXTERNAL:
+        _set_external(tx, old.object_id)
     _changed(tx, old)
 
 
@@ -177,6 +177,16 @@ def _check_unused(tx: Transaction, policy: RbacPolicy) -> None:
     )
     if using:
         raise RbacPolicyInUse(policy.object_id, f"it is used by project {', '.join(using)}")
+
+
+def _set_external(tx: Transaction, network_id: str) -> None:
+    """A network is external as long as a policy lets somebody use it so (Neutron, extension external-net)."""
+    policies = select(RBAC_POLICIES.c.id).where(
+        RBAC_POLICIES.c.object_id == network_id, RBAC_POLICIES.c.action == EXTERNAL
+    )
+    is_external = tx.connection.execute(policies.limit(1)).first() is not None
+    networks_of_id = sql_update(NETWORKS).where(NETWORKS.c.id == network_id)
+    tx.connection.execute(networks_of_id.values(router_external=is_external))
 
 
 def _changed(tx: Transaction, policy: RbacPolicy) -> None:

@@ -15,11 +15,13 @@ from controller.records import NetworkId, Subnet, SubnetId
 from controller.services import (
     addressing,
     listing,
+    network_types,
     networks,
     pooling,
     quotas,
     realisation,
     routed,
+    sharing,
     subnet_rules,
     tags,
     visibility,
@@ -48,6 +50,7 @@ RESOURCE = listing.Resource(
     not_found=SubnetNotFound,
     rule="get_subnet",
     facts=visibility.in_network(SUBNETS),
+    caller_conditions={"shared": sharing.filter_shared(sharing.NETWORK, SUBNETS.c.network_id)},
     conditions=tags.conditions(SUBNETS),
 )
 
@@ -67,6 +70,7 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Subnet
     pooling.check_asked(wanted)
     cut = pooling.cut(tx, caller, wanted)
     cidr = cut.cidr
+    network_types.check_mtu_of_subnets(network.id, network.mtu, (cidr.version,))
     if wanted["enable_dhcp"]:
         subnet_rules.check_dhcp(cidr)
     subnet_rules.check_ipv6_modes(

@@ -77,7 +77,7 @@ def test_a_body_larger_than_the_limit_is_refused(client: FlaskClient) -> None:
         ({"name": "\x00"}, "Invalid input for name. Reason: '\x00' is not a valid string."),
         ({"name": "\ud800"}, "Invalid input for name. Reason: '\ud800' is not a valid string."),
         ({"name": "x" * 256}, f"Invalid input for name. Reason: '{'x' * 256}' exceeds maximum length of 255."),
-        ({"mtu": 67}, "Invalid input for mtu. Reason: '67' is too small - must be at least '68'."),
+        ({"mtu": -1}, "Invalid input for mtu. Reason: '-1' is too small - must be at least '0'."),
         ({"mtu": 70000}, "Invalid input for mtu. Reason: '70000' is too large - must be no larger than '65535'."),
         ({"mtu": True}, "Invalid input for operation: 'True' is not an integer."),
         ({"mtu": 10**30}, f"Invalid input for operation: '{10**30}' is not an integer."),

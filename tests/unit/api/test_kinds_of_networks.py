@@ -325,3 +325,22 @@ def test_a_second_binding_to_a_host_without_the_physical_network_is_refused(
     reply = post(client, f"ports/{port['id']}/bindings", "binding", host="h2")
     assert fault(reply) == (409, "PortBindingError")
     assert "physical network" in reply.json["NeutronError"]["message"]
+
+
+@pytest.mark.parametrize(("cidr", "mtu", "least"), [("10.7.0.0/24", 67, 68), ("fd00:7::/64", 1279, 1280)])
+def test_a_subnet_needs_packets_that_its_ip_version_can_live_with(
+    client: FlaskClient, make: SimpleNamespace, cidr: str, mtu: int, least: int
+) -> None:
+    small = make.network(mtu=mtu)
+    body = {"cidr": cidr, "ip_version": 6 if ":" in cidr else 4, "network_id": small["id"]}
+    refused = client.post("/v2.0/subnets", json={"subnet": body})
+    assert refused.status_code == 409
+    assert refused.json["NeutronError"] == {
+        "type": "NetworkMTUSubnetConflict",
+        "message": f"MTU of {small['id']} is not valid, subnet requires a minimum of {least}",
+        "detail": "",
+    }
+    network = make.network(mtu=least)
+    make.subnet(network["id"], cidr)
+    changed = client.put(f"/v2.0/networks/{network['id']}", json={"network": {"mtu": mtu}})
+    assert (changed.status_code, changed.json["NeutronError"]["type"]) == (409, "NetworkMTUSubnetConflict")

@@ -103,9 +103,20 @@ def test_an_external_network_is_seen_but_not_used(callers: dict[str, As]) -> Non
     assert error(red, "POST", "/ports", {"port": {"network_id": network["id"]}}) == (403, "PolicyNotAuthorized")
     assert admin("PUT", f"/networks/{network['id']}", {"network": {"router:external": False}}).status_code == 200
     assert names(red, "/networks") == []
-    shared(admin, "network", network["id"], "red", "access_as_external")
+    policy = shared(admin, "network", network["id"], "red", "access_as_external")
     assert red("GET", f"/networks/{network['id']}").json["network"]["router:external"] is True  # type: ignore[index]
     assert names(callers["green"], "/networks") == []
+    assert admin("DELETE", f"/rbac-policies/{policy['id']}").status_code == 204
+    assert admin("GET", f"/networks/{network['id']}").json["network"]["router:external"] is False  # type: ignore[index]
+
+
+def test_subnets_are_found_by_the_sharing_of_their_network(callers: dict[str, As]) -> None:
+    admin, red = callers["admin"], callers["red"]
+    for name, is_shared in (("open", True), ("closed", False)):
+        network = made(admin, "networks", "network", name=name, shared=is_shared)
+        made(admin, "subnets", "subnet", name=name, network_id=network["id"], cidr="10.1.0.0/24", ip_version=4)
+    assert names(admin, "/subnets?shared=True") == names(red, "/subnets") == ["open"]
+    assert names(admin, "/subnets?shared=False") == ["closed"]
 
 
 def test_groups_are_shared_and_used(callers: dict[str, As]) -> None:
@@ -142,7 +153,7 @@ def test_policies_that_make_no_sense_are_refused(callers: dict[str, As]) -> None
         return error(caller, "POST", "/rbac-policies", {"rbac_policy": good | change})
 
     assert refused(target_tenant="*") == (403, "PolicyNotAuthorized")
-    assert refused(action="access_as_external") == (403, "PolicyNotAuthorized")
+    assert refused(action="access_as_external", target_tenant="*") == (403, "PolicyNotAuthorized")
     assert refused(object_type="castle") == (400, "InvalidInput")
     assert refused(action="access_as_friend") == (400, "InvalidInput")
     assert refused(object_type="security_group", action="access_as_external") == (400, "InvalidInput")

@@ -289,6 +289,9 @@ def test_address_groups_live_and_die(client: FlaskClient) -> None:
         "AddressesNotFound",
         f"Addresses ['10.0.0.0/8'] not found in the address group {made['id']}.",
     )
+    bare = client.put(f"{url}/remove_addresses", json={"addresses": ["2001:db8::1"]})
+    assert bare.json["address_group"]["addresses"] == ["192.0.2.0/24"]
+    assert refusal(client.put(f"{url}/add_addresses", json={"addresses": ["office"]}))[:2] == (400, "HTTPBadRequest")
     assert client.put(url, json={"address_group": {"name": "n"}}).json["address_group"]["name"] == "n"
     assert refusal(client.put(url, json={"address_group": {"addresses": []}}))[:2] == (400, "HTTPBadRequest")
     assert [one["id"] for one in client.get(f"{ADDRESSES}?name=n").json["address_groups"]] == [made["id"]]
@@ -301,11 +304,12 @@ def test_address_groups_live_and_die(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "addresses", [["10.0.0.1"], ["10.0.0.0/33"], "10.0.0.0/8", [7], [["10.0.0.0/8"]], ["10.0.0.0/8"] * 2, ["a/b"], {}]
+    "addresses", [["10.0.0.256"], ["10.0.0.0/33"], "10.0.0.0/8", [7], [["10.0.0.0/8"]], ["10.0.0.0/8"] * 2, ["a/b"], {}]
 )
 def test_bad_addresses_are_refused(client: FlaskClient, addresses: object) -> None:
     made = client.post(ADDRESSES, json={"address_group": {}}).json["address_group"]
     assert made["addresses"] == []
+    assert refusal(client.post(ADDRESSES, json={"address_group": {"addresses": ["10.0.0.1"]}}))[0] == 400
     for reply in (
         client.post(ADDRESSES, json={"address_group": {"addresses": addresses}}),
         client.put(f"{ADDRESSES}/{made['id']}/add_addresses", json={"addresses": addresses}),
@@ -323,7 +327,11 @@ def test_an_address_group_in_a_rule_is_in_use(client: FlaskClient, group: dict[s
 
 
 def test_the_template_of_new_groups_is_read_added_to_and_removed_from(client: FlaskClient) -> None:
-    assert len(client.get(TEMPLATE).json["default_security_group_rules"]) == 4
+    legacy = client.get(TEMPLATE).json["default_security_group_rules"]
+    assert sorted((one["direction"], one["description"]) for one in legacy) == [
+        (direction, f"Legacy default SG rule for {direction} traffic")
+        for direction in ("egress", "egress", "ingress", "ingress")
+    ]
     body = {"direction": "ingress", "protocol": "tcp", "port_range_min": 22, "port_range_max": 22}
     reply = client.post(TEMPLATE, json={"default_security_group_rule": body})
     assert reply.status_code == 201

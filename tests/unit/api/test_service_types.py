@@ -70,6 +70,7 @@ def test_service_types_are_shown_and_changed(client: FlaskClient, world: SimpleN
     ("service_types", "error_type"),
     [
         (["nova"], "InvalidSubnetServiceType"),
+        (["Compute:nova"], "InvalidSubnetServiceType"),
         ([7], "InvalidInputSubnetServiceType"),
         ("compute:nova", "HTTPBadRequest"),
         (["compute:a", "compute:a"], "HTTPBadRequest"),
