@@ -68,6 +68,7 @@ class Database:
         self._rng = rng or random.Random()  # noqa: S311 - free addresses are drawn with it, no secrets
         self._new_id = new_id
         self._settings = settings or Settings()
+        self._has_settings = settings is not None
         self._faces = faces or Faces(load(names_of(DEFAULT), {}))
         self._listeners: list[Callable[[], None]] = []
         self._engine = _engine(url)
@@ -82,6 +83,9 @@ class Database:
     def migrate(self) -> None:
         """Bring the database to the newest schema: create, upgrade or leave it. Safe in two processes at once.
 
+        The default segment ranges become those of the settings; without settings, as in a command that makes a token,
+        those that are stored stay.
+
         Raises:
             ConfigurationError: a newer Weft has written it.
             DatabaseError: it cannot be opened or changed.
@@ -92,8 +96,9 @@ class Database:
             if not self._is_sqlite:
                 tx.connection.execute(select(func.pg_advisory_xact_lock(JOURNAL_LOCK)))
             _upgrade(tx.connection, self._engine.url)
-            tx.connection.execute(tx.variant(_INSERT_META), {"name": "epoch", "value": tx.new_id()})
-            store_default_ranges(tx)
+            made = tx.connection.execute(tx.variant(_INSERT_META), {"name": "epoch", "value": tx.new_id()})
+            if self._has_settings or made.rowcount:
+                store_default_ranges(tx)
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:

@@ -17,7 +17,9 @@ from controller.errors import ConfigurationError, DatabaseError, Kind
 from controller.services import networks, ports
 from controller.store.database import Database
 from controller.store.metadata import METADATA
+from controller.store.segment_ranges import numbers_for
 from controller.store.snapshot import journal_after, load_epoch
+from controller.store.transaction import DefaultRange, Settings
 from tests.databases import a_database
 from tests.unit.controller.store.builders import ADMIN, a_network, a_port, a_subnet
 
@@ -39,6 +41,17 @@ def test_migrating_twice_keeps_the_epoch_and_what_is_stored(database: Database) 
     database.migrate()
     with database.read() as tx:
         assert (epoch, network) == (load_epoch(tx), networks.get(tx, ADMIN, network.id))
+
+
+def test_only_who_has_settings_changes_the_default_ranges(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/weft.db"
+    vlans = DefaultRange(network_type="vlan", physical_network="physnet1", minimum=100, maximum=199)
+    for settings in (Settings(segment_ranges=(vlans,)), None):  # weft serve, then weft token create
+        database = Database(url, settings=settings)
+        database.migrate()
+        with database.read() as tx:
+            assert numbers_for(tx, "p", "vlan", "physnet1"), settings
+        database.close()
 
 
 def test_two_databases_have_different_epochs(tmp_path: Path) -> None:
