@@ -20,15 +20,19 @@ DATABASES = {"nb": "OVN_Northbound", "sb": "OVN_Southbound"}
 START_S = 20.0
 FIRST_PORT = {"nb": 16_641, "sb": 16_642}
 RAFT_PORT = {"nb": 16_643, "sb": 16_644}
+TLS_PORT = {"nb": 16_645, "sb": 16_646}
 STEP = 10
 
 
 class Cluster:
-    """ovn-central with one server of each database, or several in a raft; the laboratory ends what it started."""
+    """ovn-central with one server of each database, or several in a raft; the laboratory ends what it started.
 
-    def __init__(self, lab: Lab, *, servers: int = 1) -> None:
+    With certificates the servers speak TLS too, and Weft speaks it to them.
+    """
+
+    def __init__(self, lab: Lab, *, servers: int = 1, has_tls: bool = False) -> None:
         self.lab = lab
-        self.servers = servers
+        self.servers, self.has_tls = servers, has_tls
         self.directory = registry.STATE_ROOT / lab.id / "ovn"
         self.logs = lab.directory / "ovn"
         self.environment = {
@@ -43,6 +47,8 @@ class Cluster:
         """Make the databases and start everything."""
         self.directory.mkdir(parents=True)
         self.logs.mkdir(parents=True, exist_ok=True)
+        if self.has_tls:
+            self._make_certificates()
         for number in range(self.servers):
             for database in DATABASES:
                 self._make(database, number)
@@ -56,6 +62,46 @@ class Cluster:
     def remotes(self, database: str) -> str:
         """Return where all servers of a database are."""
         return ",".join(self._remote(database, number) for number in range(self.servers))
+
+    def settings(self) -> dict[str, str]:
+        """Return what Weft is told."""
+        if not self.has_tls:
+            return {"northbound": self.remotes("nb"), "southbound": self.remotes("sb")}
+        return {
+            "northbound": self._tls_remotes("nb"),
+            "southbound": self._tls_remotes("sb"),
+            "private_key": str(self.directory / "weft-privkey.pem"),
+            "certificate": str(self.directory / "weft-cert.pem"),
+            "ca_certificate": str(self.authority("switch")),
+        }
+
+    def authority(self, which: str) -> Path:
+        """Return the certificate of an authority: ``switch``, who signed everybody's, or ``controller``, nobody's."""
+        return self.directory / "pki" / f"{which}ca" / "cacert.pem"
+
+    def _tls_remotes(self, database: str) -> str:
+        ports = (TLS_PORT[database] + STEP * number for number in range(self.servers))
+        return ",".join(f"ssl:{self.lab.controller_ip}:{port}" for port in ports)
+
+    def _make_certificates(self) -> None:
+        """As ovs-pki(8) says."""
+        options = [f"--dir={self.directory}/pki", f"--log={self.directory}/pki.log"]
+        for arguments in (
+            ["init"],
+            ["--unique", "req+sign", "ovsdb", "switch"],
+            ["--unique", "req+sign", "weft", "switch"],
+        ):
+            process.run(["env", "-C", str(self.directory), "ovs-pki", *options, *arguments], env=self.environment)
+
+    def _tls_options(self, database: str, number: int) -> list[str]:
+        if not self.has_tls:
+            return []
+        return [
+            f"--private-key={self.directory}/ovsdb-privkey.pem",
+            f"--certificate={self.directory}/ovsdb-cert.pem",
+            f"--ca-cert={self.authority('switch')}",
+            f"--remote=pssl:{TLS_PORT[database] + STEP * number}:{self.lab.controller_ip}",
+        ]
 
     def _remote(self, database: str, number: int) -> str:
         return f"tcp:{self.lab.controller_ip}:{FIRST_PORT[database] + STEP * number}"
@@ -89,6 +135,7 @@ class Cluster:
             [
                 *("ovsdb-server", str(self._file(database, number)), f"--remote=ptcp:{port}:{host}"),
                 f"--unixctl={self._control(database, number)}",
+                *self._tls_options(database, number),
             ],
         )
         probe = ["ovs-appctl", "-t", self._control(database, number), "version"]

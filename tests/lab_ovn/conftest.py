@@ -14,6 +14,9 @@ from tests.lab.hypervisor import Hypervisor
 from tests.lab.process import eventually
 from tests.lab_ovn.cluster import Cluster
 
+HEARTBEAT_S = "2"
+"""Three may be missed, and the leader may change meanwhile."""
+
 
 @dataclass
 class Cloud:
@@ -100,7 +103,7 @@ def address(port: dict[str, Any]) -> str:
 
 def serve(directory: Path, lab: Lab, cluster: Cluster, *, plugins: str = "openflow,ovn") -> Weft:
     """Return Weft with both plug-ins, not started."""
-    settings = {"northbound": cluster.remotes("nb"), "southbound": cluster.remotes("sb")}
+    settings = {**cluster.settings(), "heartbeat": HEARTBEAT_S}
     flags = [f"--plugin-setting=ovn.{name}={value}" for name, value in settings.items()]
     return Weft(directory, lab=lab, arguments=[f"--enabled-plugins={plugins}", *flags])
 
@@ -112,10 +115,16 @@ def servers() -> int:
 
 
 @pytest.fixture(scope="module")
-def shared_cloud(tmp_path_factory: pytest.TempPathFactory, servers: int) -> Iterator[Cloud]:
+def has_tls() -> bool:
+    """Whether Weft speaks TLS with the databases."""
+    return False
+
+
+@pytest.fixture(scope="module")
+def shared_cloud(tmp_path_factory: pytest.TempPathFactory, servers: int, has_tls: bool) -> Iterator[Cloud]:
     directory: Path = tmp_path_factory.mktemp("cloud")
     with Lab(directory / "lab") as lab:
-        cluster = Cluster(lab, servers=servers)
+        cluster = Cluster(lab, servers=servers, has_tls=has_tls)
         try:
             cluster.create()
             h1, h2 = cluster.chassis("h1", physnets=["physnet1"]), cluster.chassis("h2")

@@ -1,17 +1,26 @@
 """What becomes of an OVN cluster's rows when somebody meddles, and of Weft when the cluster is away?"""
 
 import time
+from pathlib import Path
 
 import pytest
 
+from controller.southbound.ovn.connection import Connection, use_tls, wait
+from controller.southbound.ovn.tables import SOUTHBOUND
 from tests.lab.process import eventually
-from tests.lab_ovn.conftest import Cloud, address, health
+from tests.lab_ovn.conftest import Cloud, address, health, status
 
 
 @pytest.fixture(scope="module")
 def servers() -> int:
     """Three servers of each database."""
     return 3
+
+
+@pytest.fixture(scope="module")
+def has_tls() -> bool:
+    """All of this module's faults are met by connections with TLS."""
+    return True
 
 
 def test_rows_deleted_or_changed_by_hand_come_back_within_seconds(cloud: Cloud) -> None:
@@ -87,3 +96,47 @@ def test_what_is_asked_while_the_northbound_database_is_away_is_done_when_it_is_
     vm.address_set(f"{address(port)}/24")
     one.ping_until_answered(address(port))
     eventually(lambda: health(cloud)["state"] == "up", 15, lambda: f"{health(cloud)}")
+
+
+def test_ports_of_a_chassis_whose_controller_died_are_down_until_it_is_back(cloud: Cloud) -> None:
+    red = cloud.network()
+    _, near = cloud.vm(red, cloud.h1)
+    _, port = cloud.vm(red, cloud.h2)
+    cloud.cluster.kill("controller-h2")
+    said = eventually(
+        lambda: (s := status(cloud, port["id"]))["reason"] == "HOST_UNREACHABLE" and s, 20, "its host does not answer"
+    )
+    assert said["status"] == "DOWN"
+    assert cloud.weft.api.show("port", port["id"])["status"] == "DOWN"
+    assert (health(cloud)["state"], health(cloud)["detail"]) == ("degraded", "1 of 2 chassis give no answer: h2.")
+    assert {one["name"]: one["status"] for one in cloud.weft.api.list("hosts")} == {"h1": "UP", "h2": "DOWN"}
+    assert status(cloud, near["id"])["status"] == "ACTIVE"
+    cloud.cluster.start_controller(cloud.h2)
+    cloud.weft.wait_for_port(port["id"])
+    eventually(lambda: health(cloud)["state"] == "up", 5, lambda: f"{health(cloud)}")
+
+
+def test_a_northd_that_does_nothing_is_told(cloud: Cloud) -> None:
+    cloud.cluster.kill("northd")
+    said = eventually(lambda: (h := health(cloud))["state"] == "degraded" and h, 20, "the directory says it")
+    assert "ovn-northd" in said["detail"]
+    cloud.cluster.start_northd()
+    eventually(lambda: health(cloud)["state"] == "up", 15, lambda: f"{health(cloud)}")
+
+
+@pytest.mark.parametrize(("authority", "is_heard"), [("switch", True), ("controller", False)])
+def test_a_server_is_believed_when_the_named_authority_signed_its_certificate(
+    cloud: Cloud, authority: str, is_heard: bool
+) -> None:
+    told = cloud.cluster.settings()
+    use_tls(told["private_key"], told["certificate"], str(cloud.cluster.authority(authority)))
+    connection = Connection(told["southbound"], SOUTHBOUND, lambda *_: None)
+    until = time.monotonic() + (10 if is_heard else 1.5)
+    with Path("/dev/null").open("rb") as nothing:
+        while not connection.is_whole and time.monotonic() < until:
+            connection.run()
+            wait([connection], nothing.fileno(), 0.1)
+    assert connection.is_whole == is_heard
+    assert is_heard or "ca_certificate" in connection.problem
+    assert bool(connection.rows("Chassis")) == is_heard
+    connection.close()

@@ -69,17 +69,23 @@ def stage(tmp_path: Path) -> Iterator[OvnStage]:
 
 
 def is_known(seed: int, one: Disagreement, offer: Offer) -> bool:
-    """Whether a disagreement is one of the three ways in which OVN is known to differ.
+    """Whether a disagreement is one of the four ways in which OVN is known to differ.
 
     Its answer to a neighbour solicitation is of its own making, so the mark by which a probe is told from others is not
     in it; that neighbours are found is tried elsewhere. Port security lets nothing pass but IP and ARP. And which port
-    uses a MAC address that several may use it does not know: others of the network that are open get a copy too.
+    uses a MAC address that several may use it does not know: others of the network that are open get a copy too. Where
+    an open port has spoken in the name of one that is down, OVN has learnt that and sends there what would go to all
+    open ones.
     """
     ports = a_cloud(random.Random(seed), offer).ports
     sender = ports[one.frame.sender]
     if one.frame.dst_mac == VIRTUAL_MAC:
         got = re.findall(r"\d+", one.text.partition("]")[0])
         return {ports[int(number)].network for number in got} <= {sender.network}
+    lacking = re.fullmatch(r"received by \[(.*)\], should be by \[(.*)\]", one.text)
+    if lacking and one.frame.dst_mac in {port.mac for port in ports if port.network == sender.network and not port.up}:
+        got, wanted = (set(re.findall(r"\d+", part)) for part in lacking.groups())
+        return got <= wanted and not any(ports[int(number)].guarded for number in wanted)
     is_lost = one.text.startswith("received by []")
     if one.frame.kind is Kind.QUESTION and one.frame.version == 6:
         return is_lost

@@ -65,9 +65,10 @@ def group_rows(group: SecurityGroup, network_id: str, known: Mapping[str, object
 def member_rows(group_id: str, network_id: str, members: Iterable[Port]) -> Iterator[Row]:
     """Yield the sets of addresses that a group's members in a network have, for rules that let them in.
 
-    OVN's own sets of a port group lack the allowed pairs, and what they have is not of one network.
+    OVN's own sets of a port group lack the allowed pairs, and what they have is not of one network. Nobody may speak in
+    the name of a port that is administratively down.
     """
-    addresses = {address for port in members for address in addresses_of(port)}
+    addresses = {address for port in members if port.admin_state_up for address in addresses_of(port)}
     for version in (4, 6):
         yield Row(
             table="Address_Set",

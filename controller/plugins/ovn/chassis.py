@@ -1,7 +1,7 @@
 """Which hosts has the cluster, and where is each port? Read from the southbound database (ovn-sb(5)).
 
-A chassis is there from when ovn-controller starts until it ends in order; one whose machine died stays, and OVN itself
-does not say so.
+A chassis is there from when ovn-controller starts until it ends in order; one whose machine died stays, and which one
+that is others must say (`controller.plugins.ovn.heartbeat`).
 """
 
 from collections import Counter
@@ -42,6 +42,10 @@ class Southbound:
     def __init__(self) -> None:
         self.changed_ports: set[str] = set()
         self.are_hosts_changed = False
+        self.asked: int | None = None
+        """The number chassis are to take up (ovn-sb(5), SB_Global:nb_cfg)."""
+        self._reports: dict[str, Columns] = {}
+        self._silent: frozenset[str] = frozenset()
         self._chassis: dict[str, Columns] = {}
         self._encaps: dict[str, Columns] = {}
         self._bindings: dict[str, Columns] = {}
@@ -54,6 +58,10 @@ class Southbound:
                 rows = self._chassis if table == "Chassis" else self._encaps
                 _put(rows, uuid, columns)
                 self.are_hosts_changed = True
+            case "Chassis_Private":
+                _put(self._reports, uuid, columns)
+            case "SB_Global":
+                self.asked = None if columns is None else columns["nb_cfg"]
             case "Port_Binding":
                 old = self._bindings.get(uuid)
                 if old is not None:
@@ -64,6 +72,15 @@ class Southbound:
                 if columns is not None:
                     self._binding_of[columns["logical_port"]] = uuid
                     self.changed_ports.add(columns["logical_port"])
+
+    def reports(self) -> dict[str, int]:
+        """Return the number each chassis has taken up, by its name."""
+        return {columns["name"]: columns["nb_cfg"] for columns in self._reports.values()}
+
+    def note_silent(self, names: frozenset[str]) -> None:
+        """Take which chassis give no answer, by their names."""
+        self.are_hosts_changed |= names != self._silent
+        self._silent = names
 
     def hosts(self) -> dict[HostName, FoundHost]:
         """Return every host."""
@@ -100,7 +117,12 @@ class Southbound:
         encaps = sorted(
             (self._encaps[one]["type"], self._encaps[one]["ip"]) for one in columns["encaps"] if one in self._encaps
         )
+        is_silent = columns["name"] in self._silent
         return FoundHost(
+            is_alive=not is_silent,
+            problem=f"its ovn-controller gives no answer: start it, or `ovn-sbctl chassis-del {columns['name']}`"
+            if is_silent
+            else None,
             datapath_type=said.get(DATAPATH_TYPE) or SYSTEM,
             physnets=tuple(_mappings(said.get(BRIDGE_MAPPINGS, ""))),
             tunnel_ip=encaps[0][1] if encaps else None,

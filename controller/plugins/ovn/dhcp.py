@@ -6,7 +6,8 @@ ovn-nb(5), DHCP_Options.
 from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 
-from controller.dns_names import search_domains
+from controller.dhcp.names import OPTION_NAMES
+from controller.dns_names import domain_of, hostname_told, search_domains
 from controller.plugins.ovn.rows import Row, RowKey
 from controller.reconcile.leases import LEASE_S
 from controller.reconcile.translate import SERVICE_MAC, server_id
@@ -50,13 +51,17 @@ NAMES4: Mapping[str, tuple[str, str]] = {
     "classless-static-route": ("classless_static_route", ROUTES),
     "tftp-server-address": ("tftp_server_address", ADDRESSES),
     "server-ip-address": ("next_server", ADDRESSES),
+    "210": ("path_prefix", TEXT),
+    "249": ("ms_classless_static_route", ROUTES),
+    "252": ("wpad", TEXT),
 }
 """Neutron's (dnsmasq's) names, OVN's (ovn-nb(5), DHCP_Options:options) and the form of the value."""
-NUMBERS4: Mapping[str, str] = {"66": "tftp-server", "67": "bootfile-name", "150": "tftp-server-address"}
-NAMES6: Mapping[str, tuple[str, str]] = {
-    "dns-server": ("dns_server", ADDRESSES),
-    "domain-search": ("domain_search", TEXT),
-}
+NUMBERS4: Mapping[str, str] = {str(int(code)): name for name, code, _ in OPTION_NAMES if name in NAMES4}
+NAMES6: Mapping[str, tuple[str, str]] = {"dns-server": ("dns_server", ADDRESSES)}
+"""Its `domain_search` would be sent as plain text, which no client reads (RFC 3646 section 4 wants RFC 1035's form)."""
+NUMBERS6: Mapping[str, str] = {"23": "dns-server"}
+PREFIXES = {IPV4: ("option:",), IPV6: ("option6:", "option:")}
+"""As dnsmasq(8) takes them before a name, --dhcp-option."""
 
 
 def subnet_row(network: Network, subnet: Subnet) -> Row | None:
@@ -73,15 +78,19 @@ def subnet_row(network: Network, subnet: Subnet) -> Row | None:
 
 
 def port_row(network: Network, subnet: Subnet, port: Port) -> Row | None:
-    """Return what one port is told when it has options of its own, else None."""
+    """Return what one port is told when it has a name or options of its own, else None."""
     asked = [(name, value) for name, value, version in port.extra_dhcp_opts if version == subnet.ip_version]
-    options = options_of(network, subnet)
-    if not asked or options is None:
+    shared = options_of(network, subnet)
+    if shared is None:
+        return None
+    names = _names4(network, port) if subnet.ip_version == IPV4 else {}
+    options = _with({**shared, **names}, asked, subnet.ip_version)
+    if options == shared:
         return None
     return Row(
         table="DHCP_Options",
         key=port_key(port.id, subnet.ip_version),
-        columns={"cidr": subnet.cidr, "options": _with(options, asked, subnet.ip_version)},
+        columns={"cidr": subnet.cidr, "options": options},
         external_ids={"subnet": subnet.id, "port": port.id},
     )
 
@@ -105,9 +114,26 @@ def options_of(network: Network, subnet: Subnet) -> dict[str, str] | None:
 
 def unknown_option(name: str, version: int) -> bool:
     """Whether OVN has no option of a name."""
-    return version not in (IPV4, IPV6) or (
-        name not in NAMES6 if version == IPV6 else NUMBERS4.get(name, name) not in NAMES4
-    )
+    return version not in (IPV4, IPV6) or _named(name, version) is None
+
+
+def is_search_list(name: str) -> bool:
+    """Whether an option of DHCPv6 is the one OVN has but cannot write."""
+    return _bare(name, IPV6) in {"domain-search", "24"}
+
+
+def _bare(written: str, version: int) -> str:
+    name = written.strip().lower()
+    for prefix in PREFIXES[version]:
+        name = name.removeprefix(prefix)
+    return name
+
+
+def _named(written: str, version: int) -> tuple[str, str] | None:
+    """Return OVN's name of an option and the form of its value, None where it has none."""
+    name = _bare(written, version)
+    names, numbers = (NAMES6, NUMBERS6) if version == IPV6 else (NAMES4, NUMBERS4)
+    return names.get(numbers.get(name, name))
 
 
 def _options4(network: Network, subnet: Subnet) -> dict[str, str]:
@@ -120,18 +146,29 @@ def _options4(network: Network, subnet: Subnet) -> dict[str, str]:
     servers = [one for one in subnet.dns_nameservers if ip_address(one).version == IPV4]
     if servers:
         options["dns_server"] = _list(servers)
-    searched = search_domains([network.dns_domain])
-    if searched:
-        options["domain_name"] = _formed(searched[0], TEXT)
+    options |= _domain4(network.dns_domain)
     if subnet.gateway_ip is not None:
         options["router"] = subnet.gateway_ip
     if subnet.host_routes:
         # A client that gets option 121 ignores option 3 (RFC 3442), so the default route is said again.
         default = [] if subnet.gateway_ip is None else [("0.0.0.0/0", subnet.gateway_ip)]
-        options["classless_static_route"] = _list(
-            [f"{destination},{hop}" for destination, hop in [*subnet.host_routes, *default]], separator=", "
-        )
+        routes = _list([f"{destination},{hop}" for destination, hop in [*subnet.host_routes, *default]], separator=", ")
+        # Windows asks for 249 ([MS-DHCPE] section 2.2.8); OVN sends what there is, asked for or not.
+        options |= {"classless_static_route": routes, "ms_classless_static_route": routes}
     return options
+
+
+def _domain4(domain: str) -> dict[str, str]:
+    """Return what tells a domain, nothing for one nobody chose."""
+    return {
+        name: _formed(one, TEXT) for one in search_domains([domain]) for name in ("domain_name", "domain_search_list")
+    }
+
+
+def _names4(network: Network, port: Port) -> dict[str, str]:
+    """Return what tells a port's own name and domain."""
+    name = hostname_told(port.dns_name, domain_of(port.dns_domain, network.dns_domain))
+    return _domain4(port.dns_domain) | ({} if name is None else {"hostname": _formed(name, TEXT)})
 
 
 def _options6(subnet: Subnet) -> dict[str, str] | None:
@@ -151,7 +188,10 @@ def _with(options: Mapping[str, str], asked: Iterable[tuple[str, str | None]], v
     """Return options with those a port asks for; one without a value is taken away."""
     changed = dict(options)
     for written, value in asked:
-        name, form = NAMES6[written] if version == IPV6 else NAMES4[NUMBERS4.get(written, written)]
+        named = _named(written, version)
+        if named is None:  # stored before the network was OVN's
+            continue
+        name, form = named
         if value is None:
             changed.pop(name, None)
         else:

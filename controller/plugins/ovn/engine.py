@@ -17,6 +17,7 @@ from contextlib import suppress
 from controller.errors import WeftError
 from controller.plugins.contract import Engine, EngineContext
 from controller.plugins.ovn.chassis import Southbound
+from controller.plugins.ovn.heartbeat import NORTHD, Heartbeat
 from controller.plugins.ovn.intent import Intent
 from controller.plugins.ovn.replica import Columns, Replica
 from controller.plugins.ovn.reporting import Reporting
@@ -56,7 +57,9 @@ class OvnEngine(Engine):
         self._writer = Writer(self._nb, "")
         self._intent: Intent | None = None
         self._reporting = Reporting(context)
+        self._heartbeat = Heartbeat(settings.heartbeat_s)
         self._were_whole = (False, False)
+        self._is_northd_silent = False
         self._poll_at = self._audit_at = 0.0
 
     def start(self) -> None:
@@ -103,7 +106,8 @@ class OvnEngine(Engine):
     def _wait(self, pause_s: float | None) -> None:
         connections = (self._nb, self._sb) if pause_s is None else ()
         if pause_s is None:
-            due_s = min(self._poll_at, self._audit_at, self._reporting.due_at) - self._context.monotonic()
+            due_at = min(self._poll_at, self._audit_at, self._reporting.due_at, self._heartbeat.due_at)
+            due_s = due_at - self._context.monotonic()
             pause_s = 0.0 if self._hint else max(0.0, due_s)
         wait(connections, self._wake_out, pause_s)
         with suppress(BlockingIOError):
@@ -125,6 +129,7 @@ class OvnEngine(Engine):
             self._writer.look_at(touched)
             changed = self._writer.write(intent.rows, self._replica)
             self._reporting.look_at(key.partition("/")[2] for key in changed)
+        self._ask_chassis(now)
         self._report(now)
 
     def _follow(self) -> None:
@@ -187,15 +192,38 @@ class OvnEngine(Engine):
         self._audit_at = now + AUDIT_S
         self._writer.look_at(_all_keys(intent, self._replica))
 
+    def _ask_chassis(self, now: float) -> None:
+        """Count up when it is time, and note who does not follow."""
+        beat = self._heartbeat.beat(now) if self._nb.is_whole else None
+        if beat is not None:
+            self._nb.post(beat, "weft: are the chassis alive?")
+        is_known = self._nb.is_whole and self._sb.is_whole
+        known = self._global() if is_known else None
+        reports = self._southbound.reports()
+        if known is not None and known["options"].get("enable_chassis_nb_cfg_update") == "false":
+            reports = {}
+        wanted = None if known is None else known["nb_cfg"]
+        silent = self._heartbeat.silent(now, wanted, self._southbound.asked, reports)
+        if is_known:
+            self._southbound.note_silent(silent - {NORTHD})
+            self._is_northd_silent = NORTHD in silent
+
+    def _global(self) -> Columns | None:
+        """Return the one row of NB_Global, None while there is none."""
+        return next((columns for _, columns in self._nb.rows("NB_Global")), None)
+
     def _report(self, now: float) -> None:
         is_sb_whole = self._sb.is_whole
-        options = [columns["options"] for _, columns in self._nb.rows("NB_Global")]
+        known = self._global()
+        options = {} if known is None else known["options"]
+        patience_s = self._heartbeat.patience_s
         self._reporting.health(
             now,
             northbound=self._nb.problem,
             southbound=self._sb.problem,
+            northd=f"ovn-northd has done nothing for {patience_s:g} s, start it" if self._is_northd_silent else "",
             row_problems=self._writer.problems,
-            version=options[0].get("northd_internal_version", "") if options else "",
+            version=options.get("northd_internal_version", ""),
             hosts=self._southbound.hosts() if is_sb_whole and self._southbound.are_hosts_changed else None,
         )
         if is_sb_whole and self._southbound.are_hosts_changed:

@@ -15,7 +15,7 @@ from controller.plugins.contract import (
     Vif,
 )
 from controller.plugins.openflow import OpenFlowPlugin, ovs_vif
-from controller.plugins.ovn.dhcp import unknown_option
+from controller.plugins.ovn import dhcp
 from controller.plugins.ovn.settings import settings_of
 from controller.records import Network, Port
 
@@ -45,11 +45,15 @@ class OvnPlugin(Plugin):
                     feature=Feature.IPV4_DHCP,
                     limit="a lease is renewed by broadcast where the subnet's gateway is no port of the network",
                 ),
-                Capability(feature=Feature.IPV6_DHCP, limit="options: dns-server and domain-search"),
+                Capability(
+                    feature=Feature.IPV6_DHCP,
+                    limit="of options dns-server alone: OVN writes domain-search as plain text, which no client reads",
+                ),
                 Capability(
                     feature=Feature.PORT_SECURITY,
-                    limit="router advertisements of guests pass: OVN lets neighbour discovery through every ACL; "
-                    "guarded ports send nothing but IP and ARP",
+                    limit="a guest with an IPv6 address may send router advertisements: OVN's ACL stages let ND, RS, "
+                    "RA and MLD pass at priority 65532, above every ACL (32767 at most), and its port security does "
+                    "not look at RA; guarded ports send nothing but IP and ARP",
                 ),
                 Capability(
                     feature=Feature.ALLOWED_ADDRESS_PAIRS,
@@ -63,9 +67,10 @@ class OvnPlugin(Plugin):
                 Capability(feature=Feature.EXTRA_DHCP_OPTIONS, limit="those OVN has a name for"),
             ),
             missing={
-                Feature.IPV6_RA: "OVN advertises from ports of logical routers only, and Weft makes no routers",
-                Feature.PRIVATE_VLAN: "OVN lets neighbour discovery and its own ARP answers pass every ACL, "
-                "so isolated ports would still find each other",
+                Feature.IPV6_RA: "OVN advertises from ports of logical routers only, and always as a default router "
+                "for 65535 s (put_nd_ra_opts has no other lifetime): guests would send to a router that is not there",
+                Feature.PRIVATE_VLAN: "OVN's ACL stages let ND, RS, RA and MLD pass at priority 65532, above every ACL "
+                "(32767 at most): isolated ports would find each other, and be each other's router",
                 Feature.SEVERAL_SEGMENTS: "OVN joins the segments of a logical switch, Weft keeps them apart",
                 Feature.TRACE: "ovn-trace explains what OVN does with a packet",
             },
@@ -92,5 +97,8 @@ class OvnPlugin(Plugin):
 
 def _unknown_options(port: Port) -> Iterator[Objection]:
     for name, _, version in port.extra_dhcp_opts:
-        if unknown_option(name, version):
-            yield Objection(attribute="extra_dhcp_opts", reason=f"OVN has no option {name} for IPv{version}")
+        if dhcp.unknown_option(name, version):
+            reason = f"OVN has no option {name} for IPv{version}"
+            if version == dhcp.IPV6 and dhcp.is_search_list(name):
+                reason = f"OVN writes {name} of IPv6 as plain text, which no client reads (RFC 3646 section 4)"
+            yield Objection(attribute="extra_dhcp_opts", reason=reason)

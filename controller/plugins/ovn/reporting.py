@@ -13,6 +13,8 @@ from controller.records import HostName, Port, PortId, PortState, Reason
 PATIENCE_S = 3.0
 """How long a lost connection is not spoken of: a new leader is found within a second or two."""
 NEVER = float("inf")
+NAMED = 5
+"""Hosts named in a sentence."""
 
 
 class Reporting:
@@ -48,6 +50,7 @@ class Reporting:
         *,
         northbound: str,
         southbound: str,
+        northd: str,
         row_problems: Mapping[RowKey, str],
         version: str,
         hosts: Mapping[HostName, FoundHost] | None,
@@ -58,6 +61,7 @@ class Reporting:
             now: seconds of the monotonic clock.
             northbound: what is wrong with the connection, empty when nothing is.
             southbound: the same.
+            northd: what is wrong with ovn-northd.
             row_problems: rows that could not be written.
             version: of northd, as it says itself; empty when unknown.
             hosts: every host of the cluster, None when they are not known or as they were.
@@ -73,12 +77,17 @@ class Reporting:
         elif sb:
             detail = f"The southbound database cannot be read: {sb}; states of ports are as they were last."
             condition = Condition.DEGRADED
+        elif northd:
+            condition, detail = Condition.DEGRADED, f"What is written reaches no chassis: {northd}."
         elif row_problems:
             first = row_problems[min(row_problems)]
             condition, detail = Condition.DEGRADED, f"{len(row_problems)} rows are not as wanted; {first}."
         elif self._hosts is not None and not self._hosts:
             condition = Condition.DEGRADED
             detail = "The cluster has no chassis: start ovn-controller on the hypervisors."
+        elif silent := sorted(name for name, host in (self._hosts or {}).items() if not host.is_alive):
+            condition = Condition.DEGRADED
+            detail = f"{len(silent)} of {len(self._hosts or {})} chassis give no answer: {', '.join(silent[:NAMED])}."
         health = Health(
             condition=condition,
             detail=detail,

@@ -11,6 +11,10 @@ _REMOTE = re.compile(r"(tcp|ssl):(\[[0-9a-fA-F:.%]+\]|[^:\[\],]+):\d{1,5}|unix:[
 """ovsdb(7), Active Connection Methods."""
 _REMOTES = ("northbound", "southbound")
 _FILES = ("private_key", "certificate", "ca_certificate")
+HEARTBEAT = "heartbeat"
+HEARTBEAT_S = 10.0
+"""Each beat makes every chassis write one row."""
+HEARTBEAT_OFF = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +26,8 @@ class Settings:
     private_key: str | None = None
     certificate: str | None = None
     ca_certificate: str | None = None
+    heartbeat_s: float = HEARTBEAT_S
+    """Between the questions whether chassis are alive; 0: they are never asked."""
 
 
 def settings_of(told: Mapping[str, str]) -> Settings:
@@ -30,9 +36,10 @@ def settings_of(told: Mapping[str, str]) -> Settings:
     Raises:
         ConfigurationError: a setting is missing, unknown, or no remote.
     """
-    unknown = sorted(told.keys() - {*_REMOTES, *_FILES})
+    known = (*_REMOTES, *_FILES, HEARTBEAT)
+    unknown = sorted(told.keys() - {*known})
     if unknown:
-        raise ConfigurationError(f"[plugins.ovn] has no setting {unknown[0]}: there are {', '.join(_REMOTES + _FILES)}")
+        raise ConfigurationError(f"[plugins.ovn] has no setting {unknown[0]}: there are {', '.join(known)}")
     for name in _REMOTES:
         _check_remotes(name, told.get(name, ""))
     if any("ssl:" in told[name] for name in _REMOTES):
@@ -41,7 +48,24 @@ def settings_of(told: Mapping[str, str]) -> Settings:
                 raise ConfigurationError(f"[plugins.ovn] {name} is missing: ssl: needs {', '.join(_FILES)}")
             if not Path(told[name]).is_file():
                 raise ConfigurationError(f"[plugins.ovn] {name}: there is no file {told[name]}")
-    return Settings(**{name: told[name].replace(" ", "") if name in _REMOTES else told[name] for name in told})
+    return Settings(
+        northbound=told["northbound"].replace(" ", ""),
+        southbound=told["southbound"].replace(" ", ""),
+        **{name: told[name] for name in _FILES if name in told},
+        heartbeat_s=_seconds(told.get(HEARTBEAT)),
+    )
+
+
+def _seconds(written: str | None) -> float:
+    try:
+        seconds = HEARTBEAT_S if written is None else float(written)
+    except ValueError:
+        seconds = -1.0
+    if not HEARTBEAT_OFF <= seconds < float("inf"):
+        raise ConfigurationError(
+            f"[plugins.ovn] {HEARTBEAT}: {written!r} is no number of seconds; {HEARTBEAT_OFF:g} asks no chassis"
+        )
+    return seconds
 
 
 def _check_remotes(name: str, written: str) -> None:

@@ -52,6 +52,8 @@ def _decide(
         return PortStatus.DOWN, Reason.ADMIN_DOWN, "admin_state_up of the port is false"
     if not network.admin_state_up:
         return PortStatus.DOWN, Reason.ADMIN_DOWN, f"admin_state_up of network {network.id} is false"
+    if not hosts[host].is_alive:
+        return PortStatus.DOWN, Reason.HOST_UNREACHABLE, f"host {host} does not answer: {hosts[host].problem}"
     return _plugged(host, where)
 
 

@@ -5,6 +5,7 @@ leader of a clustered database is found and followed by the library (ovsdb(7), C
 """
 
 import copy
+import logging
 import select
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -16,6 +17,7 @@ from ovs.stream import Stream
 from controller.southbound.ovn.outcome import Outcome, Result
 from controller.southbound.ovn.tables import Schema
 
+_log = logging.getLogger(__name__)
 PROBE_MS = 5_000
 """A server that is silent for so long is asked; when it stays silent for as long again, another is tried."""
 BACKOFF_MS = (100, 2_000)
@@ -80,6 +82,7 @@ class Connection:
         self._remotes = remotes
         self._idl = _Replica(remotes, schema, changed)
         self._transaction: Transaction | None = None
+        self._posted: Transaction | None = None
 
     @property
     def is_whole(self) -> bool:
@@ -89,11 +92,19 @@ class Connection:
     @property
     def problem(self) -> str:
         """Why the replica is not whole, one sentence."""
-        return "" if self.is_whole else f"no server of {self._remotes} answers as the leader"
+        if self.is_whole:
+            return ""
+        distrust = ", or their certificates are not by ca_certificate" if "ssl:" in self._remotes else ""
+        return f"no server of {self._remotes} answers as the leader{distrust}"
 
     def run(self) -> None:
         """Take what has come; at most some hundreds of messages."""
         self._idl.run()
+        status = Transaction.INCOMPLETE if self._posted is None else self._posted.commit()
+        if self._posted is not None and status != Transaction.INCOMPLETE:
+            if status == Transaction.ERROR:
+                _log.warning("ovn_write_refused error=%r", self._posted.get_error())
+            self._posted = None
 
     def wait(self, poller: Poller) -> None:
         """Note what to wait for."""
@@ -117,6 +128,15 @@ class Connection:
             transaction.add_op(operation)
         transaction.commit()
         self._transaction = transaction
+
+    def post(self, operation: Operation, comment: str) -> None:
+        """Send one operation that need not succeed, beside the transaction; not while the last such is under way."""
+        if self._posted is not None:
+            return
+        self._posted = Transaction(self._idl)
+        self._posted.add_comment(comment)
+        self._posted.add_op(operation)
+        self._posted.commit()
 
     def outcome(self) -> Result | None:
         """Return what became of the transaction, None when there is none."""

@@ -26,7 +26,7 @@ NORTHBOUND: Schema = {
     "name": "OVN_Northbound",
     "version": "7.0.0",
     "tables": {
-        "NB_Global": _table(options=_MAP),
+        "NB_Global": _table(nb_cfg="integer", options=_MAP),
         "Logical_Switch": _table(
             name="string",
             ports=_references("Logical_Switch_Port", "strong"),
@@ -77,6 +77,7 @@ SOUTHBOUND: Schema = {
             external_ids=_MAP,
             other_config=_MAP,
         ),
+        "Chassis_Private": _table(name="string", nb_cfg="integer"),
         "Encap": _table(type="string", ip="string"),
         "Port_Binding": _table(
             logical_port="string",
@@ -85,5 +86,6 @@ SOUTHBOUND: Schema = {
             additional_chassis=_references("Chassis", "weak"),
             up=_MAYBE_BOOL,
         ),
+        "SB_Global": _table(nb_cfg="integer"),
     },
 }

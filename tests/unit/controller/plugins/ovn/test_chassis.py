@@ -36,6 +36,19 @@ def test_a_chassis_is_a_host_with_its_ways() -> None:
     assert hosts[HostName("h2")].tunnel_ip is None
 
 
+def test_a_chassis_that_gives_no_answer_is_a_host_that_is_not_alive() -> None:
+    found = a_cluster()
+    found.put("SB_Global", "g", {"nb_cfg": 7})
+    found.put("Chassis_Private", "x", {"name": "chassis-2", "nb_cfg": 5})
+    assert (found.asked, found.reports()) == (7, {"chassis-2": 5})
+    found.are_hosts_changed = False
+    found.note_silent(frozenset({"chassis-2"}))
+    assert found.are_hosts_changed
+    hosts = found.hosts()
+    assert (hosts[HostName("h1")].is_alive, hosts[HostName("h2")].is_alive) == (True, False)
+    assert "chassis-del chassis-2" in str(hosts[HostName("h2")].problem)
+
+
 def test_chassis_that_share_a_hostname_are_called_by_their_names() -> None:
     assert set(a_cluster(hostname="h1").hosts()) == {"chassis-1", "chassis-2"}
 

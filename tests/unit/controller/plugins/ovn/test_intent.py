@@ -188,6 +188,7 @@ def test_a_subnet_tells_what_weft_tells_and_a_port_with_options_has_a_row_of_its
         "router": "10.0.0.1",
         "dns_server": "{192.0.2.53, 192.0.2.54}",
         "classless_static_route": "{198.51.100.0/24,10.0.0.9, 0.0.0.0/0,10.0.0.1}",
+        "ms_classless_static_route": "{198.51.100.0/24,10.0.0.9, 0.0.0.0/0,10.0.0.1}",
     }
     own = rows[RowKey("port-options/p2/4")].columns["options"]
     assert own["domain_name"] == '"weft.example"'  # type: ignore[index,call-overload]
@@ -196,9 +197,25 @@ def test_a_subnet_tells_what_weft_tells_and_a_port_with_options_has_a_row_of_its
     assert rows[RowKey("port/p2")].columns["dhcpv4_options"] == RowKey("port-options/p2/4")
 
 
-def test_guests_are_told_the_domain_of_their_network() -> None:
-    options = rows_of(a_geneve(dns_domain="weft.example."), a_subnet())[RowKey("subnet/n1-4")].columns["options"]
-    assert options["domain_name"] == '"weft.example"'  # type: ignore[index,call-overload]
+def test_guests_are_told_their_name_and_the_domain_of_their_network_or_their_own() -> None:
+    named = a_port(1, "10.0.0.5", dns_name="db"), a_port(2, "10.0.0.6", dns_domain="own.example.")
+    rows = rows_of(a_geneve(dns_domain="weft.example."), a_subnet(), *named, a_port(3, "10.0.0.7"))
+
+    def told(key: str) -> list[str | None]:
+        options: Any = rows[RowKey(key)].columns["options"]
+        return [options.get(name) for name in ("hostname", "domain_name", "domain_search_list")]
+
+    assert told("subnet/n1-4") == [None, '"weft.example"', '"weft.example"']
+    assert told("port-options/p1/4") == ['"db"', '"weft.example"', '"weft.example"']
+    assert told("port-options/p2/4") == [None, '"own.example"', '"own.example"']
+    assert rows[RowKey("port/p3")].columns["dhcpv4_options"] == RowKey("subnet/n1-4")
+
+
+def test_an_option_may_be_named_as_dnsmasq_takes_it() -> None:
+    asked = (("option:MTU", "1300", 4), ("252", "http://wpad.example/", 4), ("42", "192.0.2.7", 4))
+    row = rows_of(a_geneve(), a_subnet(), a_port(1, "10.0.0.5", extra_dhcp_opts=asked))[RowKey("port-options/p1/4")]
+    options: Any = row.columns["options"]
+    assert [options[name] for name in ("mtu", "wpad", "ntp_server")] == ["1300", '"http://wpad.example/"', "192.0.2.7"]
 
 
 def test_nobody_is_told_a_router_that_is_not_there() -> None:
@@ -224,6 +241,15 @@ def test_rules_of_a_group_nobody_is_in_are_not_written() -> None:
     group = a_group(16, a_rule("r1"))
     assert RowKey("rule/r1/n1") not in rows_of(a_geneve(), group)
     assert RowKey("rule/r1/n1") in rows_of(a_geneve(), group, a_port(1, groups=["g16"]))
+
+
+def test_a_member_that_is_down_lets_nobody_in_by_its_address() -> None:
+    group = a_group(16, a_rule("r1", remote_group_id="g16"))
+    ports = (
+        a_port(number, f"10.0.0.{number}", security_group_ids=("g16",), admin_state_up=number > 1) for number in (1, 2)
+    )
+    rows = rows_of(a_geneve(), group, *ports)
+    assert rows[RowKey("members/g16/n1/4")].columns["addresses"] == frozenset({"10.0.0.2"})
 
 
 def test_members_that_a_rule_lets_in_are_those_of_the_same_network_with_their_pairs() -> None:

@@ -38,6 +38,8 @@ def test_every_feature_is_there_or_has_a_reason() -> None:
         ({"southbound": ""}, "southbound is missing"),
         ({"northbond": "x"}, "no setting northbond"),
         ({"southbound": "ssl:192.0.2.1:6642"}, "private_key is missing"),
+        ({"heartbeat": "often"}, "heartbeat: 'often' is no number of seconds"),
+        ({"heartbeat": "-1"}, "heartbeat"),
     ],
 )
 def test_a_wrong_setting_is_named(changed: dict[str, str], said: str) -> None:
@@ -57,6 +59,12 @@ def test_a_dhcp_option_that_ovn_has_no_name_for_is_refused_by_name() -> None:
     assert objection.attribute == "extra_dhcp_opts"
     assert "nis-domain" in objection.reason
     assert not OvnPlugin(TOLD).verify_port(a_network(), replace(port, extra_dhcp_opts=()))
+
+
+def test_a_dhcpv6_option_that_ovn_sends_in_a_form_nobody_reads_is_refused() -> None:
+    port = a_port(1, extra_dhcp_opts=(("domain-search", "weft.example", 6), ("option6:dns-server", "2001:db8::53", 6)))
+    [objection] = OvnPlugin(TOLD).verify_port(a_network(), port)
+    assert "plain text" in objection.reason
 
 
 def test_ports_are_plugged_into_the_integration_bridge() -> None:

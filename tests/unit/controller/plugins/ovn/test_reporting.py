@@ -49,7 +49,13 @@ class Listener:
         self.arrived.append((port_id, host))
 
     def health(self, now: float = 0.0, **said: Any) -> None:
-        values = {"northbound": "", "southbound": "", "row_problems": {}, "version": "23.03.1-20.27.0-70.6"}
+        values = {
+            "northbound": "",
+            "southbound": "",
+            "northd": "",
+            "row_problems": {},
+            "version": "23.03.1-20.27.0-70.6",
+        }
         self.reporting.health(now, **{**values, "hosts": HOSTS, **said})
 
     def tell(self, intent: Intent, southbound: Southbound) -> None:
@@ -104,6 +110,16 @@ def test_a_cluster_without_chassis_is_degraded() -> None:
     listener = Listener()
     listener.health(hosts={})
     assert "start ovn-controller" in listener.healths[0].detail
+
+
+def test_chassis_that_give_no_answer_are_named() -> None:
+    listener = Listener()
+    silent = FoundHost(datapath_type="netdev", is_alive=False, problem="it gives no answer")
+    listener.health(hosts={**HOSTS, HostName("h2"): silent})
+    assert (listener.healths[0].condition, listener.healths[0].detail) == (
+        Condition.DEGRADED,
+        "1 of 2 chassis give no answer: h2.",
+    )
 
 
 def test_the_state_of_a_port_is_told_once() -> None:

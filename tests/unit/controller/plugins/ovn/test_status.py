@@ -39,6 +39,14 @@ def test_a_port_says_what_an_engineer_would_ask_first(
     assert (state.status, state.reason) == (status, reason)
 
 
+def test_a_port_on_a_chassis_that_gives_no_answer_is_down_wherever_it_was_last() -> None:
+    silent = {HostName("h1"): FoundHost(datapath_type="netdev", is_alive=False, problem="no answer")}
+    for where in (WIRED, HERE, NOWHERE):
+        state = port_state(a_port(1), GENEVE, where, silent, None)
+        assert (state.status, state.reason) == (PortStatus.DOWN, Reason.HOST_UNREACHABLE)
+        assert "no answer" in state.detail
+
+
 def test_a_row_that_was_refused_is_an_error_with_the_servers_words() -> None:
     state = port_state(a_port(1), GENEVE, WIRED, HOSTS, "the server says no")
     assert (state.status, state.reason, state.detail) == (
