@@ -58,6 +58,7 @@ def test_a_restart_of_weft_writes_nothing(cloud: Cloud) -> None:
     red = cloud.network()
     cloud.vm(red, cloud.h1, security_groups=[cloud.group({"direction": "ingress", "ethertype": "IPv4"})])
     cloud.port(red, cloud.h2, extra_dhcp_opts=[{"opt_name": "mtu", "opt_value": "1300"}])
+    cloud.cluster.nbctl("--wait=hv", "sync")  # what northd writes of the port is there
     before = cloud.cluster.written()
     cloud.weft.restart()
     eventually(lambda: health(cloud)["state"] == "up", 15, lambda: f"{health(cloud)}")
@@ -91,6 +92,8 @@ def test_what_is_asked_while_the_northbound_database_is_away_is_done_when_it_is_
     port = cloud.port(red, cloud.h2)
     for number in range(3):
         cloud.cluster.start("nb", number)
+    cloud.cluster.kill("northd")  # by itself it may wait up to 8 s for its next attempt to connect
+    cloud.cluster.start_northd()
     vm = cloud.plug(cloud.h2, port)
     cloud.weft.wait_for_port(port["id"], timeout_s=40)
     vm.address_set(f"{address(port)}/24")
