@@ -103,17 +103,17 @@ class Controller:
         inspector = Inspector(self._reconciler, self._openflow, self._openflow.encoder)
         metrics = Metrics(self._reconciler, self._openflow, self._directory, self._probing)
         tracer = Tracer(self._reconciler, self._openflow, self._openflow.encoder)
+        loaded = database.faces.registry.loaded
+        others = [one for name, one in loaded.items() if name != OpenFlowPlugin.name]
+        self._engines = Engines(others, database=database, writer=self._writer)
         operations = {
             "flows": inspector.flows,
             "metrics": metrics.samples,
             "reconcile": inspector.reconcile,
-            "trace": tracer.trace,
+            "trace": lambda asked: self._engines.trace(asked, tracer.trace),
         }
         self._usage = UsageCollector(self._reconciler, self._openflow, database, usage, now=time.time)
         self._control = ControlServer(control, operations, wake=self._intent_changed)
-        loaded = database.faces.registry.loaded
-        others = [one for name, one in loaded.items() if name != OpenFlowPlugin.name]
-        self._engines = Engines(others, database=database, writer=self._writer)
 
     def start(self) -> None:
         """Begin: intent first, then connections, so that no switch meets a controller that does not know it."""

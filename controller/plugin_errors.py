@@ -6,6 +6,7 @@
     ├── INVALID      NoSuchPlugin, FeatureNotSupportedByPlugin
     ├── NOT_FOUND    PluginNotFound
     ├── CONFLICT     NoPluginCanRealise
+    ├── UNAVAILABLE  TraceUnavailable
     └── (internal)   PluginRefused: a plug-in that cannot be used; shown in the directory, never sent
 """
 
@@ -24,6 +25,16 @@ class NoSuchPlugin(WeftError):
     def __init__(self, name: str) -> None:
         self.name = name
         super().__init__(f"Plug-in '{name}' is not there: `weft plugin list` shows those that are.")
+
+
+class TraceUnavailable(WeftError):
+    """A plug-in cannot say now what becomes of a packet."""
+
+    kind = Kind.UNAVAILABLE
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(f"The packet cannot be traced now: {why}.")
 
 
 class PluginNotFound(WeftError):

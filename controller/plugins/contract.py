@@ -181,6 +181,20 @@ class Engine(ABC):
     def intent_changed(self) -> None:
         """Note that the feed may have more; called from any thread, must not block."""
 
+    def trace(self, asked: Mapping[str, object]) -> Mapping[str, object] | None:  # noqa: ARG002 - for those who override it
+        """Return what becomes of a packet as ``POST /v2.0/traces`` answers; called from threads that may wait.
+
+        Args:
+            asked: the attributes of a trace that were given.
+
+        Returns:
+            None when the sender is no port of the engine's networks, or `Feature.TRACE` is not advertised.
+
+        Raises:
+            WeftError: The question makes no sense, or cannot be answered now.
+        """
+        return None
+
 
 class Plugin(ABC):
     """The face of a plug-in; made once in each process.

@@ -5,8 +5,10 @@ An engine that cannot be made or started leaves the others alone: its plug-in is
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
+from controller.errors import PortNotFound
 from controller.plugins.contract import Condition, Engine, EngineContext, Health
 from controller.plugins.registry import Loaded
 from controller.reconcile.feed import Feed
@@ -53,6 +55,25 @@ class Engines:
                 engine.intent_changed()
             except Exception:  # noqa: BLE001 - the others must hear of it, too
                 _log.exception("engine_not_told plugin=%s", name)
+
+    def trace(self, asked: Mapping[str, Any], own: Callable[[Mapping[str, Any]], object]) -> object:
+        """Return what becomes of a packet, from the engine whose port sends it.
+
+        Args:
+            asked: the question.
+            own: answers for Weft's own flow tables.
+
+        Raises:
+            WeftError: Nobody knows the sender, or who does cannot answer.
+        """
+        try:
+            return own(asked)
+        except PortNotFound:
+            for engine in self._engines.values():
+                answer = engine.trace(asked)
+                if answer is not None:
+                    return answer
+            raise
 
     def _made(self, one: Loaded, database: Database) -> Engine | None:
         name = one.plugin.name

@@ -313,6 +313,34 @@ def test_a_deleted_port_leaves_nothing(cloud: Cloud) -> None:
     eventually(lambda: not left(), 10, lambda: f"left behind: {left()}")
 
 
+def test_a_trace_says_what_became_of_a_packet_and_which_rule_decided(cloud: Cloud) -> None:
+    red = cloud.network()
+    dns = {"protocol": "udp", "port_range_min": 53, "port_range_max": 53}
+    group = cloud.group({"direction": "ingress", "ethertype": "IPv4", **dns})
+    _, one = cloud.vm(red, cloud.h1, security_groups=[cloud.group()], name="asks")
+    _, two = cloud.vm(red, cloud.h2, security_groups=[group], name="serves")
+
+    def traced(**asked: Any) -> dict[str, Any]:
+        body = {"trace": {"from": "asks", "to": address(two), **asked}}
+        return dict(cloud.weft.api.post("/v2.0/traces", body)["trace"])
+
+    let_in = traced(protocol="udp", port=53)
+    assert (let_in["verdict"], let_in["hosts"][-1]["host"]) == ("delivered", "h2")
+    rules = cloud.weft.api.get(f"/v2.0/security-groups/{group}")["security_group"]["security_group_rules"]
+    assert {rule["id"] for rule in rules if rule["protocol"] == "udp"} <= set(let_in["rules"])
+    assert "lets it in" in traced(protocol="udp", port=54)["sentence"]
+    assert "port security" in traced(source_ip="10.10.0.99")["sentence"]
+    assert traced(protocol="arp")["verdict"] == "answered"
+    assert traced(state="reply")["verdict"] == "delivered"
+    unplugged = cloud.port(red, cloud.h1)
+    eventually(lambda: status(cloud, unplugged["id"])["reason"] == "NOT_PLUGGED", 10, "nobody has plugged it")
+    assert "NOT_PLUGGED" in traced(**{"from": unplugged["id"]})["sentence"]
+    with pytest.raises(ApiError) as unknown:
+        traced(**{"from": "nobody"})
+    assert unknown.value.status == 404
+    assert one["id"] != two["id"]
+
+
 def test_what_ovn_cannot_do_is_refused_with_the_reason(cloud: Cloud) -> None:
     with pytest.raises(ApiError) as refused:
         cloud.network(pvlan=True)

@@ -11,11 +11,15 @@
 import logging
 import os
 import threading
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from contextlib import suppress
+from typing import TypeVar
 
 from controller.errors import WeftError
 from controller.plugins.contract import Engine, EngineContext
+from controller.plugins.ovn.asking import OvnTracer
 from controller.plugins.ovn.chassis import Southbound
 from controller.plugins.ovn.heartbeat import NORTHD, Heartbeat
 from controller.plugins.ovn.intent import Intent
@@ -24,6 +28,7 @@ from controller.plugins.ovn.reporting import Reporting
 from controller.plugins.ovn.rows import RowKey
 from controller.plugins.ovn.settings import Settings
 from controller.plugins.ovn.writer import Writer
+from controller.records import PortId, PortState
 from controller.southbound.ovn.connection import Connection, use_tls, wait
 from controller.southbound.ovn.tables import NORTHBOUND, SOUTHBOUND
 
@@ -34,6 +39,7 @@ AUDIT_S = 30.0
 """How often everything wanted is held against everything found; what changes meanwhile is looked at when it does."""
 RETRY_S = 1.0
 STOP_S = 8.0
+_T = TypeVar("_T")
 
 
 class OvnEngine(Engine):
@@ -56,6 +62,8 @@ class OvnEngine(Engine):
         self._sb = Connection(settings.southbound, SOUTHBOUND, self._put_southbound)
         self._writer = Writer(self._nb, "")
         self._intent: Intent | None = None
+        self._questions: deque[Callable[[], None]] = deque()
+        self._tracer = OvnTracer(self, settings)
         self._reporting = Reporting(context)
         self._heartbeat = Heartbeat(settings.heartbeat_s)
         self._were_whole = (False, False)
@@ -76,6 +84,31 @@ class OvnEngine(Engine):
         """Note that the feed may have more."""
         self._hint = True
         self._wake()
+
+    def trace(self, asked: Mapping[str, object]) -> Mapping[str, object] | None:
+        """Return what OVN does with a packet, None when its sender is no port of OVN's."""
+        return self._tracer.trace(asked)
+
+    def ask(self, call: Callable[[Intent, Mapping[PortId, PortState]], _T], deadline_s: float) -> _T:
+        """Run `call` in the engine's thread, with the intent and the ports' states; from any other thread.
+
+        Raises:
+            TimeoutError: The engine has not read the intent yet, or has too much to do.
+        """
+        answer: Future[_T] = Future()
+
+        def run() -> None:
+            if self._intent is None:
+                answer.set_exception(TimeoutError("the intent is not read yet"))
+                return
+            try:
+                answer.set_result(call(self._intent, self._reporting.port_states))
+            except Exception as error:  # noqa: BLE001 - it is the asker's
+                answer.set_exception(error)
+
+        self._questions.append(run)
+        self._wake()
+        return answer.result(deadline_s)
 
     def _wake(self) -> None:
         with suppress(BlockingIOError):  # full: the thread has not read the earlier calls yet
@@ -118,6 +151,8 @@ class OvnEngine(Engine):
         if self._hint or now >= self._poll_at or self._intent is None:
             self._hint, self._poll_at = False, now + POLL_S
             self._follow()
+        while self._questions:
+            self._questions.popleft()()
         self._nb.run()
         self._sb.run()
         self._note_connections(now)

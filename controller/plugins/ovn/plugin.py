@@ -64,6 +64,10 @@ class OvnPlugin(Plugin):
                 Capability(feature=Feature.ADDRESS_GROUPS),
                 Capability(feature=Feature.LIVE_MIGRATION, limit="needs OVN 22.09 or later"),
                 Capability(feature=Feature.CHOSEN_SEGMENTATION_ID),
+                Capability(
+                    feature=Feature.TRACE,
+                    limit="by ovn-trace (package ovn-common) beside the controller: OVN's pipelines, not hosts' flows",
+                ),
                 Capability(feature=Feature.EXTRA_DHCP_OPTIONS, limit="those OVN has a name for"),
             ),
             missing={
@@ -72,7 +76,6 @@ class OvnPlugin(Plugin):
                 Feature.PRIVATE_VLAN: "OVN's ACL stages let ND, RS, RA and MLD pass at priority 65532, above every ACL "
                 "(32767 at most): isolated ports would find each other, and be each other's router",
                 Feature.SEVERAL_SEGMENTS: "OVN joins the segments of a logical switch, Weft keeps them apart",
-                Feature.TRACE: "ovn-trace explains what OVN does with a packet",
             },
         )
 

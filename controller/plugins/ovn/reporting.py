@@ -31,6 +31,11 @@ class Reporting:
         self._ports: set[str] = set()
         self._all = False
 
+    @property
+    def port_states(self) -> Mapping[PortId, PortState]:
+        """The last state of each port."""
+        return self._states
+
     def begin(self, states: Mapping[PortId, PortState]) -> None:
         """Take what the store says of the ports."""
         self._states = dict(states)

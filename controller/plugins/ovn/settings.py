@@ -29,6 +29,11 @@ class Settings:
     heartbeat_s: float = HEARTBEAT_S
     """Between the questions whether chassis are alive; 0: they are never asked."""
 
+    def tls_files(self) -> dict[str, str]:
+        """Return the files for TLS as OVN's programs name them (ovn-trace(8), Public Key Infrastructure Options)."""
+        named = {"private-key": self.private_key, "certificate": self.certificate, "ca-cert": self.ca_certificate}
+        return {name: file for name, file in named.items() if file is not None}
+
 
 def settings_of(told: Mapping[str, str]) -> Settings:
     """Return what was written, checked.
