@@ -5,7 +5,7 @@ that is others must say (`controller.plugins.ovn.heartbeat`).
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,6 +81,10 @@ class Southbound:
         """Take which chassis give no answer, by their names."""
         self.are_hosts_changed |= names != self._silent
         self._silent = names
+
+    def chassis_of(self, hosts: Collection[str]) -> list[str]:
+        """Return the names of the chassis that are some hosts."""
+        return [self._chassis[uuid]["name"] for uuid, host in self._names().items() if host in hosts]
 
     def hosts(self) -> dict[HostName, FoundHost]:
         """Return every host."""

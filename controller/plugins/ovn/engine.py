@@ -215,6 +215,9 @@ class OvnEngine(Engine):
             for table in SOUTHBOUND["tables"]:
                 for uuid, columns in self._sb.rows(table):
                     self._southbound.put(table, uuid, columns)
+            silent = self._southbound.chassis_of(self._reporting.unreachable_hosts())
+            self._heartbeat.presume(silent)
+            self._southbound.note_silent(frozenset(silent))
             self._reporting.look_at_all()
         for name, is_whole, was in zip(("northbound", "southbound"), whole, self._were_whole, strict=True):
             if is_whole and not was:

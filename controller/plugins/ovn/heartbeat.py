@@ -36,6 +36,8 @@ class Heartbeat:
         self._reports: dict[str, int] = {}
         self._since: dict[str, float] = {}
         """Since when somebody owes an answer, by name."""
+        self._silent: frozenset[str] = frozenset()
+        """Who gave none when it was last looked at."""
 
     def beat(self, now: float) -> Operation | None:
         """Return what to write now, None between beats."""
@@ -43,6 +45,13 @@ class Heartbeat:
             return None
         self._next_beat = now + self._interval_s
         return BEAT
+
+    def presume(self, names: Iterable[str]) -> None:
+        """Take it that some give no answer, as it was before nobody was asked, until they do."""
+        self._silent |= frozenset(names)
+        for name in self._silent:
+            self._since[name] = -NEVER
+            self._reports.pop(name, None)
 
     def silent(self, now: float, wanted: int | None, asked: int | None, reports: Mapping[str, int]) -> frozenset[str]:
         """Return the names of those who owe an answer for too long, ovn-northd among them.
@@ -54,7 +63,7 @@ class Heartbeat:
             reports: what each chassis has taken up, by its name.
         """
         if self._interval_s == HEARTBEAT_OFF or wanted is None or asked is None:
-            self._since.clear()
+            self._since = dict.fromkeys(self._silent, -NEVER)  # the others' time begins anew
             self.due_at = _first_after(now, (self._next_beat,))
             return frozenset()
         self._note(now, {NORTHD: asked}, wanted)
@@ -63,13 +72,14 @@ class Heartbeat:
             del self._since[name]
         ends = {name: since + self.patience_s for name, since in self._since.items()}
         self.due_at = _first_after(now, (self._next_beat, *ends.values()))
-        return frozenset(name for name, end in ends.items() if end <= now)
+        self._silent = frozenset(name for name, end in ends.items() if end <= now)
+        return self._silent
 
     def _note(self, now: float, reports: Mapping[str, int], wanted: int) -> None:
         for name, report in reports.items():
             if report == wanted:
                 self._since.pop(name, None)
-            elif self._reports.get(name) != report:
+            elif name in self._reports and self._reports[name] != report:
                 self._since[name] = now
             else:
                 self._since.setdefault(name, now)

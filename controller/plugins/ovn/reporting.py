@@ -36,6 +36,11 @@ class Reporting:
         """The last state of each port."""
         return self._states
 
+    def unreachable_hosts(self) -> frozenset[str]:
+        """Return the hosts whose ports were said to be unreachable."""
+        states = self._states.values()
+        return frozenset(state.host for state in states if state.host and state.reason is Reason.HOST_UNREACHABLE)
+
     def begin(self, states: Mapping[PortId, PortState]) -> None:
         """Take what the store says of the ports."""
         self._states = dict(states)

@@ -46,6 +46,7 @@ def test_a_chassis_that_gives_no_answer_is_a_host_that_is_not_alive() -> None:
     assert found.are_hosts_changed
     hosts = found.hosts()
     assert (hosts[HostName("h1")].is_alive, hosts[HostName("h2")].is_alive) == (True, False)
+    assert found.chassis_of({"h2", "h9"}) == ["chassis-2"]
     assert "chassis-del chassis-2" in str(hosts[HostName("h2")].problem)
 
 

@@ -53,11 +53,22 @@ def test_one_that_is_removed_is_forgotten_and_begins_anew() -> None:
     assert not silent(heart, 99, 5, 5, h1=1)
 
 
+def test_one_that_was_silent_before_a_restart_is_silent_until_it_answers() -> None:
+    heart = Heartbeat(INTERVAL_S)
+    heart.presume(["h1", "h2"])
+    assert silent(heart, 0, 5, 5, h1=1, h2=5) == {"h1"}
+    assert silent(heart, 1, 6, 6, h1=1, h2=5) == {"h1"}
+    assert not silent(heart, 2, 6, 6, h1=6, h2=6)
+
+
 def test_nobody_is_judged_while_a_database_is_away_or_when_nobody_is_asked() -> None:
     heart, reports = Heartbeat(INTERVAL_S), {"h1": 1}
     silent(heart, 0, 5, 5, h1=1)
     assert not heart.silent(99, None, 5, reports)
     assert not heart.silent(100, 5, 5, reports), "its time begins anew"
+    assert silent(heart, 999, 5, 5, h1=1) == {"h1"}
+    assert not heart.silent(1000, None, 5, reports)
+    assert silent(heart, 1001, 5, 5, h1=1) == {"h1"}, "it was silent before, and still is"
     off = Heartbeat(0)
     assert off.beat(0) is None
     assert not [now for now in (0, 99, 999) if off.silent(now, 5, 5, reports)]

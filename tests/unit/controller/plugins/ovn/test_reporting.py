@@ -133,6 +133,14 @@ def test_the_state_of_a_port_is_told_once() -> None:
     assert state.status is PortStatus.ACTIVE
 
 
+def test_hosts_whose_ports_were_unreachable_are_remembered() -> None:
+    listener = Listener()
+    silent = {HostName("h1"): FoundHost(datapath_type="netdev", is_alive=False, problem="no answer")}
+    listener.health(hosts=silent)
+    listener.tell(Intent(a_snapshot(a_geneve(), a_port(1), a_port(2, host=None))), a_cluster())
+    assert listener.reporting.unreachable_hosts() == {"h1"}
+
+
 def test_the_first_plug_binds_and_a_guest_that_spoke_has_arrived() -> None:
     listener = Listener()
     listener.health()
