@@ -6,7 +6,7 @@ Neutron API reference, RBAC policies; extensions rbac-policies, rbac-security-gr
 from operator import attrgetter
 
 from api.attributes import Attribute, Default, Resource, Service, by, itself
-from api.schema import UUID
+from api.schema import TEXT, UUID
 from api.validators import text, uuid
 from controller.services import rbac_policies
 from controller.services.rbac_policies import RbacPolicy
@@ -55,7 +55,24 @@ RBAC_POLICY: Resource[RbacPolicy, RbacPolicy] = Resource(
         _attribute("object_type", "network, security_group or address_group.", default=Default.REQUIRED),
         _attribute("object_id", "What is shared.", parse=uuid, default=Default.REQUIRED),
         _attribute("action", "access_as_shared; for a network access_as_external, too.", default=Default.REQUIRED),
-        _attribute("target_project", "The project it is shared with, or * for every one.", default=None, put=True),
-        _attribute("target_tenant", "The older name of target_project.", key="target_project", default=None, put=True),
+        _attribute(
+            "target_tenant",
+            "The project it is shared with, or * for every one.",
+            key="target_project",
+            default=None,
+            put=True,
+        ),
+        Attribute(
+            name="target_project",
+            doc="Another name of target_tenant, taken and not shown.",
+            show=lambda _policy: Default.ABSENT,
+            shows=TEXT,
+            key="target_project",
+            parse=text(),
+            default=None,
+            post=True,
+            put=True,
+            filter=by("target_project"),
+        ),
     ),
 )

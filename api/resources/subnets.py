@@ -308,6 +308,7 @@ SUBNET: Resource[Subnet, SubnetView] = Resource(
             doc="True on an external network.",
             show=attrgetter("router_external"),
             shows=BOOLEAN,
+            filter=by("router:external", flag),
         ),
         Attribute(
             name="service_types",

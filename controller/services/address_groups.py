@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from sqlalchemy import Row, insert, or_, select
 from sqlalchemy import delete as sql_delete
-from sqlalchemy import insert, or_, select
 from sqlalchemy import update as sql_update
 
 from controller.caller import Caller
+from controller.errors import PolicyNotAuthorized
 from controller.policy.words import Target
 from controller.records import AddressGroup
 from controller.security_errors import (
@@ -143,7 +144,7 @@ def delete(tx: Transaction, caller: Caller, object_id: str, *, if_revision: int 
         AddressGroupInUse: rules refer to it.
     """
     row = listing.one(tx, caller, RESOURCE, object_id, lock=True)
-    authorize(caller, "delete_address_group", Target(project_id=row.project_id))
+    _authorize_owner(caller, "delete_address_group", row)
     check_revision(if_revision, row.revision_number)
     used = or_(
         *(
@@ -160,9 +161,23 @@ def delete(tx: Transaction, caller: Caller, object_id: str, *, if_revision: int 
 
 def _held(tx: Transaction, caller: Caller, object_id: str, rule: str, if_revision: int | None) -> AddressGroup:
     group = address_group_of(listing.one(tx, caller, RESOURCE, object_id, lock=True))
-    authorize(caller, rule, Target(project_id=group.project_id))
+    _authorize_owner(caller, rule, group)
     check_revision(if_revision, group.revision_number)
     return group
+
+
+def _authorize_owner(caller: Caller, rule: str, group: AddressGroup | Row[Any]) -> None:
+    """Ask the policy; a group somebody shares is not there for those who would change it, as in Neutron.
+
+    Raises:
+        AddressGroupNotFound, PolicyNotAuthorized
+    """
+    try:
+        authorize(caller, rule, Target(project_id=group.project_id))
+    except PolicyNotAuthorized as error:
+        if group.project_id != caller.project_id:
+            raise AddressGroupNotFound(group.id) from error
+        raise
 
 
 def _store(tx: Transaction, old: AddressGroup, new: AddressGroup) -> AddressGroup:

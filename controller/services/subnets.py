@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import and_, insert, select
+from sqlalchemy import ColumnElement, and_, insert, select
 from sqlalchemy import delete as sql_delete
 from sqlalchemy import update as sql_update
 
@@ -32,7 +32,7 @@ from controller.store import free_prefixes
 from controller.store.allocations import Allocations
 from controller.store.loading import SELECT_SUBNETS, in_chunks, subnets_of
 from controller.store.pools_schema import POOLED_SUBNETS
-from controller.store.schema import ALLOCATION_POOLS, ALLOCATIONS, BINDINGS, PORTS, SUBNETS
+from controller.store.schema import ALLOCATION_POOLS, ALLOCATIONS, BINDINGS, NETWORKS, PORTS, SUBNETS
 from controller.store.transaction import Transaction
 from ipam.addresses import Cidr, Pool, eui64, is_overlapping, parse_address, parse_cidr, text
 from ipam.allocator import Claim, SubnetSpace, open_more
@@ -40,6 +40,11 @@ from ipam.blocks import block_of
 
 _PLAIN_ATTRIBUTES = ("name", "description", "gateway_ip", "enable_dhcp")
 _LISTS = ("dns_nameservers", "host_routes", "service_types")
+
+
+def _in_external_network(values: Sequence[Any]) -> ColumnElement[bool]:
+    external = select(NETWORKS.c.id).where(NETWORKS.c.router_external.in_(values))
+    return SUBNETS.c.network_id.in_(external)
 
 
 RESOURCE = listing.Resource(
@@ -51,7 +56,7 @@ RESOURCE = listing.Resource(
     rule="get_subnet",
     facts=visibility.in_network(SUBNETS),
     caller_conditions={"shared": sharing.filter_shared(sharing.NETWORK, SUBNETS.c.network_id)},
-    conditions=tags.conditions(SUBNETS),
+    conditions={"router:external": _in_external_network} | dict(tags.conditions(SUBNETS)),
 )
 
 

@@ -48,7 +48,7 @@ def test_a_network_is_shared_with_one_project(callers: dict[str, As]) -> None:
     path = f"/networks/{network['id']}"
     assert error(red, "GET", path) == (404, "NetworkNotFound")
     policy = shared(blue, "network", network["id"], "red")
-    assert policy["target_project"] == policy["target_tenant"] == "red"
+    assert policy["target_tenant"] == "red"
     assert red("GET", path).json["network"]["shared"] is True  # type: ignore[index]
     assert blue("GET", path).json["network"]["shared"] is False  # type: ignore[index]
     assert names(red, "/networks?shared=true") == ["n"]
@@ -117,6 +117,8 @@ def test_subnets_are_found_by_the_sharing_of_their_network(callers: dict[str, As
         made(admin, "subnets", "subnet", name=name, network_id=network["id"], cidr="10.1.0.0/24", ip_version=4)
     assert names(admin, "/subnets?shared=True") == names(red, "/subnets") == ["open"]
     assert names(admin, "/subnets?shared=False") == ["closed"]
+    assert names(admin, "/subnets?router:external=True") == []
+    assert names(admin, "/subnets?router:external=False") == ["closed", "open"]
 
 
 def test_groups_are_shared_and_used(callers: dict[str, As]) -> None:
@@ -136,6 +138,8 @@ def test_groups_are_shared_and_used(callers: dict[str, As]) -> None:
     body = {"security_group_id": group["id"], "direction": "ingress"}
     reply = red("POST", "/security-group-rules", {"security_group_rule": body})
     assert reply.status_code == 403, reply.json
+    changed = {"address_group": {"name": "mine"}}
+    assert error(red, "PUT", f"/address-groups/{prefixes['id']}", changed) == (404, "AddressGroupNotFound")
     assert red("DELETE", f"/ports/{port['id']}").status_code == 204
     assert blue("DELETE", of["security_group"]).status_code == 204
     own = made(red, "security-groups", "security_group", name="own")
