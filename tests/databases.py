@@ -15,9 +15,9 @@ NAME = "weft.db"
 
 
 def a_database(directory: Path, **options: Any) -> Database:
-    """Return an empty SQLite database of its own in ``directory``; the options are those of ``Database``."""
+    """Return the SQLite database in ``directory``, an empty one at first; the options are those of ``Database``."""
     path = directory / NAME
-    if "settings" not in options:  # a migration stores what the settings say
+    if "settings" not in options and not path.exists():  # a migration stores what the settings say
         path.write_bytes(_migrated())
     database = Database(f"sqlite:///{path}", **options)
     if "settings" in options:
