@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from flows.contribution import Contribution
-from flows.features import admission, base, isolation, l2, meters, neighbours, provider, rules, services, tunnel
+from flows.features import admission, base, isolation, l2, meters, neighbours, provider, rules, services, sightings, tunnel
 from flows.intent import (
     AddressGroupIntent,
     BaseIntent,
@@ -28,6 +28,7 @@ def compile_unit(intent: UnitIntent) -> Contribution:
                     *services.dhcp_flows(intent),
                     *services.ipv6_flows(intent),
                     *services.arrival_flows(intent),
+                    *sightings.port_flows(intent),
                     *neighbours.own_flows(intent),
                     *neighbours.address_flows(intent),
                     *rules.port_flows(intent),
@@ -45,6 +46,7 @@ def compile_unit(intent: UnitIntent) -> Contribution:
             return Contribution(
                 flows=(
                     *tunnel.remote_flows(intent),
+                    *sightings.remote_flows(intent),
                     *neighbours.address_flows(intent),
                     *rules.peer_flows(intent.ruleset, intent.groups),
                     *rules.pair_flows(intent),
@@ -58,11 +60,13 @@ def compile_unit(intent: UnitIntent) -> Contribution:
                 flows=(
                     *services.service_address_flows(intent),
                     *provider.flows(intent),
+                    *sightings.segment_flows(intent),
                     *isolation.segment_flows(intent),
                     *l2.segment_flows(intent),
                 ),
                 groups=(broadcast_group(intent.segment), unknown_group(intent.segment)),
                 members=tuple(provider.members(intent)),
+                meters=tuple(meters.of_segment(intent)),
             )
         case PeerIntent():
             return Contribution(

@@ -47,6 +47,8 @@ class Feature(IntEnum):
     DHCPV6 = 21
     MIGRATION = 22
     PROBE = 23
+    SIGHTING = 24
+    WIRE_SIGHTING = 25
 
 
 class ObjectKind(IntEnum):
@@ -86,6 +88,8 @@ OBJECT_KIND: dict[Feature, ObjectKind] = {
     Feature.DHCPV6: ObjectKind.PORT,
     Feature.MIGRATION: ObjectKind.PORT,
     Feature.PROBE: ObjectKind.NONE,
+    Feature.SIGHTING: ObjectKind.PORT,
+    Feature.WIRE_SIGHTING: ObjectKind.SEGMENT,
 }
 
 

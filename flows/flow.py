@@ -64,6 +64,17 @@ class ToController:
 
 
 @dataclass(frozen=True, slots=True)
+class CopyToController:
+    """Punt a copy of the whole frame, as far as a meter lets it; the frame itself goes on, whatever the meter says.
+
+    A meter in front of a flow's actions drops the frame too; this one stands in front of the copy alone (ovs-actions(7),
+    controller, ``meter_id``).
+    """
+
+    meter: int
+
+
+@dataclass(frozen=True, slots=True)
 class ToGroup:
     """Hand to a group."""
 
@@ -135,6 +146,7 @@ Action = (
     | OutputReg
     | OutputInPort
     | ToController
+    | CopyToController
     | ToGroup
     | Resubmit
 )

@@ -60,6 +60,13 @@ class Owned(NamedTuple):
     """Whether it is an allowed pair, which other ports may have as well, and not a fixed address."""
 
 
+class Seen(NamedTuple):
+    """An address that somebody in a segment was seen to use who is no port with it."""
+
+    address: Prefix
+    mac: int
+
+
 PROMISCUOUS, ISOLATED = 0, 1
 """Roles in a private VLAN (RFC 5517 section 3); any other number is a community, the same on all hosts."""
 
@@ -194,6 +201,10 @@ class SegmentIntent:
     """For a provider network; None for an overlay, or where this host has no way to the physical network."""
     private: bool = False
     """Whether it is a private VLAN."""
+    watched: tuple[Prefix, ...] = ()
+    """Subnets of which it is to be told who on the physical network uses an address; sorted."""
+    seen: tuple[Seen, ...] = ()
+    """What was told lately and need not be told again; sorted."""
 
     @property
     def unit(self) -> Unit:
@@ -232,6 +243,8 @@ class LocalPortIntent:
     role: int = PROMISCUOUS
     """In a private VLAN."""
     moving: Moving = Moving.NOT
+    watched: tuple[Prefix, ...] = ()
+    """Subnets of which it is to be told that a port nobody guards uses an address that is not its own; sorted."""
 
     @property
     def unit(self) -> Unit:

@@ -25,6 +25,7 @@ from flows.flow import (
     Action,
     Bucket,
     Conjunction,
+    CopyToController,
     Ct,
     CtClear,
     Flow,
@@ -161,6 +162,8 @@ def action_text(action: Action) -> str:  # noqa: C901 - one case an action
             return f"output:{_bits(src)}"
         case ToGroup(group_id):
             return f"group:{group_id}"
+        case CopyToController(meter):
+            return f"controller(meter_id={meter})"
         case Resubmit(table):
             return f"resubmit(,{table_name(table)})"
         case Ct():

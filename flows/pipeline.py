@@ -8,7 +8,8 @@ declaration; so a wrong flow is an exception here, not a lost packet later.
         ├─from a tunnel─▶ tunnel 5 ─────┬▶ sender 7 ─▶ l2_lookup 40 ◀───────────────────────────────────┘
         └─from a network card─▶ provider 6 ┘             └▶ isolation 50 ─▶ to_track 60 .. to_commit 63 ─▶ output 70
 
-`addresses` 75 is looked up on the way (resubmit): who in this segment has this address? Layouts alternate between two
+`addresses` 75 is looked up on the way (resubmit): who in this segment has this address? So is `sightings` 76: what does
+a sender nobody guards say of the addresses it uses? Layouts alternate between two
 ranges of tables and groups; only table 0 is common, and its flows are replaced last. The ids above are those of an odd
 layout, an even one adds 100.
 """
@@ -208,7 +209,7 @@ PROVIDER = Table(
     id=TABLE_RANGE + 6,
     name="provider",
     doc="Which segment is this VLAN of the physical network, and has this host ports in it?",
-    match=(fields.IN_PORT, fields.VLAN_VID),
+    match=(fields.IN_PORT, fields.VLAN_VID, *_ND),
     exits=("sender",),
     writes=(SEGMENT,),
 )
@@ -398,6 +399,24 @@ ADDRESSES = Table(
     exits=(),
     writes=(OWNER_MAC, PEER_RULES),
 )
+SIGHTINGS = Table(
+    id=TABLE_RANGE + 76,
+    name="sightings",
+    doc="Does an unguarded sender say that it uses an address of a subnet? The controller gets a copy; asked on the way.",
+    match=(
+        fields.IN_PORT,
+        SEGMENT,
+        fields.ETH_SRC,
+        *_ND,
+        fields.IPV6_SRC,
+        fields.ARP_SPA,
+        fields.ARP_TPA,
+        fields.ARP_SHA,
+    ),
+    exits=(),
+)
+ASKED_ON_THE_WAY = frozenset({ADDRESSES.id, SIGHTINGS.id})
+"""Tables that flows ask by resubmit and that decide nothing about the frame."""
 PIPELINE: tuple[Table, ...] = (
     CLASSIFY,
     TUNNEL,
@@ -423,6 +442,7 @@ PIPELINE: tuple[Table, ...] = (
     TO_COMMIT,
     OUTPUT,
     ADDRESSES,
+    SIGHTINGS,
 )
 TABLE_BY_ID: dict[int, Table] = {table.id: table for table in PIPELINE}
 TABLE_BY_NAME: dict[str, Table] = {table.name: table for table in PIPELINE}

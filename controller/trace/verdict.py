@@ -223,6 +223,8 @@ def _end(known: Known, probe: Probe, hop: Hop, end: End) -> dict[str, object]:
             text = f"back to {port_name(probe.source)}, as the network's answer"
         case EndKind.CONTROLLER:
             text = f"to the controller: {_why(one)}"
+        case EndKind.COPIED:
+            text = f"a copy to the controller: {_why(one)}"
         case EndKind.SUPPRESSED:
             text = "not back to where it came from"
         case EndKind.DROPPED:

@@ -12,7 +12,7 @@ from flows import fields
 from flows.cookie import Feature
 from flows.features import meters
 from flows.fields import Field, Term
-from flows.flow import Flow, Load
+from flows.flow import Flow, Load, Resubmit
 from flows.intent import Guard, LocalPortIntent, Prefix
 from flows.pipeline import (
     CLASSIFY,
@@ -25,6 +25,7 @@ from flows.pipeline import (
     PORT_SECURITY,
     SEGMENT,
     SERVICES,
+    SIGHTINGS,
     Priority,
     Table,
 )
@@ -254,16 +255,19 @@ def _advertise(port: LocalPortIntent, prefix: Prefix) -> Flow:
 
 def _unguarded(port: LocalPortIntent) -> Iterator[Flow]:
     source = fields.IN_PORT.eq(port.ofport)
-    for priority, match, meter in (
-        (Priority.EXEMPT, (), None),
-        (Priority.EXEMPT_ASKING, ARP, meters.neighbours(port.number)),
-        (Priority.EXEMPT_ASKING, SOLICITATION, meters.neighbours(port.number)),
+    versions = {prefix.version for prefix in port.watched}
+    for priority, match, meter, version in (
+        (Priority.EXEMPT, (), None, None),
+        (Priority.EXEMPT_ASKING, ARP, meters.neighbours(port.number), IPV4),
+        (Priority.EXEMPT_ASKING, SOLICITATION, meters.neighbours(port.number), IPV6),
+        *([(Priority.EXEMPT_ASKING, ADVERTISEMENT, None, IPV6)] if IPV6 in versions else []),
     ):
         yield PORT_SECURITY.flow(
             priority=priority,
             feature=Feature.PORT_SECURITY,
             key=port.port,
             match=[source, *match],
+            actions=[Resubmit(SIGHTINGS.id)] if version in versions else [],
             goto=SERVICES,
             meter=meter,
             why="port security is off for this port",

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from flows import fields
 from flows.contribution import BucketKey, GroupMember
 from flows.cookie import Feature
+from flows.features import sightings
 from flows.fields import Term
-from flows.flow import Action, Bucket, Flow, Load, Output, PopVlan, PushVlan, SetField
+from flows.flow import Action, Bucket, Flow, Load, Output, PopVlan, PushVlan, Resubmit, SetField
 from flows.intent import SegmentIntent, Wire
-from flows.pipeline import CLASSIFY, PROVIDER, SEGMENT, SENDER, Priority, broadcast_group, unknown_group
+from flows.pipeline import CLASSIFY, PROVIDER, SEGMENT, SENDER, SIGHTINGS, Priority, broadcast_group, unknown_group
 
 ANY_TAG = 0x1FFF
 """Mask of `VLAN_VID`: the id and whether there is a tag."""
@@ -31,15 +32,24 @@ def flows(segment: SegmentIntent) -> Iterator[Flow]:
         goto=PROVIDER,
         why="frames from a physical network",
     )
-    yield PROVIDER.flow(
-        priority=Priority.UNICAST,
-        feature=Feature.PROVIDER,
-        key=segment.segment,
-        match=[fields.IN_PORT.eq(wire.ofport), _tag(wire)],
-        actions=[*untagged, Load(SEGMENT, segment.segment)],
-        goto=SENDER,
-        why="this VLAN of the physical network is a segment with ports here",
-    )
+    admitted = (*untagged, Load(SEGMENT, segment.segment))
+    why = "this VLAN of the physical network is a segment with ports here"
+    for priority, match, actions, reason in (
+        (Priority.UNICAST, (), admitted, why),
+        *(
+            (Priority.SERVICE, said, (*admitted, Resubmit(SIGHTINGS.id)), f"{why}: who uses which address in it?")
+            for said in sightings.said_in(segment.watched)
+        ),
+    ):
+        yield PROVIDER.flow(
+            priority=priority,
+            feature=Feature.PROVIDER,
+            key=segment.segment,
+            match=[fields.IN_PORT.eq(wire.ofport), _tag(wire), *match],
+            actions=actions,
+            goto=SENDER,
+            why=reason,
+        )
 
 
 def _tag(wire: Wire) -> Term:

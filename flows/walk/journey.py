@@ -67,6 +67,8 @@ class EndKind(StrEnum):
     SENDER = "sender"
     """Back out of the port it came from, as an answer."""
     CONTROLLER = "controller"
+    COPIED = "copied"
+    """A copy went to the controller, which hears of the packet; the packet itself went on."""
     SUPPRESSED = "suppressed"
     """To the port it came from, where no plain output sends it (OpenFlow 1.4 section 7.2.5)."""
     DROPPED = "dropped"
@@ -78,7 +80,7 @@ class End:
 
     kind: EndKind
     ofport: int
-    """0 for a drop and for the controller."""
+    """0 for a drop, for the controller and for its copy."""
     packet: Mapping[Field, int]
     """As it was then, registers included; `TUN_DST` and `TUN_ID` say where a tunnel leads."""
     step: int
@@ -110,5 +112,10 @@ class Journey:
 
     @property
     def sent(self) -> tuple[End, ...]:
-        """The ends at which something left the switch."""
-        return tuple(e for e in self.ends if e.kind not in {EndKind.DROPPED, EndKind.SUPPRESSED})
+        """The ends at which the packet left the switch."""
+        return tuple(e for e in self.ends if e.kind not in {EndKind.DROPPED, EndKind.SUPPRESSED, EndKind.COPIED})
+
+    @property
+    def told(self) -> tuple[End, ...]:
+        """The ends at which the controller got a copy."""
+        return tuple(e for e in self.ends if e.kind is EndKind.COPIED)

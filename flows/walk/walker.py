@@ -16,6 +16,7 @@ from flows.flow import (
     Action,
     Bucket,
     Conjunction,
+    CopyToController,
     Ct,
     CtClear,
     Flow,
@@ -32,7 +33,7 @@ from flows.flow import (
     ToController,
     ToGroup,
 )
-from flows.pipeline import ADDRESSES, CLASSIFY
+from flows.pipeline import ASKED_ON_THE_WAY, CLASSIFY
 from flows.walk.classifier import Classifier
 from flows.walk.journey import AllNew, Committed, Connection, Connections, End, EndKind, Journey, Step
 from flows.walk.packet import INNER_VLAN, PORTS, Values, has, packet, read, write
@@ -136,7 +137,7 @@ class _Walk:
     def _chain(self, table: int | None, copy: _Copy) -> None:
         """Go through a table and those its flows go on to."""
         before, decided = self._happened, -1
-        is_question = table == ADDRESSES.id
+        is_question = table in ASKED_ON_THE_WAY
         while table is not None:
             values = copy.values
             flow, parts = self._walker.look_up(table, values)
@@ -176,6 +177,9 @@ class _Walk:
                     self._conntrack(action, copy, step)
                 case Output() | OutputReg() | OutputInPort() | ToController():
                     self._send(action, copy, step)
+                case CopyToController():
+                    # Not counted as something that became of the packet: it goes on, or is dropped all the same.
+                    self.ends.append(End(kind=EndKind.COPIED, ofport=0, packet=dict(copy.values), step=step))
                 case Conjunction():
                     raise ValueError(f"a part of conjunction {action.id} was chosen as if it were a whole flow")
 

@@ -179,13 +179,15 @@ def _place(end: End) -> tuple[str | int, ...]:
             )
         case EndKind.CONTROLLER:
             return ("controller",)
+        case EndKind.COPIED:
+            return ("copied",)
         case _:
             return ("port", end.ofport)
 
 
 def _walked(journey: Journey) -> tuple[object, object]:
     commits = [(c.zone, c.mark) for c in journey.commits]
-    return sorted((_place(end) for end in journey.sent), key=str), sorted(commits, key=str)
+    return sorted((_place(end) for end in (*journey.sent, *journey.told)), key=str), sorted(commits, key=str)
 
 
 def _said(traced: Traced) -> tuple[object, object]:
@@ -194,7 +196,7 @@ def _said(traced: Traced) -> tuple[object, object]:
 
 def _is_same_packet(journey: Journey, traced: Traced) -> bool:
     """Whether what is sent looks the same: every header the switch writes on the way is as the walker has it."""
-    walked = sorted(journey.sent, key=lambda end: str(_place(end)))
+    walked = sorted((*journey.sent, *journey.told), key=lambda end: str(_place(end)))
     for end, (_, changed) in zip(walked, sorted(traced.sent, key=lambda sent: str(sent[0])), strict=True):
         for name, text in changed.items():
             if name in _WITHOUT_FIELD:

@@ -21,6 +21,7 @@ from flows.flow import (
     Action,
     Bucket,
     Conjunction,
+    CopyToController,
     Ct,
     CtClear,
     Flow,
@@ -52,7 +53,9 @@ from flows.intent import (
     RemotePortIntent,
     RuleIntent,
     RulesetIntent,
+    Seen,
     SegmentIntent,
+    Wire,
     address_group_id,
 )
 from flows.ofctl import flow_text, group_text
@@ -240,7 +243,7 @@ def acting() -> Iterator[tuple[tuple[Term, ...], tuple[Action, ...]]]:
     yield from _moving()
     yield from _tracking()
     yield (), (OutputReg(OUT_PORT),)
-    yield (), (Output(5), OutputInPort(), ToController(), ToGroup(7), Resubmit(70))
+    yield (), (Output(5), OutputInPort(), ToController(), CopyToController(4), ToGroup(7), Resubmit(70))
     tagged = fields.VLAN_VID.eq(fields.VLAN_PRESENT | 100)
     yield (), (PushVlan(), SetField(fields.VLAN_VID, fields.VLAN_PRESENT | 100), Output(5))
     yield (tagged,), (PopVlan(), Output(5))
@@ -321,7 +324,16 @@ def hand_made() -> Tables:
 
 def compiled() -> Tables:
     """Return what the features make of one network with DHCP, rules and both families on two hosts."""
-    segment = SegmentIntent(segment=5, service_mac=MAC, service_addresses=(ADDRESS,))
+    watched = (Prefix(4, ADDRESS & ~0xFF, 24), Prefix(6, ADDRESS6 & ~0xFFFF, 64))
+    seen = (Seen(Prefix(4, ADDRESS + 77, 32), MAC + 77), Seen(Prefix(6, ADDRESS6 + 77, 128), MAC + 77))
+    segment = SegmentIntent(
+        segment=5,
+        service_mac=MAC,
+        service_addresses=(ADDRESS,),
+        wire=Wire(ofport=65201, vlan=100),
+        watched=watched,
+        seen=seen,
+    )
     local = [_local_port(n) for n in range(1, 6)]
     remote = RemotePortIntent(
         port=9,
@@ -358,6 +370,7 @@ def _local_port(number: int) -> LocalPortIntent:
         ruleset=ruleset,
         groups=(ruleset,) if ruleset > DENY_ALL else (),
         dhcp=True,
+        watched=() if number < 5 else (Prefix(4, ADDRESS & ~0xFF, 24), Prefix(6, ADDRESS6 & ~0xFFFF, 64)),
     )
 
 

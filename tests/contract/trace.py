@@ -84,6 +84,8 @@ class TracedSwitch(OpenVSwitch):
             if name.isdigit():
                 if int(name) != self._underlay:
                     traced.sent.append((("port", self._ofports[int(name)]), dict(changed)))
+            elif name == "sample" and "actions(meter(" in inner and "controller(" in inner:
+                traced.sent.append((("copied",), dict(changed)))
             elif name == "clone":
                 self._read(inner, traced, dict(changed))
             elif name == "set":

@@ -27,6 +27,7 @@ from flows.intent import (
     RemotePortIntent,
     RuleIntent,
     RulesetIntent,
+    Seen,
     SegmentIntent,
     UnitIntent,
     Wire,
@@ -53,6 +54,7 @@ ADDRESSES6 = tuple(NET6 + n for n in (1, 2, 3, 4, 5, 6, 7, 0x1001, 0x1002))
 FOREIGN4, FOREIGN6 = 0xC0000201, 0x20010DB8 << 96 | 1
 GROUPS, SETS, ADDRESS_GROUPS = (16, 17, 18), (19, 20), (40, 41)
 PREFIXES4 = (Prefix(4, NET4, 24), Prefix(4, NET4, 25), Prefix(4, NET4 + 128, 25), Prefix(4, 0, 0))
+WATCHED = (Prefix(4, NET4, 24), Prefix(6, NET6, 64))
 PREFIXES6 = (Prefix(6, NET6, 64), Prefix(6, NET6 + 0x1000, 116), Prefix(6, 0, 0))
 NUMBERS = (1, 22, 53, 67, 68, 80, 81, 443, 546, 547, 1000, 65535)
 RANGES = ((22, 22), (80, 81), (80, 83), (1, 1023), (1000, 2000), (5, 65535), (443, 443))
@@ -114,6 +116,11 @@ def a_world(rng: random.Random) -> World:
             service_mac=SERVICE_MAC,
             service_addresses=(NET4 + 254,) if rng.random() < 0.5 else (),
             wire=wires.get(segment),
+            watched=WATCHED if rng.random() < 0.5 else (),
+            seen=tuple(
+                Seen(Prefix(6 if address >> 32 else 4, address, 128 if address >> 32 else 32), rng.choice(MACS))
+                for address in sorted(rng.sample((*ADDRESSES4, *ADDRESSES6), 4))
+            ),
         )
         for segment in SEGMENTS
     ]
@@ -246,6 +253,7 @@ def _local(
         dhcp=rng.random() < 0.5,
         dhcp6=rng.random() < 0.5,
         router=rng.random() < 0.5,
+        watched=() if guarded else WATCHED,
     )
 
 

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from controller.southbound.openflow.errors import EncodeError
-from controller.southbound.openflow.osken import ofp, parser
+from controller.southbound.openflow.osken import MeteredCopy, ofp, parser
 from flows.fields import CT_MARK, Field, RegField
 from flows.flow import (
     Action,
     Conjunction,
+    CopyToController,
     Ct,
     CtClear,
     Load,
@@ -74,6 +75,8 @@ def actions_shape(actions: tuple[Action, ...]) -> tuple[list[object], list[int]]
             values.append(action.ofport)
         elif isinstance(action, ToGroup):
             values.append(action.group_id)
+        elif isinstance(action, CopyToController):
+            values.append(action.meter)
         elif isinstance(action, Resubmit):
             values.append(action.table)
         elif isinstance(action, Move):
@@ -96,7 +99,7 @@ def action_widths(action: Action) -> tuple[int, ...]:
             return (field.bits,)
         case Load(dst=dst):
             return (dst.bits,)
-        case Output() | ToGroup() | Conjunction():
+        case Output() | ToGroup() | CopyToController() | Conjunction():
             return (32,)
         case Resubmit():
             return (8,)
@@ -131,6 +134,8 @@ def osken_action(action: Action, values: Iterator[int]) -> Any:  # noqa: C901, P
             return parser.OFPActionOutput(ofp.OFPP_CONTROLLER, ofp.OFPCML_NO_BUFFER)
         case ToGroup():
             return parser.OFPActionGroup(next(values))
+        case CopyToController():
+            return MeteredCopy(next(values))
         case Resubmit():
             return parser.NXActionResubmitTable(in_port=_RESUBMIT_IN_PORT, table_id=next(values))
         case Ct():

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from controller.southbound.openflow.encode import FlowId
-from controller.southbound.openflow.osken import ofp, parser
+from controller.southbound.openflow.osken import MeteredCopy, ofp, parser
 from flows.ofctl import table_name
 
 _PORT_NAMES: Mapping[int, str] = {
@@ -94,6 +94,8 @@ def _action_text(action: Any) -> str:  # noqa: C901 - one case an action
             return f"output:{src}{_bits_text(bits)}"
         case parser.NXActionResubmitTable(table_id=table):
             return f"resubmit(,{table_name(table)})"
+        case MeteredCopy(meter_id=meter):
+            return f"controller(meter_id={meter})"
         case parser.NXActionCT():
             return f"ct({','.join(_ct_parts(action))})"
         case parser.NXActionCTClear():

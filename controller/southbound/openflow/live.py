@@ -8,12 +8,13 @@ from controller.southbound.openflow.decode import flow_text
 from controller.southbound.openflow.dump import DumpedFlow
 from controller.southbound.openflow.encode import Encoder
 from controller.southbound.openflow.mark import is_mark
-from controller.southbound.openflow.osken import ofp, parser
+from controller.southbound.openflow.osken import MeteredCopy, ofp, parser
 from flows.cookie import is_ours
 from flows.fields import CT_MARK, DOUBLE_REGISTERS, QUAD_REGISTERS, REGISTERS, Field, RegField, Term
 from flows.flow import (
     Action,
     Conjunction,
+    CopyToController,
     Ct,
     CtClear,
     Flow,
@@ -147,6 +148,8 @@ def _action(action: Any) -> Action:  # noqa: C901, PLR0912 - one case an action
             return Resubmit(table)
         case parser.NXActionCTClear():
             return CtClear()
+        case MeteredCopy(meter_id=meter):
+            return CopyToController(meter)
         case parser.NXActionConjunction(id=number, clause=clause, n_clauses=clauses):
             return Conjunction(number, clause + 1, clauses)
         case _:

@@ -11,6 +11,7 @@ from flows import fields
 from flows.flow import (
     Action,
     Conjunction,
+    CopyToController,
     Ct,
     CtClear,
     Load,
@@ -45,6 +46,7 @@ ENCODER = Encoder()
         (OutputReg(OUT_PORT), "output:reg1[0..15]"),
         (OutputInPort(), "IN_PORT"),
         (ToController(), "CONTROLLER:65535"),
+        (CopyToController(1 << 30 | 5), "controller(meter_id=1073741829)"),
         (ToGroup(7), "group:7"),
         (Resubmit(OUTPUT.id), "resubmit(,output)"),
     ],

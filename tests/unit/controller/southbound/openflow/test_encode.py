@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 from controller.southbound.openflow.encode import Encoder, cookie_of
 from controller.southbound.openflow.errors import EncodeError
-from controller.southbound.openflow.osken import ofp, parser
+from controller.southbound.openflow.osken import MeteredCopy, ofp, parser
 from flows import fields
 from flows.fields import Field, RegField
 from flows.flow import (
     Action,
     Bucket,
     Conjunction,
+    CopyToController,
     Ct,
     CtClear,
     Group,
@@ -90,6 +91,8 @@ def osken(action: Action) -> Any:  # noqa: C901 - one case an action
             )
         case OutputInPort():
             return parser.OFPActionOutput(ofp.OFPP_IN_PORT, 0)
+        case CopyToController(meter):
+            return MeteredCopy(meter)
         case ToController():
             return parser.OFPActionOutput(ofp.OFPP_CONTROLLER, 65535)
         case ToGroup(group_id):
@@ -131,6 +134,7 @@ actions = st.lists(
         st.builds(OutputReg, st.sampled_from([SEGMENT, OUT_PORT])),
         st.just(OutputInPort()),
         st.just(ToController()),
+        st.builds(CopyToController, numbers(32)),
         st.builds(ToGroup, numbers(32)),
         st.builds(Resubmit, numbers(8)),
     ),
