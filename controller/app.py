@@ -21,6 +21,7 @@ from controller.reconcile.probing import Probing
 from controller.reconcile.reconciler import Reconciler
 from controller.reconcile.sink import StateWriter
 from controller.reconcile.underlay import INTERVAL_S, KEY_BYTES, Seal
+from controller.reconcile.watch import KEEP_S
 from controller.southbound.openflow.service import OpenFlowService
 from controller.southbound.ovsdb.model import HostView
 from controller.southbound.ovsdb.service import OvsdbService
@@ -62,6 +63,7 @@ class Controller:
         control: Path,
         usage: UsageSettings,
         probe_interval_s: float = INTERVAL_S,
+        seen_keep_s: int = KEEP_S,
     ) -> None:
         """Put the parts together; `listener` is a bound and listening TCP socket for switches."""
         name = listener.getsockname()
@@ -69,11 +71,13 @@ class Controller:
         self._directory = Directory(
             send=lambda dpid, ofport, frame: self._openflow.send(dpid, ofport, frame),  # noqa: PLW0108 - made below
             arrived=lambda dpid, key: self._reconciler.arrived(dpid, key),  # noqa: PLW0108
+            heard=lambda heard: self._reconciler.heard(heard),  # noqa: PLW0108
         )
         self._writer = StateWriter(
             database,
             on_intent=lambda: self._intent_changed(),  # noqa: PLW0108 - made below
             machine=socket.gethostname(),
+            seen_keep_s=seen_keep_s,
         )
         self._ovsdb = OvsdbService(on_change=lambda host: self._reconciler.view_changed(host))  # noqa: PLW0108 - made below
         self._openflow = OpenFlowService(
@@ -99,6 +103,8 @@ class Controller:
             surveyor=Surveyor(random.SystemRandom()),
             advertise=advertiser(Address(name[0], name[1]), advertise),
             monotonic=time.monotonic,
+            sighted=self._writer.sighted,
+            seen_keep_s=seen_keep_s,
         )
         inspector = Inspector(self._reconciler, self._openflow, self._openflow.encoder)
         metrics = Metrics(self._reconciler, self._openflow, self._directory, self._probing)

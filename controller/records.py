@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NewType
+from typing import TYPE_CHECKING, Any, NewType
+
+if TYPE_CHECKING:
+    from controller.sighting_records import Sighting
 
 NetworkId = NewType("NetworkId", str)
 SubnetId = NewType("SubnetId", str)
@@ -397,3 +400,4 @@ class Snapshot:
     hosts: tuple[Host, ...]
     security_groups: tuple[SecurityGroup, ...] = ()
     address_groups: tuple[AddressGroup, ...] = ()
+    sightings: "tuple[Sighting, ...]" = ()

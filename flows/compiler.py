@@ -3,7 +3,19 @@
 from collections.abc import Iterable
 
 from flows.contribution import Contribution
-from flows.features import admission, base, isolation, l2, meters, neighbours, provider, rules, services, sightings, tunnel
+from flows.features import (
+    admission,
+    base,
+    isolation,
+    l2,
+    meters,
+    neighbours,
+    provider,
+    rules,
+    services,
+    sightings,
+    tunnel,
+)
 from flows.intent import (
     AddressGroupIntent,
     BaseIntent,

@@ -67,8 +67,8 @@ class ToController:
 class CopyToController:
     """Punt a copy of the whole frame, as far as a meter lets it; the frame itself goes on, whatever the meter says.
 
-    A meter in front of a flow's actions drops the frame too; this one stands in front of the copy alone (ovs-actions(7),
-    controller, ``meter_id``).
+    A meter in front of a flow's actions drops the frame too; this one stands in front of the copy alone
+    (ovs-actions(7), controller, ``meter_id``).
     """
 
     meter: int

@@ -245,6 +245,8 @@ class LocalPortIntent:
     moving: Moving = Moving.NOT
     watched: tuple[Prefix, ...] = ()
     """Subnets of which it is to be told that a port nobody guards uses an address that is not its own; sorted."""
+    seen: tuple[Seen, ...] = ()
+    """What was told of it lately and need not be told again; sorted."""
 
     @property
     def unit(self) -> Unit:

@@ -402,7 +402,7 @@ ADDRESSES = Table(
 SIGHTINGS = Table(
     id=TABLE_RANGE + 76,
     name="sightings",
-    doc="Does an unguarded sender say that it uses an address of a subnet? The controller gets a copy; asked on the way.",
+    doc="Does a sender nobody guards name an address of a subnet as its own? Asked on the way, by resubmit.",
     match=(
         fields.IN_PORT,
         SEGMENT,

@@ -96,6 +96,11 @@ class Addresses:
             claimants - {besides} for claimants in _claimants(network, address) if claimants
         )
 
+    def claimants(self, network_id: NetworkId, address: Prefix) -> set[PortId]:
+        """Return the ports with an allowed pair that is the address or contains it, but not every address."""
+        network = self._networks.get(network_id)
+        return set() if network is None else set().union(*_claimants(network, address))
+
     def owners_within(self, network_id: NetworkId, prefix: Prefix) -> Collection[PortId]:
         """Return the ports with a fixed address in a prefix that claims addresses, which the whole of them does not."""
         network = self._networks.get(network_id)

@@ -1,7 +1,8 @@
 """Who answers a punted frame, and how? What is told to each port, ready for the threads that receive packet-ins.
 
 The cookie names feature and port: DHCP and DHCPv6 are answered by the port's lease, a router solicitation by what
-its network advertises, and of a guest that arrives where it is moved to the reconciler is told.
+its network advertises; of a guest that arrives where it is moved to, and of who uses which address, the reconciler is
+told.
 """
 
 import logging
@@ -19,6 +20,7 @@ from controller.dhcp6 import ra
 from controller.dhcp6 import responder as dhcp6
 from controller.dhcp6.answer import Answer6
 from controller.dhcp6.lease import Lease6
+from controller.reconcile.hearing import Heard, Hearing
 from controller.reconcile.ipv6 import is_router
 from controller.reconcile.leases import lease6_of, lease_of, router_facts_of
 from controller.reconcile.model import Model
@@ -95,13 +97,15 @@ class Tally:
 class Directory:
     """What is told to all ports; written by the reconciler's thread, read by the receive threads of switches."""
 
-    def __init__(self, *, send: Send, arrived: Arrived) -> None:
+    def __init__(self, *, send: Send, arrived: Arrived, heard: Callable[[Heard], None] = lambda _heard: None) -> None:
         """Begin with nothing.
 
         Args:
             send: Takes what one packet-in is answered with beside its first answer.
             arrived: Is told of guests that show themselves where they are being moved to.
+            heard: Is told who named which address.
         """
+        self.hearing = Hearing(heard)
         self._send, self._arrived = send, arrived
         self.counters = dhcp.Counters()
         self.counters6 = dhcp6.Counters6()
@@ -176,6 +180,8 @@ class Directory:
             case Feature.MIGRATION:
                 self.arrivals.add("arrived")
                 self._arrived(dpid, key)
+            case Feature.SIGHTING | Feature.WIRE_SIGHTING:
+                self.hearing.packet_in(dpid, owner, frame)
         return None
 
     def _answer_dhcp(self, dpid: int, key: PortKey, in_port: int, frame: bytes) -> bytes | None:
@@ -216,4 +222,5 @@ def samples_of(directory: Directory) -> Mapping[str, Mapping[str, int]]:
         "weft_dhcpv6_requests_total": directory.counters6.as_dict(),
         "weft_router_solicitations_total": directory.solicitations.as_dict(),
         "weft_guest_arrivals_total": directory.arrivals.as_dict(),
+        "weft_addresses_heard_total": directory.hearing.counts(),
     }

@@ -28,6 +28,7 @@ from controller.records import (
     SegmentKey,
     Subnet,
 )
+from controller.sighting_records import Sighting
 from flows.intent import Unit, UnitKind
 
 
@@ -77,6 +78,8 @@ def take_in(dirty: Dirty, model: Model, changes: Changes) -> None:
     for network_id, network in changes.networks.items():
         if network is None:
             network_changed(dirty, model, model.put_network(network_id, None), None)
+    for sighting_id, sighting in changes.sightings.items():
+        sighting_changed(dirty, model, model.sightings.put(sighting_id, sighting), sighting)
     if model.has_segments(GENEVE_TYPE) != had_geneve:
         dirty.rows.update(model.hosts)  # its tunnel is made on all of them when there is something to carry
 
@@ -243,6 +246,32 @@ def subnet_changed(dirty: Dirty, model: Model, old: Subnet | None, new: Subnet |
         if subnet is not None and subnet.gateway_ip is not None and is_provider(network):
             for owner in model.addresses.owners_within(network.id, prefix_of(subnet.gateway_ip)):
                 _mark_everywhere(dirty, model, model.ports[owner])
+
+
+def sighting_changed(dirty: Dirty, model: Model, old: Sighting | None, new: Sighting | None) -> None:
+    """Mark whom it concerns that somebody was seen to use an address: those who tell of it, and the ports that have it.
+
+    The model already holds the new one.
+    """
+    for sighting in (old, new):
+        if sighting is None:
+            continue
+        listened_again(dirty, model, sighting)
+        dirty.ports.update(model.addresses.owners_within(sighting.network_id, prefix_of(sighting.ip_address)))
+
+
+def listened_again(dirty: Dirty, model: Model, sighting: Sighting) -> None:
+    """Mark those who tell who uses an address: whether they are to say it again has turned."""
+    network = model.networks.get(sighting.network_id)
+    if network is None:
+        return
+    if is_provider(network):
+        for host in model.members(network.id):
+            dirty.units.setdefault(host, set()).update(segment_units(network))
+    port = None if sighting.port_id is None else model.ports.get(sighting.port_id)
+    if port is not None:
+        for host in hosts_of(port):
+            dirty.mark(host, Unit(UnitKind.LOCAL_PORT, port.key))
 
 
 def units_settled(dirty: Dirty, model: Model, host: HostName, units: Iterable[Unit]) -> None:

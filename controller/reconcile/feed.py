@@ -24,16 +24,18 @@ from controller.records import (
     Snapshot,
     Subnet,
 )
+from controller.sighting_records import Sighting
 from controller.southbound.openflow.mark import IntentMark
+from controller.store import sightings
 from controller.store import snapshot as store
 from controller.store.database import Database
 from controller.store.schema import PORTS, SUBNETS
 from controller.store.states import load_port_statuses
 
-_Inside = TypeVar("_Inside", Subnet, Port)
+_Inside = TypeVar("_Inside", Subnet, Port, Sighting)
 BATCH = 5_000
 """Journal entries read at once."""
-KINDS = ("network", "subnet", "port", "host", "security_group", "address_group")
+KINDS = ("network", "subnet", "port", "host", "security_group", "address_group", sightings.KIND)
 """What journal entries speak of."""
 
 
@@ -48,6 +50,7 @@ class Changes:
     security_groups: Mapping[str, SecurityGroup | None] = field(default_factory=dict)
     """Each with its rules."""
     address_groups: Mapping[str, AddressGroup | None] = field(default_factory=dict)
+    sightings: Mapping[str, Sighting | None] = field(default_factory=dict)
     more: bool = False
     """There was more than one poll reads: poll again."""
     lost: bool = False
@@ -86,8 +89,9 @@ class Feed:
         ports = tuple(one for one in snapshot.ports if one.network_id in self._own)
         subnets = tuple(one for one in snapshot.subnets if one.network_id in self._own)
         hosts = tuple(one for one in snapshot.hosts if one.plugin == self._plugin)
+        seen = tuple(one for one in snapshot.sightings if one.network_id in self._own)
         own = {port.id: states[port.id] for port in ports if port.id in states}
-        return replace(snapshot, networks=networks, subnets=subnets, ports=ports, hosts=hosts), own
+        return replace(snapshot, networks=networks, subnets=subnets, ports=ports, hosts=hosts, sightings=seen), own
 
     def poll(self) -> Changes:
         """Return what changed since the last poll."""
@@ -106,11 +110,13 @@ class Feed:
             moved = self._moved(ids["network"], networks)
             ids["subnet"] |= store.ids_in_networks(tx, SUBNETS, moved)
             ids["port"] |= store.ids_in_networks(tx, PORTS, moved)
+            ids[sightings.KIND] |= store.ids_in_networks(tx, sightings.ADDRESS_SIGHTINGS, moved)
             subnets = store.load_subnets(tx, ids["subnet"])
             ports = store.load_ports(tx, ids["port"])
             hosts = store.load_hosts(tx, ids["host"])
             security_groups = store.load_security_groups(tx, ids["security_group"])
             address_groups = store.load_address_groups(tx, ids["address_group"])
+            seen = sightings.load_sightings(tx, ids[sightings.KIND])
         self._seq = entries[-1].seq
         return Changes(
             networks={NetworkId(i): networks.get(i) if self._is_own(i) else None for i in ids["network"]},
@@ -119,6 +125,7 @@ class Feed:
             hosts={i: self._own_host(hosts.get(i)) for i in ids["host"]},
             security_groups={i: security_groups.get(i) for i in ids["security_group"]},
             address_groups={i: address_groups.get(i) for i in ids["address_group"]},
+            sightings={i: self._inside(seen.get(i)) for i in ids[sightings.KIND]},
             more=len(entries) == BATCH,
         )
 

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
+from controller.reconcile.hearing import Heard
 from controller.records import HostName, PortKey
 from controller.southbound.openflow.events import SwitchEvent
 from controller.southbound.survey import Survey
@@ -51,6 +52,8 @@ class Batch:
     switches: list[tuple[int, SwitchEvent]] = field(default_factory=list)
     """What the worker of a datapath reported, in order."""
     arrivals: set[Arrival] = field(default_factory=set)
+    heard: set[Heard] = field(default_factory=set)
+    """Who named which address."""
     surveys: list[tuple[HostName, Survey]] = field(default_factory=list)
     """What others have on the bridges of hosts."""
     asks: list[Callable[[], None]] = field(default_factory=list)
@@ -79,6 +82,10 @@ class Inbox:
     def arrival(self, arrival: Arrival) -> None:
         """Note that a guest was seen."""
         self._queue.put(lambda batch: batch.arrivals.add(arrival))
+
+    def hear(self, heard: Heard) -> None:
+        """Note that somebody named an address."""
+        self._queue.put(lambda batch: batch.heard.add(heard))
 
     def survey(self, host: HostName, survey: Survey) -> None:
         """Note what was found on a host's bridge."""

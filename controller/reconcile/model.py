@@ -11,6 +11,7 @@ from controller.reconcile.addresses import Addresses, prefix_of
 from controller.reconcile.index import decrement, discard
 from controller.reconcile.places import hosts_of
 from controller.reconcile.rulesets import Rulesets
+from controller.reconcile.sightings import Sightings
 from controller.records import Host, HostName, Network, NetworkId, Port, PortId, PortKey, SegmentKey, Snapshot, Subnet
 
 
@@ -26,6 +27,7 @@ class Model:
         self.network_by_segment: dict[SegmentKey, NetworkId] = {}
         self.addresses = Addresses()
         self.rulesets = Rulesets()
+        self.sightings = Sightings()
         self._ports_of_network: dict[NetworkId, set[PortId]] = {}
         self._ports_of_host: dict[HostName, set[PortId]] = {}
         self._subnets_of_network: dict[NetworkId, set[str]] = {}
@@ -50,6 +52,8 @@ class Model:
             model.put_port(port.id, port)
         for host in snapshot.hosts:
             model.put_host(host.id, host)
+        for sighting in snapshot.sightings:
+            model.sightings.put(sighting.id, sighting)
         return model
 
     def put_network(self, network_id: NetworkId, network: Network | None) -> Network | None:
@@ -58,7 +62,9 @@ class Model:
         for segment in old.segments if old else ():
             self.network_by_segment.pop(segment.key, None)
             decrement(self._segment_types, segment.network_type)
-        if network is not None:
+        if network is None:
+            self.sightings.drop(network_id=network_id)
+        else:
             self.networks[network_id] = network
             self.network_by_segment.update((s.key, network_id) for s in network.segments)
             self._segment_types.update(segment.network_type for segment in network.segments)
@@ -69,6 +75,8 @@ class Model:
         old = self.subnets.pop(subnet_id, None)
         if old is not None:
             discard(self._subnets_of_network, old.network_id, subnet_id)
+        if old is not None and subnet is None:
+            self.sightings.drop(network_id=old.network_id, subnet_id=subnet_id)
         if subnet is not None:
             self.subnets[subnet_id] = subnet
             self._subnets_of_network.setdefault(subnet.network_id, set()).add(subnet_id)
@@ -87,6 +95,8 @@ class Model:
                 decrement(self._members[old.network_id], host)
                 if not self._members[old.network_id]:
                     del self._members[old.network_id]
+        if old is not None and port is None:
+            self.sightings.drop(network_id=old.network_id, port_id=port_id)
         if port is not None:
             self.ports[port_id] = port
             self.port_by_key[port.key] = port

@@ -18,6 +18,7 @@ from controller.reconcile.advertiser import INITIAL_S, Advertiser
 from controller.reconcile.bridge import Bridge, refused_units
 from controller.reconcile.dirty import Dirty
 from controller.reconcile.feed import Changes, Feed
+from controller.reconcile.hearing import Heard
 from controller.reconcile.inbox import Arrival, Batch, Inbox
 from controller.reconcile.model import Model
 from controller.reconcile.neighbours import Leases, OpenFlow, Ovsdb, Sink
@@ -28,6 +29,7 @@ from controller.reconcile.probing import Probing
 from controller.reconcile.taking import Surveyor, Takings
 from controller.reconcile.translate import BridgeView
 from controller.reconcile.verdicts import GRACE_S, Verdicts
+from controller.reconcile.watch import KEEP_S, Sighted, Watch
 from controller.reconcile.ways import GENEVE_TYPE, TUNNEL_TYPE
 from controller.records import Host, HostName, PortId, PortKey, PortState
 from controller.southbound.openflow.events import Applied, Connected, Disconnected, Failed, SwitchEvent, Synced
@@ -58,6 +60,8 @@ class Reconciler:
         surveyor: Surveyor,
         advertise: Callable[[HostView], str | None],
         monotonic: Callable[[], float],
+        sighted: Sighted,
+        seen_keep_s: float = KEEP_S,
     ) -> None:
         """Prepare; `start` begins.
 
@@ -71,6 +75,8 @@ class Reconciler:
             surveyor: Looks at bridges that were there before Weft.
             advertise: The controller target a host is told, given its view, or None when it cannot be known yet.
             monotonic: Seconds of a clock that never goes back.
+            sighted: Takes who was seen with an address.
+            seen_keep_s: How long an address is taken for used after somebody was last seen with it.
         """
         self._feed, self._ovsdb, self._openflow = feed, ovsdb, openflow
         self._sink, self._leases, self._advertise, self._monotonic = sink, leases, advertise, monotonic
@@ -86,6 +92,7 @@ class Reconciler:
         )
         self._stated = StatedRows()
         self._takings = Takings(surveyor, self._inbox.survey, monotonic)
+        self._watch = Watch(sighted=sighted, monotonic=monotonic, keep_s=seen_keep_s)
         self._advertiser = Advertiser(openflow=openflow, leases=leases)
         self._token = 0
         self._next_tick = 0.0
@@ -131,6 +138,10 @@ class Reconciler:
     def arrived(self, dpid: int, key: PortKey) -> None:
         """Note that a guest was seen on a switch its port migrates to."""
         self._inbox.arrival(Arrival(dpid, key))
+
+    def heard(self, heard: Heard) -> None:
+        """Note that somebody on a switch named an address."""
+        self._inbox.hear(heard)
 
     def admit(self, dpid: int) -> bool:
         """Whether a datapath id belongs to a registered host."""
@@ -216,6 +227,7 @@ class Reconciler:
                 self.intent_changed()
         for arrival in batch.arrivals:
             self._guest_arrived(arrival)
+        self._watch.take_in(self._model, self._host_of_dpid, batch.heard)
         for host, survey in batch.surveys:
             self._takings.found(host, survey)
             dirty.rows.add(host)
@@ -412,6 +424,7 @@ class Reconciler:
         """See once a tick whose silence lasts too long, and what is to be said of each host."""
         now = self._monotonic()
         dirty.rows.update(self._takings.waiting())
+        self._watch.tick(self._model, dirty)
         for bridge in self._bridges.values():
             if bridge.condition.give_up(now, GRACE_S):
                 dirty.ports.update(p.id for p in self._model.ports_of_host(bridge.host.name))

@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 
 from controller.errors import WeftError
 from controller.plugins.contract import Health
+from controller.reconcile.watch import KEEP_S, LOOKS
 from controller.records import HostName, HostState, PortId, PortState
+from controller.sighting_records import Sight
+from controller.store import sightings
 from controller.store import states as store
 from controller.store.agents import CONTROLLER_AGENT, beat
 from controller.store.bindings import activate_binding
@@ -22,6 +25,8 @@ from controller.store.transaction import Transaction
 _log = logging.getLogger(__name__)
 
 RETRY_S = 1.0
+MOST_SIGHTS = 1000
+"""Written at once; what is seen beyond is seen again."""
 LINGER_S = 0.02
 """How long to wait for more before writing: a durable transaction costs milliseconds that requests need."""
 HEARTBEAT_S = 10.0
@@ -37,9 +42,10 @@ class _Waiting:
     binds: dict[PortId, HostName] = field(default_factory=dict)
     arrivals: dict[PortId, HostName] = field(default_factory=dict)
     healths: dict[str, Health] = field(default_factory=dict)
+    sights: dict[tuple[str, str, str], Sight] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.ports or self.hosts or self.binds or self.arrivals or self.healths)
+        return bool(self.ports or self.hosts or self.binds or self.arrivals or self.healths or self.sights)
 
     def under(self, newer: "_Waiting") -> "_Waiting":
         """Return both, the newer where both say something."""
@@ -49,6 +55,7 @@ class _Waiting:
             binds={**self.binds, **newer.binds},
             arrivals={**self.arrivals, **newer.arrivals},
             healths={**self.healths, **newer.healths},
+            sights={**self.sights, **newer.sights},
         )
 
 
@@ -56,7 +63,12 @@ class StateWriter:
     """Writes port states, host states, first-plug bindings and arrivals, many in one transaction."""
 
     def __init__(
-        self, database: Database, *, on_intent: Callable[[], None] = lambda: None, machine: str | None = None
+        self,
+        database: Database,
+        *,
+        on_intent: Callable[[], None] = lambda: None,
+        machine: str | None = None,
+        seen_keep_s: int = KEEP_S,
     ) -> None:
         """Prepare; `start` begins.
 
@@ -64,7 +76,9 @@ class StateWriter:
             database: Where to write.
             on_intent: Called when what was written is intent, so that nobody waits.
             machine: Where this controller runs, to be shown as an agent; None, it is not shown.
+            seen_keep_s: How long an address is taken for used after somebody was last seen with it.
         """
+        self._seen_keep_s, self._began = seen_keep_s, time.monotonic()
         self._database, self._on_intent, self._machine = database, on_intent, machine
         self._wake = threading.Condition()
         self._waiting = _Waiting()
@@ -114,6 +128,14 @@ class StateWriter:
             self._waiting.arrivals[port_id] = host
             self._wake.notify()
 
+    def sighted(self, sight: Sight) -> None:
+        """Take an address that somebody who is no port with it was seen to use."""
+        with self._wake:
+            key = (sight.subnet_id, sight.ip_address, sight.mac_address)
+            if key in self._waiting.sights or len(self._waiting.sights) < MOST_SIGHTS:
+                self._waiting.sights[key] = sight
+            self._wake.notify()
+
     def health(self, plugin: str, health: Health) -> None:
         """Take how a plug-in is, and the hosts it found."""
         with self._wake:
@@ -156,12 +178,18 @@ class StateWriter:
             if machine:
                 beat(tx, CONTROLLER_AGENT, machine)
             is_intent = _write_intent(tx, waiting)
+            if is_beat and self._is_listened_for_long():
+                is_intent = sightings.forget_older(tx, self._seen_keep_s) or is_intent
             if waiting.ports:
                 store.save_port_states(tx, list(waiting.ports.values()))
             for state in waiting.hosts.values():
                 store.save_host_state(tx, state)
         if is_intent:
             self._on_intent()
+
+    def _is_listened_for_long(self) -> bool:
+        """Whether what was not heard of would have been: not while this process has only just begun to listen."""
+        return time.monotonic() - self._began >= self._seen_keep_s / LOOKS * 2
 
     def _keep(self, waiting: _Waiting) -> bool:
         """Put back what could not be written, under what is newer; return whether to go on."""
@@ -183,6 +211,8 @@ def _write_intent(tx: Transaction, waiting: _Waiting) -> bool:
         if store.bind_unbound(tx, port_id, host):
             is_news = True
             _log.info("port_bound_by_plug port=%s host=%s", port_id, host)
+    if waiting.sights and sightings.note(tx, waiting.sights.values()):
+        is_news = True
     for plugin, health in waiting.healths.items():
         if save_health(tx, plugin, health):
             is_news = True

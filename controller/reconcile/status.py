@@ -37,6 +37,8 @@ class Place:
     """What the switch refused, one sentence."""
     cut_off: str | None = None
     """Which of the network's other hosts the underlay does not join to this one, one sentence."""
+    disputed: str | None = None
+    """Who else was seen to use an address of the port, one clause."""
 
 
 def port_state(
@@ -119,7 +121,7 @@ def _live(host: HostName, place: Place) -> tuple[PortStatus, Reason, str]:
         case Progress.REFUSED:
             return PortStatus.ERROR, Reason.PROGRAMMING_FAILED, f"the switch on {host} refused: {place.refusal}"
         case Progress.CONFIRMED:
-            but = f", but {place.cut_off}" if place.cut_off else ""
+            but = "".join(f", but {trouble}" for trouble in (place.cut_off, place.disputed) if trouble)
             return (
                 PortStatus.ACTIVE,
                 Reason.WIRED,

@@ -138,6 +138,11 @@ def owned_by(model: Model, network: Network, port: Port) -> tuple[Owned, ...]:
     return tuple(sorted(owned.values()))
 
 
+def watched_in(model: Model, network_id: NetworkId) -> tuple[Prefix, ...]:
+    """Return the subnets of a network in which it is asked who uses an address."""
+    return tuple(sorted(prefix_of(subnet.cidr) for subnet in model.subnets_of_network(network_id)))
+
+
 def _is_gateway(model: Model, subnet_id: str, address: str) -> bool:
     subnet = model.subnets.get(subnet_id)
     return subnet is not None and subnet.gateway_ip is not None and prefix_of(subnet.gateway_ip) == prefix_of(address)
@@ -249,6 +254,8 @@ class BridgeView:
             service_addresses=tuple(sorted(ipv4_number(server) for server in free)),
             wire=self._wire(segment),
             private=network.pvlan,
+            watched=() if self._wire(segment) is None else watched_in(self.model, network.id),
+            seen=() if self._wire(segment) is None else self.model.sightings.fresh(network.id),
         )
 
     def _local(self, key: PortKey) -> LocalPortIntent | None:
@@ -276,6 +283,8 @@ class BridgeView:
             router=ipv6.is_advertised(self.model, network.id) and not ipv6.is_router(self.model, port),
             role=role_of(network, port),
             moving=moving_on(port, self.host.name),
+            watched=() if is_guarded(port) else watched_in(self.model, network.id),
+            seen=() if is_guarded(port) else self.model.sightings.fresh(network.id, behind=port.id),
         )
 
     def _remote(self, key: PortKey) -> RemotePortIntent | None:

@@ -11,6 +11,7 @@ from controller.reconcile.plugs import LiveHosts
 from controller.reconcile.probing import Probing
 from controller.reconcile.segments import missing_physnets, segment_on
 from controller.reconcile.status import Place, port_state
+from controller.reconcile.watch import disputed
 from controller.records import HostName, HostState, Port, PortId, PortState, Reason
 from controller.southbound.ovsdb.model import HostView
 
@@ -99,6 +100,7 @@ class Verdicts:
             progress=progress,
             refusal=refusal,
             cut_off=self._probing.cut_off(model, network, bridge.host.datapath_id),
+            disputed=disputed(model, port),
         )
         return port_state(port, network, place, live_hosts.of(port.id) - set(hosts_of(port)))
 

@@ -47,6 +47,7 @@ from controller.store.schema import (
     SECURITY_GROUPS,
     SUBNETS,
 )
+from controller.store.sightings import all_sightings
 from controller.store.transaction import Transaction
 
 JOURNAL_PAGE = 1000
@@ -90,6 +91,7 @@ def load_snapshot(tx: Transaction) -> Snapshot:
         hosts=tuple(hosts_of(connection, hosts, is_all=True)),
         security_groups=tuple(security_groups_of(connection, security_groups, is_all=True)),
         address_groups=tuple(address_group_of(row) for row in address_groups),
+        sightings=all_sightings(connection),
     )
 
 

@@ -1,10 +1,10 @@
 """Who in a segment uses which address of its subnets? What senders that nobody guards say of themselves is told.
 
-A guarded port uses no address but its own. Machines on a physical network, and ports without port security, may use any:
-what they say by ARP (RFC 826, RFC 5227) and neighbour discovery (RFC 4861, RFC 4862) about addresses within the
-network's subnets goes to the controller as a copy, through a meter that holds back the copy alone. The frame goes on as
-it would without. What is known is not told: a port's own addresses, whatever the hosts of ports have looked at already,
-and who was seen lately with an address. So in a steady state nothing is.
+A guarded port uses no address but its own. Machines on a physical network, and ports without port security, may use
+any: what they say by ARP (RFC 826, RFC 5227) and neighbour discovery (RFC 4861, RFC 4862) about addresses within the
+network's subnets goes to the controller as a copy, through a meter that holds back the copy alone. The frame goes on
+as it would without. What is known is not told: a port's own addresses, what ports of other hosts say, who look at it
+themselves, and who was seen lately with an address. So in a steady state nothing is.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,7 @@ from flows.cookie import Feature
 from flows.features import meters
 from flows.fields import Field, Term
 from flows.flow import CopyToController, Flow
-from flows.intent import LocalPortIntent, Prefix, RemotePortIntent, SegmentIntent
+from flows.intent import LocalPortIntent, Prefix, RemotePortIntent, Seen, SegmentIntent
 from flows.pipeline import SEGMENT, SIGHTINGS, Priority
 
 IPV4 = 4
@@ -37,27 +37,21 @@ def said_in(watched: Iterable[Prefix]) -> tuple[tuple[Term, ...], ...]:
 
 def segment_flows(segment: SegmentIntent) -> Iterator[Flow]:
     """Yield what is told of a segment's physical network, and what of the segment need not be told again."""
-    if segment.wire is not None:
-        source = (fields.IN_PORT.eq(segment.wire.ofport), SEGMENT.eq(segment.segment))
-        for prefix in segment.watched:
-            for said in (*_used(prefix), *_probed(prefix)):
-                yield SIGHTINGS.flow(
-                    priority=Priority.DEFAULT,
-                    feature=Feature.WIRE_SIGHTING,
-                    key=segment.segment,
-                    match=[*source, *said],
-                    actions=[CopyToController(meters.wire_sightings(segment.segment))],
-                    why="a machine on the physical network names an address of a subnet",
-                )
-    for seen in segment.seen:
-        for said in _used(seen.address):
+    if segment.wire is None or not segment.watched:
+        return
+    source = (fields.IN_PORT.eq(segment.wire.ofport), SEGMENT.eq(segment.segment))
+    feature, key = Feature.WIRE_SIGHTING, segment.segment
+    for prefix in segment.watched:
+        for said in (*_used(prefix), *_probed(prefix)):
             yield SIGHTINGS.flow(
-                priority=Priority.OWN,
-                feature=Feature.WIRE_SIGHTING,
-                key=segment.segment,
-                match=[SEGMENT.eq(segment.segment), *said, _sender(said, seen.mac)],
-                why="who uses this address was seen lately",
+                priority=Priority.DEFAULT,
+                feature=feature,
+                key=key,
+                match=[*source, *said],
+                actions=[CopyToController(meters.wire_sightings(segment.segment))],
+                why="a machine on the physical network names an address of a subnet",
             )
+    yield from _known(segment.seen, source, feature, key)
 
 
 def port_flows(port: LocalPortIntent) -> Iterator[Flow]:
@@ -75,6 +69,7 @@ def port_flows(port: LocalPortIntent) -> Iterator[Flow]:
                 actions=[CopyToController(meters.sightings(port.number))],
                 why="a port without port security names an address of a subnet",
             )
+    yield from _known(port.seen, (source,), Feature.SIGHTING, port.port)
     for owned in port.owned:
         for said in (*_used(owned.prefix), *_probed(owned.prefix)):
             yield SIGHTINGS.flow(
@@ -98,6 +93,18 @@ def remote_flows(port: RemotePortIntent) -> Iterator[Flow]:
             match=[SEGMENT.eq(port.segment), fields.ETH_SRC.eq(mac)],
             why="a port of another host, which looks at what it says",
         )
+
+
+def _known(seen: Iterable[Seen], source: Iterable[Term], feature: Feature, key: int) -> Iterator[Flow]:
+    for one in seen:
+        for said in _used(one.address):
+            yield SIGHTINGS.flow(
+                priority=Priority.GUARD,
+                feature=feature,
+                key=key,
+                match=[*source, *said, _sender(said, one.mac)],
+                why="who uses this address was seen lately",
+            )
 
 
 def _used(prefix: Prefix) -> Iterator[tuple[Term, ...]]:

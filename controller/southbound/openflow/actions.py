@@ -56,7 +56,7 @@ def user_value(field: Field, value: int) -> object:
     return value_text(field, value) if field.form in _TEXT_FORMS else value
 
 
-def actions_shape(actions: tuple[Action, ...]) -> tuple[list[object], list[int]]:  # noqa: C901 - one case an action
+def actions_shape(actions: tuple[Action, ...]) -> tuple[list[object], list[int]]:  # noqa: C901, PLR0912 - one case an action
     """Return what is constant in the bytes of some actions, and the values of what is not."""
     shape: list[object] = []
     values: list[int] = []

@@ -76,7 +76,7 @@ def _instructions(octets: bytes) -> Iterator[str]:
                 yield _generic_text(instruction)
 
 
-def _action_text(action: Any) -> str:  # noqa: C901 - one case an action
+def _action_text(action: Any) -> str:  # noqa: C901, PLR0912 - one case an action
     match action:
         case parser.OFPActionOutput(port=ofp.OFPP_CONTROLLER, max_len=max_len):
             return f"CONTROLLER:{max_len}"

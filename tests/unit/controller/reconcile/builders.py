@@ -32,6 +32,7 @@ from controller.records import (
     Subnet,
     SubnetId,
 )
+from controller.sighting_records import How, Sighting
 from controller.southbound.ovsdb.model import HostView, RowChanges
 from controller.store.physnets import numbered
 from flows.delta import Delta
@@ -100,6 +101,25 @@ def a_subnet(network: int = 1, cidr: str = "10.0.0.0/24", **more: Any) -> Subnet
         **more,
     }
     return Subnet(**values)
+
+
+def a_sighting(
+    number: int = 9, address: str = "10.0.0.9", *, network: int = 1, port: int | None = None, how: How = How.USED
+) -> Sighting:
+    """Somebody with MAC address fe:...:09 was seen with an address, behind a port or on the physical network."""
+    version = 6 if ":" in address else 4
+    return Sighting(
+        id=f"seen-{network}-{address}-{number}",
+        network_id=NetworkId(f"n{network}"),
+        subnet_id=f"n{network}-{version}",
+        ip_address=address,
+        mac_address=f"fe:00:00:00:00:{number:02x}",
+        how=how,
+        host=HostName("h1"),
+        port_id=None if port is None else PortId(f"p{port}"),
+        first_seen=1,
+        last_seen=1,
+    )
 
 
 def a_port(
@@ -213,6 +233,9 @@ def a_host(number: int = 1, *, physnets: Iterable[str] = (), tunnel: bool = True
     )
 
 
+KINDS = (Network, Subnet, Port, SecurityGroup, AddressGroup, Sighting)
+
+
 class Cloud:
     """A model with the bridges of its hosts, brought up to date as the reconciler does, without anything around."""
 
@@ -239,7 +262,7 @@ class Cloud:
         self.bridges[host.name].plugs.update(plugged_ways(host))
         self._settle(dirty)
 
-    def put(self, *records: Network | Subnet | Port | SecurityGroup | AddressGroup) -> None:
+    def put(self, *records: Network | Subnet | Port | SecurityGroup | AddressGroup | Sighting) -> None:
         """Let records be new or changed, all in one batch."""
         self.take({record.id: record for record in records})
 
@@ -249,7 +272,7 @@ class Cloud:
 
     def take(self, present: dict[str, Any], gone: Iterable[Any] = ()) -> None:
         """Take in one batch of changes."""
-        kinds: dict[type, dict[Any, Any]] = {kind: {} for kind in (Network, Subnet, Port, SecurityGroup, AddressGroup)}
+        kinds: dict[type, dict[Any, Any]] = {kind: {} for kind in KINDS}
         for record in gone:
             kinds[type(record)][record.id] = None
         for record in present.values():
@@ -260,6 +283,7 @@ class Cloud:
             ports=kinds[Port],
             security_groups=kinds[SecurityGroup],
             address_groups=kinds[AddressGroup],
+            sightings=kinds[Sighting],
         )
         dirty = Dirty()
         take_in(dirty, self.model, changes)

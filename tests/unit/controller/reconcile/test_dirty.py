@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.records import AddressGroup, Host, Network, Port, SecurityGroup, Segment, Subnet
+from controller.sighting_records import How, Sighting
 from flows.compiler import compile_bridge
 from flows.delta import same_in_switch
 from flows.intent import Unit, UnitIntent, UnitKind
@@ -18,11 +19,12 @@ from tests.unit.controller.reconcile.builders import (
     a_port,
     a_rule,
     a_segment,
+    a_sighting,
     a_subnet,
     an_address_group,
 )
 
-Record = Network | Subnet | Port | SecurityGroup | AddressGroup
+Record = Network | Subnet | Port | SecurityGroup | AddressGroup | Sighting
 ADDRESSES = ["10.0.0.1", "10.0.0.2", "10.0.0.200", "fd00::1", "fd00::2"]
 PAIRS = [*ADDRESSES, "10.0.0.0/30", "10.0.0.0/24", "0.0.0.0/0", "fd00::/64"]
 MACS = ["fa:16:3e:00:00:01", "fa:16:3e:00:00:02", "00:00:5e:00:01:0a"]
@@ -129,8 +131,16 @@ def ports(draw: st.DrawFn) -> Port:
     )
 
 
+sightings = st.builds(
+    a_sighting,
+    st.integers(1, 3),
+    st.sampled_from(ADDRESSES[:3]),
+    network=st.integers(1, 2),
+    port=st.sampled_from([None, None, 1, 2]),
+    how=st.sampled_from(How),
+)
 records: st.SearchStrategy[Record] = (
-    networks() | subnets | subnets6 | groups | address_groups | ports() | ports() | ports() | ports()
+    networks() | subnets | subnets6 | groups | address_groups | ports() | ports() | ports() | ports() | sightings
 )
 batches = st.lists(st.tuples(st.booleans(), records), min_size=1, max_size=4)
 
@@ -155,6 +165,9 @@ class Store:
             if old is None or self._is_in_use(old):
                 return False
             del self.there[record.id]
+            for other in [one for one in self.there.values() if isinstance(one, Sighting)]:
+                if record.id in {other.subnet_id, other.port_id, other.network_id}:
+                    del self.there[other.id]  # with what it belongs to, unsaid
             return True
         is_moved = isinstance(record, Port) and isinstance(old, Port) and record.network_id != old.network_id
         if self._is_allowed(record) and not is_moved:
@@ -163,6 +176,11 @@ class Store:
 
     def _is_allowed(self, record: Any) -> bool:
         needed = {getattr(record, "network_id", None), *getattr(record, "security_group_ids", ())}
+        if isinstance(record, Sighting):
+            needed |= {record.subnet_id, record.port_id}
+            port = self.there.get(record.port_id or "")
+            if isinstance(port, Port) and port.network_id != record.network_id:
+                return False
         needed.update(fixed.subnet_id for fixed in getattr(record, "fixed_ips", ()))
         for rule in getattr(record, "rules", ()):
             needed |= {rule.remote_group_id, rule.remote_address_group_id}
@@ -171,6 +189,8 @@ class Store:
     def _is_in_use(self, record: Any) -> bool:
         """As foreign keys have it; rules that refer to a deleted security group go with it, unsaid."""
         for other in self.there.values():
+            if isinstance(other, Sighting):
+                continue
             if getattr(other, "network_id", None) == record.id:
                 return True
             if record.id in getattr(other, "security_group_ids", ()):
@@ -231,8 +251,8 @@ def assert_all_was_looked_at(cloud: Cloud) -> None:
 
 def remembered(cloud: Cloud) -> dict[str, Any]:
     model = cloud.model
-    parts = {**vars(model), **vars(model.addresses), **vars(model.rulesets)}
-    return {k: v for k, v in parts.items() if k not in {"addresses", "rulesets"} and v}
+    parts = {**vars(model), **vars(model.addresses), **vars(model.rulesets), **vars(model.sightings)}
+    return {k: v for k, v in parts.items() if k not in {"addresses", "rulesets", "sightings"} and v}
 
 
 # what is not looked at ------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from controller.reconcile.underlay import KEY_BYTES, Seal
 from controller.reconcile.ways import GENEVE_TYPE, TUNNEL_TYPE, patch_rows, tunnel_row
 from controller.records import Host, HostName, HostState, PortId, PortState
 from controller.services import hosts
+from controller.sighting_records import Sight
 from controller.southbound.openflow.events import Applied, Connected, Synced
 from controller.southbound.openflow.mark import IntentMark
 from controller.southbound.ovsdb.model import (
@@ -31,6 +32,7 @@ from controller.southbound.ovsdb.model import (
     RowChanges,
 )
 from controller.southbound.survey import Survey
+from controller.store import sightings
 from controller.store.bindings import activate_binding
 from controller.store.snapshot import load_snapshot
 from controller.store.states import bind_unbound
@@ -97,7 +99,11 @@ class World:
         self.removed = threading.Event()
         self.sent: list[tuple[int, int, bytes]] = []
         """(datapath id, OpenFlow number, frame) of every packet-out."""
-        self.directory = Directory(send=self.send, arrived=lambda dpid, key: self.reconciler.arrived(dpid, key))  # noqa: PLW0108
+        self.directory = Directory(
+            send=self.send,
+            arrived=lambda dpid, key: self.reconciler.arrived(dpid, key),  # noqa: PLW0108
+            heard=lambda heard: self.reconciler.heard(heard),  # noqa: PLW0108
+        )
         self.now = 1000.0
         self.broken: set[tuple[int, int]] = set()
         """Datapath ids of source and target of the paths on which probes are lost."""
@@ -112,6 +118,7 @@ class World:
             surveyor=self,
             advertise=lambda _view: "tcp:127.0.0.1:6653",
             monotonic=lambda: self.now,
+            sighted=self.sighted,
         )
 
     # the reconciler's neighbours
@@ -198,6 +205,11 @@ class World:
     def activate(self, port_id: PortId, host: HostName) -> None:
         with self.database.write() as tx:
             self.activated.append(activate_binding(tx, port_id, host))
+        self.reconciler.intent_changed()
+
+    def sighted(self, sight: Sight) -> None:
+        with self.database.write() as tx:
+            sightings.note(tx, [sight])
         self.reconciler.intent_changed()
 
     def survey(self, ovsdb: str, bridge: str, datapath_id: int | None) -> Survey:
