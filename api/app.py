@@ -17,6 +17,7 @@ from api.machinery import METHODS, Endpoint
 from api.openapi import OpenApi
 from api.plugins import Plugins
 from api.resources import address_groups, availability_zones, bindings, quotas, tags, traces, unrouted, usage
+from api.resources.address_conflicts import ADDRESS_CONFLICT
 from api.resources.address_groups import ADDRESS_GROUP, AddressGroupEndpoint
 from api.resources.address_scopes import ADDRESS_SCOPE
 from api.resources.agents import AGENT
@@ -115,6 +116,7 @@ def create_app(
         Endpoint(RBAC_POLICY, database=database, auth=auth),
         Endpoint(AGENT, database=database, auth=auth),
         Endpoint(IP_AVAILABILITY, database=database, auth=auth),
+        Endpoint(ADDRESS_CONFLICT, database=database, auth=auth),
     )
     for endpoint in (*core, *extended):
         # Clients spell some collections with hyphens and some with underscores (network_segment_ranges).

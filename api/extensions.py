@@ -457,6 +457,12 @@ EXTENSIONS: tuple[Extension, ...] = (
         updated="2026-11-21T00:00:00-00:00",
     ),
     Extension(
+        alias="weft-address-conflicts",
+        name="Address conflicts",
+        description="Addresses of subnets that somebody who is no port was seen to use; they are not given out.",
+        updated="2026-11-21T00:00:00-00:00",
+    ),
+    Extension(
         alias="weft-plugins",
         name="Weft plug-ins",
         description="Says which plug-ins realise networks, what each can do, and lets administrators choose.",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
 from pathlib import Path
 
-from controller import network_settings
+from controller import network_settings, seen_settings
 from controller.errors import ConfigurationError
 from controller.plugins import settings as plugin_settings
 from controller.policy import override
@@ -86,6 +86,7 @@ class Config:
     usage_sample: str = "300"
     usage_keep: str = "30"
     quotas: str = ""
+    seen_addresses_keep: str = seen_settings.DEFAULT
     enabled_plugins: str = plugin_settings.DEFAULT
     plugins: plugin_settings.Told = field(default_factory=dict)
     """What each plug-in is told; in the file ``[plugins.NAME]``."""
@@ -99,6 +100,11 @@ class Config:
     def usage_flags(self) -> list[str]:
         """What tells the controller process the same about usage."""
         return usage_settings.flags({name: getattr(self, name) for name in usage_settings.NAMES})
+
+    @property
+    def seen_flags(self) -> list[str]:
+        """What tells the controller process the same about addresses somebody was seen to use."""
+        return seen_settings.flags(self.seen_addresses_keep)
 
     @property
     def usage(self) -> usage_settings.UsageSettings:
@@ -196,6 +202,7 @@ def _check(config: Config) -> None:
             f"api-listen: {config.api_listen} can be reached from elsewhere, but auth mode 'none' makes every caller "
             "an administrator; listen on 127.0.0.1, or choose another mode"
         )
+    seen_settings.parse(config.seen_addresses_keep)
     _ = config.openflow, config.advertise, config.settings, config.policy, config.usage, config.plugin_flags
     if config.log_level not in {"debug", "info", "warning", "error"}:
         raise ConfigurationError(f"log-level: {config.log_level!r} is not one of debug, info, warning, error")

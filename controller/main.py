@@ -2,6 +2,7 @@
 
     python -P -m controller.main --database URL --fd N --control PATH --ready-fd M [--advertise IP:PORT]
         [--log-level L] [--usage-period SECONDS] [--usage-sample SECONDS] [--usage-keep DAYS]
+        [--seen-addresses-keep SECONDS]
 
 `N` is the inherited listening socket for switches; a line is written to `M` when everything runs.
 """
@@ -12,6 +13,7 @@ import os
 import socket
 from pathlib import Path
 
+from controller import seen_settings
 from controller.app import Controller
 from controller.config import Address
 from controller.errors import WeftError
@@ -37,6 +39,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--advertise")
     parser.add_argument("--log-level", default="info")
     add_usage_arguments(parser)
+    seen_settings.add_arguments(parser)
     plugin_settings.add_arguments(parser)
     args = parser.parse_args(argv)
     die_with_parent()
@@ -50,6 +53,7 @@ def main(argv: list[str] | None = None) -> int:
         advertise=Address.parse("openflow-advertise", args.advertise) if args.advertise else None,
         control=args.control,
         usage=usage_settings({name: getattr(args, name) for name in USAGE_NAMES}),
+        seen_keep_s=seen_settings.parse(getattr(args, seen_settings.NAME)),
     )
     try:
         controller.start()

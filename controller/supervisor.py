@@ -78,7 +78,11 @@ class Supervisor:
             common += config.plugin_flags
             advertise = [] if config.advertise is None else ["--advertise", str(config.advertise)]
             self._children = [
-                _Child("controller", ["controller.main", *common, *advertise, *config.usage_flags], openflow.fileno()),
+                _Child(
+                    "controller",
+                    ["controller.main", *common, *advertise, *config.usage_flags, *config.seen_flags],
+                    openflow.fileno(),
+                ),
                 _Child("api", ["api.serve", *common, *config.access_flags, *config.network_flags], api.fileno()),
             ]
             for number in (signal.SIGTERM, signal.SIGINT):

@@ -7,6 +7,7 @@ the next one given out. The cost of an allocation does not grow with the number 
    query, with fewer candidates each, and those without luck draw again);
 2. when all are taken, the subnet is nearly full: the store names a block of 256 with room (its free addresses are
    counted), and one of the block's free addresses is drawn;
+   what somebody who is no port was seen to use is passed over, here and before, unless it is asked for by name;
 3. when no open block has room, more blocks are opened (``ipam.blocks``) until the pools end: exhausted.
 
 The store's unique constraint is the arbiter; a candidate is only ever a proposal until ``commit``.
@@ -14,7 +15,7 @@ The store's unique constraint is the arbiter; a candidate is only ever a proposa
 
 import random
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Protocol
 
@@ -40,6 +41,8 @@ class SubnetSpace:
     cidr: Cidr
     pools: tuple[Pool, ...]
     open_blocks: int
+    has_seen: bool = False
+    """Somebody was seen to use an address of it that nobody holds: the store says which."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +68,9 @@ class AllocationStore(Protocol):
     def taken_in_block(self, subnet_id: str, block: int) -> set[int]:
         """Return the addresses held in one block; at most 256."""
 
+    def seen(self, subnet_id: str) -> Collection[int]:
+        """Return the addresses somebody was seen to use, whether they are held or not; some thousands at most."""
+
     def open_blocks(self, subnet_id: str, sizes: Mapping[int, int]) -> None:
         """Start to count the free addresses of blocks (number -> number of addresses), which follow the open ones."""
 
@@ -82,6 +88,7 @@ class BuiltInDriver:
         self._spaces = {space.subnet_id: space for space in spaces}
         self._store = store
         self._rng = rng
+        self._seen: dict[str, Collection[int]] = {}
 
     def reserve(self, requests: Sequence[AddressRequest]) -> Reservation:
         """Choose an address for each request; fixed ones first, so that no random one takes them."""
@@ -173,12 +180,18 @@ class BuiltInDriver:
                 return [(subnet_id, space.cidr.version, nth_address(space.pools, position)) for position in positions]
         return ()
 
-    @staticmethod
+    def _avoided(self, subnet_id: str) -> Collection[int]:
+        """Return the addresses that are not given out unless somebody names them: they are in use, held or not."""
+        if subnet_id not in self._seen:
+            self._seen[subnet_id] = self._store.seen(subnet_id) if self._spaces[subnet_id].has_seen else ()
+        return self._seen[subnet_id]
+
     def _first_free(
-        candidates: Sequence[Candidate], taken: Collection[tuple[str, int]], reserved: Collection[tuple[str, int]]
+        self, candidates: Sequence[Candidate], taken: Collection[tuple[str, int]], reserved: Collection[tuple[str, int]]
     ) -> Assigned | None:
         for subnet_id, version, address in candidates:
-            if (subnet_id, address) not in taken and (subnet_id, address) not in reserved:
+            is_free = (subnet_id, address) not in taken and (subnet_id, address) not in reserved
+            if is_free and address not in self._avoided(subnet_id):
                 return Assigned(subnet_id=subnet_id, version=version, address=address)
         return None
 
@@ -204,8 +217,9 @@ class BuiltInDriver:
         return address
 
     def _search_open(self, space: SubnetSpace, reserved: Collection[int]) -> int | None:
-        """Look into one block more than this request's own, not yet counted choices can have filled."""
-        for number in self._store.blocks_with_room(space.subnet_id, len(reserved) + 1):
+        """Look into one block more than can be full of what is not counted: own choices, and what is avoided."""
+        uncounted = len(reserved) + len(self._avoided(space.subnet_id))
+        for number in self._store.blocks_with_room(space.subnet_id, uncounted + 1):
             free = self._free_in_block(space, number, reserved)
             if free:
                 return self._rng.choice(free)
@@ -214,7 +228,8 @@ class BuiltInDriver:
     def _free_in_block(self, space: SubnetSpace, number: int, reserved: Collection[int]) -> list[int]:
         block = block_range(space.pools, number)
         taken = self._store.taken_in_block(space.subnet_id, number)
-        return [a for a in range(block.first, block.last + 1) if a not in taken and a not in reserved]
+        closed = {*taken, *reserved, *self._avoided(space.subnet_id)}
+        return [a for a in range(block.first, block.last + 1) if a not in closed]
 
 
 def open_more(space: SubnetSpace, store: AllocationStore) -> SubnetSpace:
@@ -222,4 +237,4 @@ def open_more(space: SubnetSpace, store: AllocationStore) -> SubnetSpace:
     end = min(space.open_blocks + OPEN_STEP, block_count(space.pools))
     sizes = {number: block_range(space.pools, number).size for number in range(space.open_blocks, end)}
     store.open_blocks(space.subnet_id, sizes)
-    return SubnetSpace(subnet_id=space.subnet_id, cidr=space.cidr, pools=space.pools, open_blocks=end)
+    return replace(space, open_blocks=end)

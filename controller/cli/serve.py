@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from controller import seen_settings
 from controller.config import AUTH_MODES, DEFAULT_API, DEFAULT_DATABASE, DEFAULT_OPENFLOW, load
 from controller.errors import ConfigurationError, WeftError
 from controller.network_settings import NAMES
@@ -48,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error (default info)")
     add_network_arguments(parser)
     add_usage_arguments(parser)
+    seen_settings.add_arguments(parser)
     plugin_settings.add_arguments(parser)
 
 
@@ -66,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
         "enabled_plugins",
         *NAMES,
         *USAGE_NAMES,
+        seen_settings.NAME,
     )
     try:
         told = plugin_settings.told_on_command_line(args.plugin_setting)

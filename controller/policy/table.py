@@ -193,6 +193,8 @@ RULES: Mapping[str, str] = {
     "delete_agent": "admin",
     "get_availability_zone": "reader",
     "get_network_ip_availability": "admin or service",
+    "get_address_conflict": "admin or service or (reader and owner)",
+    "delete_address_conflict": "admin or (member and owner)",
     "create_host": "admin",
     "get_plugin": "admin",
     "get_host": "admin",
@@ -232,6 +234,8 @@ PLAIN: Mapping[str, str] = {
     "configurations description availability_zone",
     "network_ip_availability": "network_id network_name project_id tenant_id subnet_ip_availability used_ips total_ips "
     "ip_availability_details",
+    "address_conflict": "id project_id tenant_id network_id subnet_id ip_address mac_address kind how host "
+    "behind_port_id port_id port_mac_address first_seen last_seen",
     "host": f"{_STANDARD} availability_zone ovsdb tunnel_ip datapath_type datapath_id physnets status ovsdb_connected "
     "openflow_connected programmed problem features seen_at adopt",
 }

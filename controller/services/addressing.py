@@ -32,6 +32,7 @@ from controller.services.sentinels import Sentinel
 from controller.store.allocations import Allocations
 from controller.store.physnets import has_way
 from controller.store.schema import ALLOCATION_POOLS, HOSTS, NETWORKS, SUBNETS
+from controller.store.sightings import HAS_ANY
 from controller.store.transaction import Transaction
 from ipam.addresses import IPV4, Pool, eui64, parse_address, parse_cidr, text, usable
 from ipam.allocator import BuiltInDriver, SubnetSpace
@@ -67,6 +68,7 @@ _PLACE = (
         SUBNETS.c.open_blocks,
         SUBNETS.c.segment_id,
         SUBNETS.c.service_types,
+        HAS_ANY.label("has_seen"),
         ALLOCATION_POOLS.c.first,
         ALLOCATION_POOLS.c.last,
         case((has_way(NETWORKS.c.id, HOSTS.c.id), HOSTS.c.datapath_type)).label("datapath_type"),
@@ -356,7 +358,11 @@ def _port_subnet(rows: Sequence[Any]) -> PortSubnet:
     )
     return PortSubnet(
         space=SubnetSpace(
-            subnet_id=first.subnet_id, cidr=parse_cidr(first.cidr), pools=pools, open_blocks=first.open_blocks
+            subnet_id=first.subnet_id,
+            cidr=parse_cidr(first.cidr),
+            pools=pools,
+            open_blocks=first.open_blocks,
+            has_seen=first.has_seen,
         ),
         is_automatic=is_automatic(first.ipv6_ra_mode, first.ipv6_address_mode),
         segment_id=first.segment_id,

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
+from controller.store import sightings
 from controller.store.dialects import insert_all, insert_or_ignore
 from controller.store.loading import in_chunks
 from controller.store.schema import ADDRESS_BLOCKS, ALLOCATIONS, HAS_ROOM, LIVE, SUBNETS
@@ -95,6 +96,10 @@ class Allocations:
         """Return the addresses held in one block."""
         rows = self._connection.scalars(_IN_BLOCK, {"of_subnet": subnet_id, "number": block})
         return {parse_address(address)[1] for address in rows}
+
+    def seen(self, subnet_id: str) -> frozenset[int]:
+        """Return the addresses somebody was seen to use."""
+        return sightings.seen_in(self._tx, subnet_id)
 
     def open_blocks(self, subnet_id: str, sizes: Mapping[int, int]) -> None:
         """Start to count the free addresses of blocks that follow the open ones."""

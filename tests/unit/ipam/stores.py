@@ -12,6 +12,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self.held: dict[tuple[str, int], tuple[str, int | None]] = {}
         self.free: dict[tuple[str, int], int] = {}
+        self.seen_in: dict[str, Collection[int]] = {}
 
     def taken(self, candidates: Collection[tuple[str, int, int]]) -> set[tuple[str, int]]:
         return {(subnet_id, address) for subnet_id, _, address in candidates if (subnet_id, address) in self.held}
@@ -21,6 +22,9 @@ class MemoryStore:
 
     def taken_in_block(self, subnet_id: str, block: int) -> set[int]:
         return {address for (of, address), (_, number) in self.held.items() if of == subnet_id and number == block}
+
+    def seen(self, subnet_id: str) -> Collection[int]:
+        return self.seen_in.get(subnet_id, ())
 
     def open_blocks(self, subnet_id: str, sizes: Mapping[int, int]) -> None:
         for number, size in sizes.items():
