@@ -154,7 +154,8 @@ def _add(tx: Transaction, sight: Sight) -> bool:
     is_there = tx.connection.execute(_SUBNET, {"of_subnet": sight.subnet_id}).first() is not None
     if sight.port_id is not None:
         is_there = is_there and tx.connection.execute(_PORT, {"of_port": sight.port_id}).first() is not None
-    if not is_there or _is_full(tx, sight):
+    room = _room(tx, sight) if is_there else 0
+    if room <= 0:
         return False
     sighting_id = tx.new_id()
     tx.connection.execute(
@@ -175,10 +176,14 @@ def _add(tx: Transaction, sight: Sight) -> bool:
         sight.port_id or "physical network",
         sight.how.value,
     )
+    if room == 1:
+        behind = sight.port_id or "physical network"
+        _log.warning("address_sightings_full network=%s behind=%s", sight.network_id, behind)
     return True
 
 
-def _is_full(tx: Transaction, sight: Sight) -> bool:
+def _room(tx: Transaction, sight: Sight) -> int:
+    """Return how many more there may be from where this one is."""
     count = select(func.count()).select_from(ADDRESS_SIGHTINGS)
     if sight.port_id is not None:
         most, count = MOST_OF_A_PORT, count.where(ADDRESS_SIGHTINGS.c.port_id == sight.port_id)
@@ -186,4 +191,4 @@ def _is_full(tx: Transaction, sight: Sight) -> bool:
         most = MOST_OF_A_NETWORK
         of_network = ADDRESS_SIGHTINGS.c.network_id == sight.network_id
         count = count.where(of_network, ADDRESS_SIGHTINGS.c.port_id.is_(None))
-    return int(tx.connection.execute(count).scalar_one()) >= most
+    return most - int(tx.connection.execute(count).scalar_one())

@@ -1,4 +1,4 @@
-"""Somebody out there uses addresses that ports have, or could get: is it told, and are they kept from being given out?"""
+"""Somebody out there uses addresses that ports have or could get: is it told, and are they not given out then?"""
 
 import re
 from ipaddress import IPv6Address

@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import event
 
 from api.attributes import Resource
+from api.resources.address_conflicts import ADDRESS_CONFLICT
 from api.resources.address_groups import ADDRESS_GROUP
 from api.resources.agents import AGENT
 from api.resources.default_security_group_rules import DEFAULT_SECURITY_GROUP_RULE
@@ -38,6 +39,7 @@ MANY: tuple[Resource[Any, Any], ...] = (
     ADDRESS_GROUP,
     SEGMENT,
     IP_AVAILABILITY,
+    ADDRESS_CONFLICT,
 )
 FEW: tuple[Resource[Any, Any], ...] = (HOST, AGENT, NETWORK_SEGMENT_RANGE, DEFAULT_SECURITY_GROUP_RULE)
 """As many rows as there are machines, or lines of configuration: they are looked through on purpose."""

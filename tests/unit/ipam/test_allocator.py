@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -187,3 +187,21 @@ def test_no_two_live_allocations_are_ever_equal_and_none_is_missing(
             rng.shuffle(live)
             gone, live = live[: batch // 2], live[batch // 2 :]
             driver.release(gone)
+
+
+def test_what_is_seen_in_use_is_given_to_who_names_it_and_to_nobody_else() -> None:
+    """Blocks count it as free, and there may be more such blocks than the search looks into by itself."""
+    pools = (parse_pool("10.0.0.0", "10.0.7.255"),)
+    store = MemoryStore()
+    space = replace(open_more(_a_space("s", parse_cidr("10.0.0.0/16"), pools, 0), store), has_seen=True)
+    left = pools[0].last - 3
+    store.seen_in["s"] = [pools[0].first + 256 * block for block in range(7)]
+    ground = Ground(store=store, space=space, owner="p")
+    driver = ground.driver()
+    every = range(pools[0].first, pools[0].last + 1)
+    held = [SpecificAddress(subnet_id="s", address=a) for a in every if a not in {*store.seen_in["s"], left}]
+    driver.commit(driver.reserve(held), ["p"] * len(held))
+    assert [one.address for one in driver.reserve([ground.any]).addresses] == [left]
+    with pytest.raises(AddressesExhausted):
+        driver.reserve([ground.any] * 2)
+    assert driver.reserve([ground.this("10.0.0.0")]).addresses
