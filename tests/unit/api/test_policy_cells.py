@@ -19,6 +19,9 @@ from api.machinery import Endpoint
 from controller.policy.expression import holds, parse
 from controller.policy.table import PLAIN, RULES
 from controller.policy.words import WORDS, effective
+from controller.records import HostName, NetworkId
+from controller.sighting_records import How, Sight
+from controller.store import sightings
 from controller.store.database import Database, Transaction
 from tests.unit.api.identities import As, a_token, an_app
 
@@ -37,7 +40,11 @@ GONE = "00000000-0000-0000-0000-000000000000"
 TAGGED = ("network", "subnet", "port", "security_group", "network_segment_range", "subnetpool")
 ELSEWHERE: frozenset[str] = frozenset()
 """Resources of the table that are not made here, or have walks of their own."""
-UNMADE: Mapping[str, str] = {"agent": "id", "network_ip_availability": "network_id"}
+UNMADE: Mapping[str, str] = {
+    "agent": "id",
+    "network_ip_availability": "network_id",
+    "address_conflict": "id",
+}
 """Resources nobody creates: they are there with a host and a network. The attribute names them in a path."""
 SPECIAL = frozenset({"create_default_security_group", "plug_vnic:mac_address"})
 LATER = frozenset(
@@ -103,6 +110,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         reply = callers["admin"]("POST", f"/{resource.path}", {resource.member: body})
         assert reply.status_code == 201, (member, reply.json)
         objects[member] = reply.json[resource.member]  # type: ignore[index]
+    with database.write() as tx:
+        subnet = objects["subnet"]
+        place = (NetworkId(subnet["network_id"]), subnet["id"], "10.0.0.77", "02:00:00:00:00:77")
+        sightings.note(tx, [Sight(*place, how=How.USED, host=HostName("h1"), port_id=None)])
     for member in UNMADE:
         resource = resources[member]
         objects[member] = callers["admin"]("GET", f"/{resource.path}").json[resource.collection][0]  # type: ignore[index]
