@@ -20,7 +20,7 @@ from controller.store.metadata import METADATA
 from controller.store.segment_ranges import numbers_for
 from controller.store.snapshot import journal_after, load_epoch
 from controller.store.transaction import DefaultRange, Settings
-from tests.databases import a_database
+from tests.databases import NAME, a_database
 from tests.unit.controller.store.builders import ADMIN, a_network, a_port, a_subnet
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -113,7 +113,9 @@ def test_a_url_weft_cannot_use_is_refused(url: str) -> None:
 
 
 def _migrate(directory: str) -> None:
-    a_database(Path(directory)).close()
+    database = Database(f"sqlite:///{directory}/{NAME}")
+    database.migrate()
+    database.close()
 
 
 def test_two_processes_may_set_up_one_database_at_once(tmp_path: Path) -> None:
