@@ -16,13 +16,26 @@ from api.lookups import Lookups
 from api.machinery import METHODS, Endpoint
 from api.openapi import OpenApi
 from api.plugins import Plugins
-from api.resources import address_groups, availability_zones, bindings, quotas, tags, traces, unrouted, usage
+from api.resources import (
+    address_groups,
+    availability_zones,
+    bindings,
+    container_flavors,
+    containers,
+    quotas,
+    tags,
+    traces,
+    unrouted,
+    usage,
+)
 from api.resources.address_conflicts import ADDRESS_CONFLICT
 from api.resources.address_groups import ADDRESS_GROUP, AddressGroupEndpoint
 from api.resources.address_scopes import ADDRESS_SCOPE
 from api.resources.agents import AGENT
 from api.resources.availability_zones import AvailabilityZones
 from api.resources.bindings import Bindings
+from api.resources.container_flavors import CONTAINER_FLAVOR, ContainerFlavorDocuments
+from api.resources.containers import CONTAINER, ContainerDrift
 from api.resources.default_security_group_rules import DEFAULT_SECURITY_GROUP_RULE
 from api.resources.hosts import HOST
 from api.resources.ip_availability import IP_AVAILABILITY
@@ -61,6 +74,8 @@ OPERATIONS = (
     *availability_zones.OPERATIONS,
     *unrouted.OPERATIONS,
     *plugins.OPERATIONS,
+    *container_flavors.OPERATIONS,
+    *containers.OPERATIONS,
 )
 """What the paths do that are no declared resource."""
 
@@ -117,6 +132,8 @@ def create_app(
         Endpoint(AGENT, database=database, auth=auth),
         Endpoint(IP_AVAILABILITY, database=database, auth=auth),
         Endpoint(ADDRESS_CONFLICT, database=database, auth=auth),
+        Endpoint(CONTAINER_FLAVOR, database=database, auth=auth),
+        Endpoint(CONTAINER, database=database, auth=auth),
     )
     for endpoint in (*core, *extended):
         # Clients spell some collections with hyphens and some with underscores (network_segment_ranges).
@@ -141,6 +158,8 @@ def create_app(
     InstanceData(database=database, auth=auth).register(app)
     Lookups(database=database, auth=auth, control=control).register(app)
     Plugins(database=database, auth=auth).register(app)
+    ContainerFlavorDocuments(database=database, auth=auth).register(app)
+    ContainerDrift(database=database, auth=auth).register(app)
     app.extensions[RESOURCES] = tuple(endpoint.resource for endpoint in (*core, *extended))
     described = (*OPERATIONS, *(one for resource in app.extensions[RESOURCES] for one in tags.operations(resource)))
     OpenApi(app.url_map, resources=app.extensions[RESOURCES], operations=described, auth=auth).register(app)

@@ -475,6 +475,12 @@ EXTENSIONS: tuple[Extension, ...] = (
         updated="2026-11-21T00:00:00-00:00",
     ),
     Extension(
+        alias="weft-containers",
+        name="Weft containers",
+        description="Networks, ports, groups and vNICs made from flavors, changed and deleted together.",
+        updated="2026-11-21T00:00:00-00:00",
+    ),
+    Extension(
         alias="weft-port-status",
         name="Weft port status",
         description="Says why a port has the status it has, and since when.",

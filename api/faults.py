@@ -42,9 +42,9 @@ _HTTP: Mapping[int, tuple[str, str]] = {
 """Type and message by status, for what fails before a resource is found; the words are Neutron's (webob's)."""
 
 
-def fault(status: int, error_type: str, message: str) -> Response:
+def fault(status: int, error_type: str, message: str, detail: str = "") -> Response:
     """Return an error as Neutron writes it."""
-    return answer(status, {"NeutronError": {"type": error_type, "message": message, "detail": ""}})
+    return answer(status, {"NeutronError": {"type": error_type, "message": message, "detail": detail}})
 
 
 def status_of(error: WeftError) -> int:
@@ -76,7 +76,7 @@ def _expected(error: WeftError) -> Response:
             error,
         )
     error_type = error.remote_type if isinstance(error, ControllerRefused) else error.neutron_type
-    return fault(status, error_type, str(error))
+    return fault(status, error_type, str(error), error.detail)
 
 
 def _unauthenticated(error: Unauthenticated) -> Response:

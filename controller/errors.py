@@ -46,6 +46,8 @@ class WeftError(Exception):
 
     kind: ClassVar[Kind] = Kind.INVALID
     neutron_type: ClassVar[str] = "WeftError"
+    detail: str = ""
+    """Which part of a larger request it is about."""
 
     def __init_subclass__(cls) -> None:
         """Name the error on the wire after its class, as Neutron does, unless the class says otherwise."""

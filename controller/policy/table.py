@@ -93,6 +93,21 @@ RULES: Mapping[str, str] = {
     "plug_vnic": "admin or (member and owner)",
     "plug_vnic:mac_address": "admin or service or (member and network_owner)",
     "unplug_vnic": "admin or (member and owner)",
+    # --- containers; what a container's members need is asked of each of them too
+    "create_container_flavor": "admin or (member and owner)",
+    "create_container_flavor:public": "admin",
+    "get_container_flavor": "admin or (reader and owner) or shared",
+    "update_container_flavor": "admin or (member and owner)",
+    "update_container_flavor:public": "admin",
+    "delete_container_flavor": "admin or (member and owner)",
+    "roll_container_flavor": "admin or (member and (owner or shared))",
+    "create_container": "admin or (member and owner)",
+    "get_container": "admin or (reader and owner)",
+    "get_container_drift": "admin or (reader and owner)",
+    "update_container": "admin or (member and owner)",
+    "delete_container": "admin or (member and owner)",
+    "add_container_member": "admin or (member and owner)",
+    "remove_container_member": "admin or (member and owner)",
     # --- bindings of ports (live migration)
     "get_port_binding": "admin or service",
     "create_port_binding": "admin or service",
@@ -229,6 +244,9 @@ PLAIN: Mapping[str, str] = {
     "subnetpool": f"{_STANDARD} prefixes default_quota min_prefixlen max_prefixlen default_prefixlen address_scope_id "
     "ip_version shared is_default",
     "address_scope": f"{_STANDARD} ip_version shared",
+    "container_flavor": f"{_STANDARD} version public template template_yaml",
+    "container": f"{_STANDARD} flavor_id flavor flavor_version parameters endpoints members outputs status "
+    "status_reason changes",
     "vnic": f"{_STANDARD} mac_address owner device_owner port_id network_id status",
     "agent": "id agent_type binary host topic admin_state_up created_at started_at heartbeat_timestamp alive "
     "configurations description availability_zone",

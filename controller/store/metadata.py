@@ -5,6 +5,7 @@ Tables live beside what reads and writes them; ``schema`` has those that many mo
 
 from controller.store import (
     agents,
+    containers_schema,
     identities,
     physnets,
     plugin_schema,
@@ -22,6 +23,7 @@ from controller.store.schema import METADATA
 __all__ = [
     "METADATA",
     "agents",
+    "containers_schema",
     "identities",
     "physnets",
     "plugin_schema",

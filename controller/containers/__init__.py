@@ -1,0 +1,1 @@
+"""What does a flavor ask for? Templates, their expressions, what becomes of them, and differences: values, no I/O."""
