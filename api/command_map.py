@@ -21,7 +21,9 @@ _WORDS: Mapping[str, str] = {
     "binding:profile": "binding-profile",
     "binding:vnic_type": "vnic-type",
     "device_id": "device",
+    "endpoints": "endpoint",
     "gateway_ip": "gateway",
+    "parameters": "parameter",
     "project_id": "project",
     "router:external": "external",
 }
@@ -35,6 +37,8 @@ _NEVER = frozenset({"tenant_id"})
 _DERIVED: Mapping[tuple[str, str], str] = {("subnets", "ip_version"): "cidr"}
 """Required attributes that another one says already."""
 _COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "container_flavors": ("id", "name", "version", "public", "description"),
+    "containers": ("id", "name", "flavor", "flavor_version", "status", "status_reason"),
     "networks": ("id", "name", "status", "subnets", "shared", "mtu"),
     "subnets": ("id", "name", "network_id", "cidr", "gateway_ip", "enable_dhcp"),
     "ports": ("id", "name", "mac_address", "fixed_ips", "status", "device_owner"),

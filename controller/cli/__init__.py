@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from controller.cli import completion, flows, host, identity, plugin, port, reconcile, trace, usage
+from controller.cli import completion, container, flows, host, identity, plugin, port, reconcile, trace, usage
 from controller.cli.client import CommandFailed
 from controller.cli.everyday.catalog import load
 from controller.cli.everyday.verbs import add_verbs
@@ -17,8 +17,12 @@ from controller.cli.parsing import Parser
 
 FAILED = 1
 """Exit status when the server said no or could not be reached; argparse ends with 2 for a wrong command line."""
-_HOST_VERBS = ("create", "list", "show", "delete")
-"""Hosts are added and removed; what is everyday about them is only ``set``."""
+_BY_HAND = {
+    "host": ("create", "list", "show", "delete"),
+    "container": container.CONTAINER_VERBS,
+    "container-flavor": container.FLAVOR_VERBS,
+}
+"""Verbs that are made elsewhere; of hosts, which are added and removed, only ``set`` is everyday."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,6 +54,7 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_serve(commands, wanted=given[:1] == ["serve"])
     verbs = {"host": host.add_commands(commands), "port": port.add_commands(commands)}
+    verbs |= container.add_commands(commands)
     flows.add_commands(commands)
     reconcile.add_commands(commands)
     trace.add_commands(commands)
@@ -77,7 +82,7 @@ def _add_everyday(
                 parser.add_subparsers(title="commands", metavar="COMMAND", required=True) if noun == wanted else None
             )
         if group is not None and noun == wanted:
-            add_verbs(group, catalog.noun(noun), catalog, without=_HOST_VERBS if noun == "host" else ())
+            add_verbs(group, catalog.noun(noun), catalog, without=_BY_HAND.get(noun, ()))
 
 
 def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", *, wanted: bool) -> None:

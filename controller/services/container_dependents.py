@@ -48,7 +48,10 @@ def dependents(tx: Transaction, members: Sequence[Member], going: Sequence[Membe
         going: Those that would go.
     """
     inside = {one.object_id for one in members}
-    found = {one.id: one for one in _all(tx, going) if one.id not in inside}
+    found: dict[str, Dependent] = {}
+    for one in _all(tx, going):
+        if one.id not in inside:
+            found.setdefault(one.id, one)
     return list(found.values())
 
 

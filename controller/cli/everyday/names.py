@@ -40,7 +40,7 @@ class Names:
                     raise
             else:
                 return str(member(found, noun.member).get("id", given))
-        ids = [str(one["id"]) for one in self._list(noun, [("name", given), ("fields", "id")])]
+        ids = [str(one["id"]) for one in self._list(noun, [*_named(noun, given), ("fields", "id")])]
         if len(ids) == 1:
             return ids[0]
         if ids:
@@ -61,6 +61,15 @@ class Names:
 
     def _list(self, noun: Noun, query: Sequence[tuple[str, str]]) -> list[Mapping[str, object]]:
         return members(self._client.send("GET", noun.path, query=query), noun.collection)
+
+
+def _named(noun: Noun, given: str) -> list[tuple[str, str]]:
+    """Return the query for a name; of what has versions NAME:VERSION is one of them, and NAME the newest."""
+    if not noun.has("version"):
+        return [("name", given)]
+    name, _, version = given.partition(":")
+    newest = [("sort_key", "version"), ("sort_dir", "desc"), ("limit", "1")]
+    return [("name", name), *([("version", version)] if version else newest)]
 
 
 class Known:

@@ -175,10 +175,20 @@ def _member(text: str) -> dict[str, object]:
         whole = None
     if isinstance(whole, dict):
         return whole
+    key, value = pair(text)
+    return {key: value}
+
+
+def pair(text: str) -> tuple[str, object]:
+    """Return the key and the value of ``key=value``, where the value is JSON or else text.
+
+    >>> pair("count=3"), pair("name=web"), pair('name="3"')
+    (('count', 3), ('name', 'web'), ('name', '3'))
+    """
     key, equals, given = text.partition("=")
     if not (key and equals):
         raise argparse.ArgumentTypeError(f"'{text}' is neither KEY=VALUE nor a JSON object")
     try:
-        return {key: json.loads(given)}
+        return key, json.loads(given)
     except ValueError:
-        return {key: given}
+        return key, given

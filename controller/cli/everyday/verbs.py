@@ -45,6 +45,8 @@ def add_verbs(
             parser = verbs.add_parser(verb, help=docs[verb], description=f"{docs[verb]}. {noun.doc}".replace("%", "%%"))
             add(parser, noun, catalog)
     for action in noun.actions:
+        if action.verb in without:
+            continue
         doc = action.doc.replace("%", "%%")
         _add_action(verbs.add_parser(action.verb, help=doc, description=doc), noun, catalog, action)
 

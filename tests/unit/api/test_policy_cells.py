@@ -46,7 +46,7 @@ UNMADE: Mapping[str, str] = {
     "address_conflict": "id",
 }
 """Resources nobody creates: they are there with a host and a network. The attribute names them in a path."""
-SPECIAL = frozenset({"create_default_security_group", "plug_vnic:mac_address"})
+SPECIAL = frozenset({"create_default_security_group", "plug_vnic:mac_address", "remove_container_member"})
 LATER = frozenset(
     {
         "create_network:is_default",
@@ -114,6 +114,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         subnet = objects["subnet"]
         place = (NetworkId(subnet["network_id"]), subnet["id"], "10.0.0.77", "02:00:00:00:00:77")
         sightings.note(tx, [Sight(*place, how=How.USED, host=HostName("h1"), port_id=None)])
+    del objects["container"]["changes"]  # only in the answer to a change
     for member in UNMADE:
         resource = resources[member]
         objects[member] = callers["admin"]("GET", f"/{resource.path}").json[resource.collection][0]  # type: ignore[index]
@@ -146,6 +147,9 @@ def _bodies(made: Mapping[str, dict[str, Any]]) -> Iterator[tuple[str, dict[str,
         {"name": "r", "network_type": "geneve", "shared": False, "project_id": OWNER} | bounds,
     )
     yield "vnic", {"project_id": OWNER, "name": "eth0"}
+    template = {"weft_template": 1, "resources": {"red": {"type": "network"}}}
+    yield "container_flavor", {"project_id": OWNER, "name": "f", "template": template}
+    yield "container", {"project_id": OWNER, "name": "c", "flavor": "f"}
     yield "address_scope", {"project_id": OWNER, "name": "s", "ip_version": 4}
     yield "subnetpool", {"project_id": OWNER, "name": "p", "prefixes": ["10.64.0.0/16"]}
     policy = {"object_type": "network", "object_id": made["network"]["id"], "action": "access_as_shared"}
@@ -164,6 +168,7 @@ def _new_body(world: World, member: str, caller: str) -> dict[str, Any]:
         "default_security_group_rule": {"protocol": "tcp"},
         "rbac_policy": {"target_project": "yellow"},
         "port": {"security_groups": []},
+        "container": {"flavor": None},
     }
     return body | fresh.get(member, {})
 
@@ -172,6 +177,9 @@ def _values(world: World) -> Mapping[str, object]:
     """Return a value for attributes whose present value would not do, or would not be asked about."""
     subnet_id = world.objects["subnet"]["id"]
     return {
+        "flavor": None,
+        "flavor_id": None,
+        "public": True,
         "shared": True,
         "is_default": True,
         "use_default_subnetpool": False,
@@ -349,6 +357,14 @@ def _other_cells(world: World, caller: str) -> Iterator[tuple[str, tuple[str, st
     for rule, name in (("plug_vnic", "plug"), ("unplug_vnic", "unplug")):
         body = {"port_id": port} if name == "plug" else None  # unplugging what is not plugged in is 409, not refused
         cells.append((rule, ("PUT", f"{vnic}/{name}", body), facts, _sees(world, caller, "vnic")))
+    flavor, container = _path(world, "container_flavor"), _path(world, "container")
+    added = {"type": "vnic", "name": "n", "object_id": world.objects["vnic"]["id"]}
+    of_container = _sees(world, caller, "container")
+    cells += [
+        ("roll_container_flavor", ("PUT", f"{flavor}/roll", None), facts, _sees(world, caller, "container_flavor")),
+        ("get_container_drift", ("GET", f"{container}/drift", None), facts, of_container),
+        ("add_container_member", ("PUT", f"{container}/add_member", added), facts, of_container),
+    ]
     for rule, request, known, is_seen in cells:
         yield rule, request, is_seen and _allowed(caller, rule, known)
 
