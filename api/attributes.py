@@ -114,6 +114,8 @@ class Action:
     """The use case, given the arguments by name; those not required may be missing."""
     show: Callable[[object], object] | None = None
     """The answer's body, made from what ``perform`` returns; None when that is the object, shown as ever."""
+    is_record: bool = False
+    """``perform`` returns the very record to show, which says more than one that is read again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ One ``Endpoint`` serves one declared ``Resource``; there is no code per verb per
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from flask import Response, g, request
 from werkzeug.exceptions import MethodNotAllowed, NotAcceptable
@@ -72,7 +72,8 @@ class Endpoint(Generic[R, V]):
             done = action.perform(tx, caller, object_id, values)
             if action.show is not None:
                 return answer(200, action.show(done))
-            (view,) = self.views(tx, caller, [self.resource.service.get(tx, caller, object_id)])
+            record: Any = done if action.is_record else self.resource.service.get(tx, caller, object_id)
+            (view,) = self.views(tx, caller, [record])
         return answer(200, {self.resource.member: view})
 
     def _list(self, caller: Caller) -> Response:

@@ -19,9 +19,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from scripts import three_tier
 from tests.lab import Api, ApiError, Capture, Lab, LabError, Lease, Vm, Weft, sweep
 from tests.lab.packets import ipv4_addresses, is_echo_request
-from tests.lab.process import tail
+from tests.lab.process import eventually, tail
+from tests.lab_ovn.cluster import Cluster
 
 ROOT = Path(__file__).resolve().parents[1]
 CIDR = "10.0.0.0/24"
@@ -269,6 +271,8 @@ def demonstrate(state: Path, arguments: argparse.Namespace, stack: contextlib.Ex
     weft = stack.enter_context(Weft(state, lab=lab, api_listen=listen))
     tell("registering the hypervisors")
     register_hosts(weft, lab)
+    if arguments.example:
+        return three_tier.demonstrate(weft, lab, tell)
     tell(f"making networks red and blue, both {CIDR}, and five ports over REST")
     ports = ensure_ports(weft.api)
     tell("booting five guests")
@@ -284,13 +288,33 @@ def demonstrate(state: Path, arguments: argparse.Namespace, stack: contextlib.Ex
     return as_expected
 
 
+def example_on_ovn(state: Path, stack: contextlib.ExitStack) -> bool:
+    """Build a laboratory with an OVN cluster of two chassis, and show the example there."""
+    tell("starting a laboratory of two hypervisors (namespaces with Open vSwitch), and OVN on it")
+    lab = stack.enter_context(Lab(state / "lab"))
+    cluster = Cluster(lab)
+    stack.callback(cluster.close)
+    cluster.create()
+    for name in HOSTS:
+        cluster.chassis(name)
+    remotes = {"northbound": cluster.remotes("nb"), "southbound": cluster.remotes("sb")}
+    settings = [f"--plugin-setting=ovn.{name}={value}" for name, value in remotes.items()]
+    tell("starting weft serve --enabled-plugins=ovn,openflow")
+    weft = stack.enter_context(Weft(state, lab=lab, arguments=["--enabled-plugins=ovn,openflow", *settings]))
+    eventually(lambda: len(weft.api.list("hosts")) == len(HOSTS), 20, "OVN's chassis are hosts")
+    return three_tier.demonstrate(weft, lab, tell)
+
+
 def main() -> int:
     """Run the demonstration; 0 when all was as expected."""
     parser = argparse.ArgumentParser(prog="scripts/run", description="Show Weft at work on this machine.")
     parser.add_argument("--once", action="store_true", help="end after the table")
     parser.add_argument("--keep-state", action="store_true", help="with --once: use and keep ./var")
     parser.add_argument("--api-listen", metavar="HOST:PORT", help="where the REST API listens")
+    parser.add_argument("--example", choices=["three-tier"], help="show this instead, end, and leave nothing behind")
+    parser.add_argument("--plugin", choices=["openflow", "ovn"], default="openflow", help="with --example: on which")
     arguments = parser.parse_args()
+    arguments.once = arguments.once or bool(arguments.example)
     sweep()
     as_expected = False
     with until_signalled() as ended:
@@ -302,7 +326,10 @@ def main() -> int:
                     state = ROOT / "var"
                     state.mkdir(exist_ok=True)
                 try:
-                    as_expected = demonstrate(state, arguments, stack)
+                    if arguments.example and arguments.plugin == "ovn":
+                        as_expected = example_on_ovn(state, stack)
+                    else:
+                        as_expected = demonstrate(state, arguments, stack)
                 finally:
                     ended.set()  # from here on things are removed, and a signal must not stop that half-way
         except Interrupted:

@@ -123,6 +123,7 @@ CONTAINER: Resource[Container, ContainerView] = Resource(
                 ),
             ),
             perform=_add,
+            is_record=True,
         ),
         Action(
             name="remove_member",
@@ -132,6 +133,7 @@ CONTAINER: Resource[Container, ContainerView] = Resource(
                 Argument(name="delete", doc="True deletes the object too.", parse=boolean, required=False),
             ),
             perform=_remove,
+            is_record=True,
         ),
     ),
     attributes=(

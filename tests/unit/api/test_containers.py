@@ -15,7 +15,9 @@ from controller.store.database import Database
 from tests.unit.api.conftest import NoController
 from tests.unit.api.identities import As, a_token, an_app
 
-THREE_TIER = (Path(__file__).parents[3] / "examples" / "three-tier.yaml").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[3]
+THREE_TIER = (ROOT / "examples" / "three-tier.yaml").read_text(encoding="utf-8")
+MANUAL = (ROOT / "docs" / "containers.md").read_text(encoding="utf-8")
 FLAVORS, CONTAINERS = "/v2.0/container-flavors", "/v2.0/containers"
 
 
@@ -352,3 +354,17 @@ def test_a_project_sees_its_own_and_public_flavors_and_its_members_must_be_its_o
 
 def test_the_schema_of_templates_is_published(client: FlaskClient) -> None:
     assert sent(client, "GET", f"{FLAVORS}/schema", None, 200)["title"] == "Weft container template"
+
+
+def test_the_templates_of_the_manual_work_as_they_stand(client: FlaskClient) -> None:
+    pairs, nested = (block.partition("```")[0] for block in MANUAL.split("```yaml\n")[1:])
+    flavor(client, "pairs", template_yaml=pairs)
+    flavor(client, "nested", template_yaml=nested)
+    one = container(client, flavor="nested")
+    assert len(one["members"]) == 1 + 2 * 6
+    assert one["outputs"]["doors"] == [ids(one)["backend[0]/door"], ids(one)["backend[1]/door"]]
+    wrong = {"container": {"flavor": "three-tier", "parameters": {"web_servers": 500}}}
+    said = "Invalid container template: parameters.web_servers: 500 is more than 100"
+    assert said in MANUAL
+    assert refused(client, "POST", CONTAINERS, wrong) == (400, "InvalidTemplate", f"{said} []")
+    delete(client, one)
