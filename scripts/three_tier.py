@@ -134,9 +134,7 @@ def demonstrate(weft: Weft, lab: Lab, tell: Any) -> bool:
     made = application.create()
     front = next(one["id"] for one in made["members"] if one["path"] == "front")
     plugin = weft.api.show("network", front)["weft:plugin"]
-    tell(
-        f"  {len(made['members'])} members, realised by {plugin}; web servers: {', '.join(made['outputs']['web_addresses'])}"
-    )
+    tell(f"  {len(made['members'])} members, realised by {plugin}")
     is_right = _boot_and_ping(application, tell)
     web, app = application.guests["web[0]"], application.guests["app_front[0]"]
     tell(f"\nweft container set {NAME} {' '.join(_options(SCALED))}    (web[0] goes on pinging app_front[0])")

@@ -4,6 +4,7 @@ Booleans are ``true`` and ``false`` alone and ``10:20:30`` is text, unlike in YA
 Anchors are refused: a few lines of them can stand for more than fits into memory.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +13,7 @@ import yaml
 
 from controller.containers.problems import Path, Problem, TemplateError
 
-LONGEST = 256 * 1024
+LONGEST = 128 * 1024
 """Characters of a template."""
 DEEPEST = 32
 _FIRSTS = "-+.0123456789"
@@ -69,6 +70,12 @@ def located(problem: Problem, places: Places) -> Problem:
     return Problem(path=problem.path, message=problem.message, line=line, column=column)
 
 
+def is_deep(value: Any, left: int = DEEPEST) -> bool:
+    """Say whether a document has more levels than text may have."""
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return left < 0 or any(is_deep(one, left - 1) for one in inside)
+
+
 def _value(node: yaml.Node, path: Path, places: dict[Path, tuple[int, int]]) -> Any:
     places[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
     if len(path) > DEEPEST:
@@ -98,9 +105,9 @@ def _scalar(node: yaml.Node, path: Path) -> Any:
             return text == "true"
         case "int":
             return int(text)
-        case "float":
+        case "float" if math.isfinite(float(text)):
             return float(text)
-    raise _at(node.start_mark, path, f"the tag {node.tag} is not taken")
+    raise _at(node.start_mark, path, f"{text!r} with the tag {node.tag} is not taken")
 
 
 def _at(mark: Any, path: Path, message: str) -> TemplateError:

@@ -80,6 +80,8 @@ def of_document(document: Any, places: source.Places | None = None) -> Template:
     Raises:
         TemplateError: it is none, with every reason found.
     """
+    if source.is_deep(document):
+        raise TemplateError([Problem(path=(), message=f"deeper than {source.DEEPEST} levels")])
     problems = [_of_schema(error) for error in sorted(_validator().iter_errors(document), key=_order)]
     if problems:
         raise TemplateError(problems)

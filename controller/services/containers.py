@@ -79,7 +79,7 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any], *, kinds:
     }
     tx.connection.execute(insert(CONTAINERS), row | {name: wanted[name] for name in _PLAIN_CHANGES})
     container = load(tx, str(row["id"]))
-    given = {name: dict(wanted.get(name) or {}) for name in (PARAMETERS, ENDPOINTS)}
+    given = {name: _laid_over({}, wanted.get(name)) for name in (PARAMETERS, ENDPOINTS)}
     if flavor is None:
         if given[PARAMETERS] or given[ENDPOINTS]:
             raise InvalidInput("parameters and endpoints need a flavor")
@@ -139,7 +139,8 @@ def update(
     check_revision(if_revision, old.revision_number)
     values: dict[str, Any] = {name: changes[name] for name in _PLAIN_CHANGES if name in changes}
     done: tuple[Change, ...] = ()
-    if any(name in changes for name in _OF_FLAVOR):
+    asks = [changes[name] for name in _OF_FLAVOR if name in changes]
+    if asks and (old.flavor_id is not None or any(asks)):
         flavor = _flavor(tx, caller, changes, old.project_id)
         if flavor is None:
             if old.flavor_id is None:

@@ -60,6 +60,9 @@ def test_every_problem_is_named_with_its_path_line_and_column() -> None:
         ("- 1\n", "is not of type 'object'"),
         ("a: !!python/object 1\n", "is not taken"),
         ("", "None is not of type 'object'"),
+        ("a: 1.0e999\n", "'1.0e999' with the tag"),
+        ("a: " + "[" * 40 + "]" * 40, "deeper than 32 levels"),
+        ("#" * 200_000, "longer than 131072 characters"),
     ],
 )
 def test_what_is_no_template_is_refused(text: str, said: str) -> None:
@@ -88,6 +91,13 @@ def test_expressions_must_name_what_is_there(properties: dict[str, Any], said: s
     (problem,) = _of(_with({"a": {"type": "network", "properties": properties}, "b": {"type": "network"}}))
     assert problem.startswith("resources.a.properties.name") or "$reference" in problem
     assert said in problem
+
+
+def test_an_object_may_not_be_deeper_than_text() -> None:
+    deep: list[Any] = []
+    for _ in range(900):
+        deep = [deep]
+    assert _of(_with({"a": {"type": "network", "properties": {"name": deep}}})) == ["template: deeper than 32 levels"]
 
 
 def test_a_cycle_is_found_and_told() -> None:
