@@ -6,7 +6,8 @@ command line a user has; guests are plugged into its ports, and ping each other 
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ PASSES = frozenset({("web", "app_front"), ("app_back", "db")})
 """Which tier reaches which; an application server has an interface in each network, here a guest for each."""
 PINGS = 2
 PATIENCE_S = 0.5
+AT_ONCE = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,7 @@ class Application:
 
     weft: Weft
     hosts: Sequence[Hypervisor]
+    template: Path = FLAVOR
     by_dhcp: bool = False
     """Guests ask for their addresses; else they are told."""
     guests: dict[str, Guest] = field(default_factory=dict)
@@ -61,7 +64,7 @@ class Application:
 
     def create(self) -> dict[str, Any]:
         """Put the flavor into the catalog and make a container of it."""
-        self.weft.command("container-flavor", "create", "three-tier", "--template", str(FLAVOR))
+        self.weft.command("container-flavor", "create", "three-tier", "--template", str(self.template))
         return self._container("create", NAME, "--flavor", "three-tier", *_options(FIRST))
 
     def scale(self) -> dict[str, Any]:
@@ -90,19 +93,20 @@ class Application:
             started.append(f"{port['name']:12} on {host.name}: {address}")
         return started
 
-    def pings(self) -> Iterator[Row]:
-        """Ping from a guest of every tier, and from the newest, to every guest."""
-        for source in self._askers():
-            for path, target in self.guests.items():
-                if target is source:
-                    continue
-                passes = (source.tier, target.tier) in PASSES
-                if passes:
-                    with contextlib.suppress(TimeoutError):
-                        source.vm.ping_until_answered(target.address)  # a new way is up; the count below tells
-                result = source.vm.ping(target.address, count=PINGS if passes else 1, timeout_s=PATIENCE_S)
-                name = next(key for key, one in self.guests.items() if one is source)
-                yield Row(what=f"{name} pings {path}", expected=PINGS if passes else 0, seen=result.received)
+    def pings(self) -> list[Row]:
+        """Ping from the newest guest of every tier to every guest, several at a time."""
+        pairs = [(source, path) for source in self._askers() for path in self.guests if path != source]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return list(pool.map(lambda pair: self._ping(*pair), pairs))
+
+    def _ping(self, source: str, target: str) -> Row:
+        here, there = self.guests[source], self.guests[target]
+        passes = (here.tier, there.tier) in PASSES
+        if passes:
+            with contextlib.suppress(TimeoutError):
+                here.vm.ping_until_answered(there.address)  # a new way takes its time; the count below tells
+        result = here.vm.ping(there.address, count=PINGS if passes else 1, timeout_s=PATIENCE_S)
+        return Row(what=f"{source} pings {target}", expected=PINGS if passes else 0, seen=result.received)
 
     def close(self) -> None:
         """End the guests, and delete the container and its flavor."""
@@ -114,9 +118,9 @@ class Application:
         self.weft.command("container", "delete", NAME)
         self.weft.command("container-flavor", "delete", "three-tier")
 
-    def _askers(self) -> list[Guest]:
+    def _askers(self) -> list[str]:
         """Return the newest guest of each tier."""
-        return list({guest.tier: guest for guest in self.guests.values()}.values())
+        return list({guest.tier: path for path, guest in self.guests.items()}.values())
 
     def _container(self, *arguments: str) -> dict[str, Any]:
         return dict(json.loads(self.weft.command("container", *arguments, "--format", "json")))
@@ -157,7 +161,7 @@ def _boot_and_ping(application: Application, tell: Any) -> bool:
     tell("plugging guests")
     for line in application.boot():
         tell(f"  {line}")
-    rows = list(application.pings())
+    rows = application.pings()
     for row in rows:
         verdict = "ok" if row.is_right else "FAILED"
         tell(f"  {row.what:32} answers: {row.seen}, expected: {row.expected}  {verdict}")

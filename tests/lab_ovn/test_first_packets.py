@@ -1,6 +1,7 @@
 """From a REST call to a ping through a real OVN cluster, on two chassis."""
 
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from scapy.layers.inet6 import ICMPv6ND_NS, ICMPv6ND_RA, ICMPv6NDOptSrcLLAddr, I
 from scapy.layers.l2 import Ether
 
 from controller.dhcp6.frame import link_local
+from scripts.three_tier import FLAVOR, Application
 from tests.lab.api import ApiError
 from tests.lab.guest import Vm
 from tests.lab.process import eventually
@@ -357,3 +359,22 @@ def test_what_ovn_cannot_do_is_refused_with_the_reason(cloud: Cloud) -> None:
         )
     assert refused.value.status == 400
     assert "65535 s" in str(refused.value)
+
+
+def test_an_application_from_a_flavor_is_scaled_on_ovn(cloud: Cloud, tmp_path: Path) -> None:
+    """As on Weft's own tables: tests/lab_product/test_containers.py."""
+    template = tmp_path / "three-tier.yaml"
+    text = FLAVOR.read_text(encoding="utf-8")
+    for name in ("front", "back"):
+        text = text.replace(f"{{name: {name}}}", f'{{name: {name}, "weft:plugin": ovn}}')
+    template.write_text(text, encoding="utf-8")
+    application = Application(weft=cloud.weft, hosts=[cloud.h1, cloud.h2], template=template)
+    application.create()
+    assert {one["weft:plugin"] for one in cloud.weft.api.list("networks")} == {"ovn"}
+    application.boot()
+    assert [row.what for row in application.pings() if not row.is_right] == []
+    application.scale()
+    application.boot()
+    assert [row.what for row in application.pings() if not row.is_right] == []
+    application.close()
+    assert cloud.weft.api.list("networks") == cloud.weft.api.list("ports") == []
