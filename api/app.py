@@ -22,6 +22,7 @@ from api.resources import (
     bindings,
     container_flavors,
     containers,
+    network_moves,
     quotas,
     tags,
     traces,
@@ -39,6 +40,7 @@ from api.resources.containers import CONTAINER, ContainerDrift
 from api.resources.default_security_group_rules import DEFAULT_SECURITY_GROUP_RULE
 from api.resources.hosts import HOST
 from api.resources.ip_availability import IP_AVAILABILITY
+from api.resources.network_moves import NetworkMoves
 from api.resources.network_segment_ranges import NETWORK_SEGMENT_RANGE
 from api.resources.networks import NETWORK
 from api.resources.ports import PORT
@@ -76,6 +78,7 @@ OPERATIONS = (
     *plugins.OPERATIONS,
     *container_flavors.OPERATIONS,
     *containers.OPERATIONS,
+    *network_moves.OPERATIONS,
 )
 """What the paths do that are no declared resource."""
 
@@ -160,6 +163,7 @@ def create_app(
     Plugins(database=database, auth=auth).register(app)
     ContainerFlavorDocuments(database=database, auth=auth).register(app)
     ContainerDrift(database=database, auth=auth).register(app)
+    NetworkMoves(database=database, auth=auth).register(app)
     app.extensions[RESOURCES] = tuple(endpoint.resource for endpoint in (*core, *extended))
     described = (*OPERATIONS, *(one for resource in app.extensions[RESOURCES] for one in tags.operations(resource)))
     OpenApi(app.url_map, resources=app.extensions[RESOURCES], operations=described, auth=auth).register(app)

@@ -94,7 +94,7 @@ class Controller:
             interval_s=probe_interval_s,
         )
         self._reconciler: Reconciler = Reconciler(
-            feed=Feed(database, plugin=OpenFlowPlugin.name),
+            feed=Feed(database, plugin=OpenFlowPlugin.name, prepares_moves=True),
             ovsdb=self._ovsdb,
             openflow=self._openflow,
             sink=self._writer,

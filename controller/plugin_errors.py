@@ -5,7 +5,7 @@
     WeftError (controller.errors)
     ├── INVALID      NoSuchPlugin, FeatureNotSupportedByPlugin
     ├── NOT_FOUND    PluginNotFound
-    ├── CONFLICT     NoPluginCanRealise
+    ├── CONFLICT     NoPluginCanRealise, NetworkCannotMove, NetworkIsMoving
     ├── UNAVAILABLE  TraceUnavailable
     └── (internal)   PluginRefused: a plug-in that cannot be used; shown in the directory, never sent
 """
@@ -48,13 +48,18 @@ class PluginNotFound(WeftError):
 
 
 class FeatureNotSupportedByPlugin(WeftError):
-    """A subnet or port asks for what its network's plug-in does not do."""
+    """A subnet, a port or a rule asks for what its network's plug-in does not do; all of it is told at once."""
 
     kind = Kind.INVALID
 
-    def __init__(self, name: str, attribute: str, reason: str) -> None:
-        self.name, self.attribute, self.reason = name, attribute, reason
-        super().__init__(f"{attribute}: plug-in '{name}', which realises the network, cannot do that: {reason}.")
+    def __init__(self, name: str, objections: Sequence[tuple[str, str]]) -> None:
+        self.name, self.objections = name, tuple(objections)
+        super().__init__(
+            " ".join(
+                f"{attribute}: plug-in '{name}', which realises the network, cannot do that: {reason}."
+                for attribute, reason in self.objections
+            )
+        )
 
 
 class NoPluginCanRealise(WeftError):
@@ -66,6 +71,30 @@ class NoPluginCanRealise(WeftError):
         self.reasons = {name: tuple(found) for name, found in reasons.items()}
         said = "; ".join(f"{name}: {', '.join(found)}" for name, found in self.reasons.items())
         super().__init__(f"No plug-in can realise the network ({said or 'none is enabled'}).")
+
+
+class NetworkCannotMove(WeftError):
+    """A network would lose something in another plug-in, or cannot get there; every reason is told."""
+
+    kind = Kind.CONFLICT
+
+    def __init__(self, network_id: str, target: str, reasons: Sequence[str]) -> None:
+        self.network_id, self.target, self.reasons = network_id, target, tuple(reasons)
+        said = "; ".join(self.reasons)
+        super().__init__(f"Network {network_id} cannot move to plug-in '{target}', nothing was changed: {said}.")
+
+
+class NetworkIsMoving(WeftError):
+    """A network is on its way to yet another plug-in."""
+
+    kind = Kind.CONFLICT
+
+    def __init__(self, network_id: str, source: str, target: str) -> None:
+        self.network_id, self.source, self.target = network_id, source, target
+        super().__init__(
+            f"Network {network_id} is moving from plug-in '{source}' to '{target}': wait until it has arrived, "
+            f"or take it back to '{source}' first."
+        )
 
 
 class PluginRefused(WeftError):

@@ -94,6 +94,27 @@ class NetworkSegmentRange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A network on its way from one plug-in to another, as the engine of one of the two sees it.
+
+    Until it is switched over the old engine delivers and the new one prepares; from then on the network is the new
+    engine's, and the old one keeps what it has until the last device has left its bridge. A device is on one bridge, so
+    only one of them ever delivers to it.
+    """
+
+    is_target: bool
+    """Whether the network comes to this engine; else it leaves it."""
+    is_switched: bool
+    bridge: str | None
+    """The other engine's bridge on the hosts of both; None where it has none."""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether this engine is the one that tells states and places of the network's ports now."""
+        return self.is_target == self.is_switched
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
     """A Neutron network (API reference, networks)."""
 
@@ -124,6 +145,8 @@ class Network:
     """The zones it is wanted in, in the order they were given; none: all."""
     availability_zones: tuple[str, ...] = ()
     """The zones it is available in; stored nowhere, and empty until somebody works it out."""
+    move: Move | None = None
+    """Only what a feed tells an engine has it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from controller.cli import completion, container, flows, host, identity, plugin, port, reconcile, trace, usage
+from controller.cli import completion, container, flows, host, identity, network, plugin, port, reconcile, trace, usage
 from controller.cli.client import CommandFailed
 from controller.cli.everyday.catalog import load
 from controller.cli.everyday.verbs import add_verbs
@@ -53,7 +53,8 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_serve(commands, wanted=given[:1] == ["serve"])
-    verbs = {"host": host.add_commands(commands), "port": port.add_commands(commands)}
+    by_hand = {"host": host, "port": port, "network": network}
+    verbs = {noun: module.add_commands(commands) for noun, module in by_hand.items()}
     verbs |= container.add_commands(commands)
     flows.add_commands(commands)
     reconcile.add_commands(commands)

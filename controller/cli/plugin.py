@@ -3,6 +3,8 @@
 import argparse
 import importlib
 import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from controller.cli.client import Client, CommandFailed, add_options
@@ -61,7 +63,8 @@ def _check(args: argparse.Namespace) -> int:
     # The contract's imports are the server's; the other client commands do without them.
     from controller.errors import ConfigurationError  # noqa: PLC0415
     from controller.plugin_errors import PluginRefused  # noqa: PLC0415
-    from controller.plugins.registry import check, check_advertisement  # noqa: PLC0415
+    from controller.plugins.compliance import findings  # noqa: PLC0415
+    from controller.plugins.registry import Loaded, check, check_advertisement  # noqa: PLC0415
 
     module, colon, name = args.module.partition(":")
     if not (module and colon and name):
@@ -73,8 +76,16 @@ def _check(args: argparse.Namespace) -> int:
     settings = dict(setting.partition("=")[::2] for setting in args.setting)
     try:
         check(factory, str(getattr(factory, "name", name)))
-        advertised = check_advertisement(factory.name, factory(settings).advertise())
+        made = factory(settings)
+        advertised = check_advertisement(factory.name, made.advertise())
     except (PluginRefused, ConfigurationError) as refused:
         raise CommandFailed(str(refused)) from refused
+    with TemporaryDirectory(prefix="weft-check-") as directory:
+        loaded = Loaded(plugin=made, advertisement=advertised, distribution="")
+        found = list(findings(loaded, Path(directory)))
+    for finding in found:
+        sys.stdout.write(f"{factory.name}: {finding}\n")
+    if found:
+        raise CommandFailed(f"{factory.name} does not keep the contract in {len(found)} points")
     sys.stdout.write(f"{factory.name} keeps the contract: {', '.join(advertised.network_types)}\n")
     return 0

@@ -210,6 +210,10 @@ class Plugin(ABC):
     """What networks, the directory and the configuration call it: a lower-case word."""
     version: ClassVar[str]
     contract: ClassVar[int] = CONTRACT
+    prepares_moves: ClassVar[bool] = False
+    """Whether its engine is told of a network before it comes and until it has left (``Network.move``), says through
+    the sink when it is ``prepared``, and tells no states of ports meanwhile. Without, a network with bound ports does
+    not move from or to the plug-in."""
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         self.settings = settings

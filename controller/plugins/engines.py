@@ -82,7 +82,10 @@ class Engines:
             self._writer.health(name, health)
 
         context = EngineContext(
-            feed=Feed(database, plugin=name), sink=self._writer, tell_health=tell_health, monotonic=time.monotonic
+            feed=Feed(database, plugin=name, prepares_moves=one.plugin.prepares_moves),
+            sink=self._writer,
+            tell_health=tell_health,
+            monotonic=time.monotonic,
         )
         try:
             engine = one.plugin.engine(context)

@@ -3,7 +3,7 @@
 What a record asks for is read from its attributes, in one place for every kind of record.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from controller.plugin_errors import FeatureNotSupportedByPlugin
 from controller.plugins import dispatch
@@ -21,6 +21,10 @@ from controller.records import Network, Port, Subnet
 
 _CHECKS = ("verify_network", "verify_subnet", "verify_port")
 _NUMBERLESS = frozenset({"flat"})
+OF_GROUPS = frozenset({Feature.STATELESS_SECURITY_GROUPS, Feature.ADDRESS_GROUPS})
+"""What ports ask for by the security groups they are in."""
+GroupNeeds = Mapping[str, frozenset[Feature]]
+"""By the id of a security group."""
 
 
 class Faces:
@@ -28,7 +32,7 @@ class Faces:
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
-        self._asks_nothing = all(_does_everything(one) for one in registry.loaded.values())
+        self._silent = frozenset(name for name, one in registry.loaded.items() if _does_everything(one))
 
     @property
     def network_types(self) -> frozenset[str]:
@@ -83,39 +87,69 @@ class Faces:
             )
             _refuse(loaded.plugin, dispatch.objections_of(candidate, asked))
 
+    def lacking(self, feature: Feature) -> frozenset[str]:
+        """Return the plug-ins that do not have a feature."""
+        return frozenset(name for name, one in self.registry.loaded.items() if not one.advertisement.has(feature))
+
     def check_subnet(self, network: Callable[[], Network], subnet: Subnet) -> None:
         """Refuse a subnet, new or changed, that its network's plug-in cannot realise.
 
         Raises:
             FeatureNotSupportedByPlugin
         """
-        if self._asks_nothing:
+        if self._silent == self.registry.loaded.keys():
             return
         of_network = network()
         loaded = self._who(of_network)
         if loaded is not None:
-            lacking = _lacking(loaded, _of_subnet(subnet))
-            _refuse(loaded.plugin, lacking or loaded.plugin.verify_subnet(of_network, subnet))
+            _refuse(loaded.plugin, objections_to_subnet(loaded, of_network, subnet))
 
-    def check_ports(self, networks: Callable[[frozenset[str]], Mapping[str, Network]], ports: Sequence[Port]) -> None:
+    def check_ports(
+        self,
+        ports: Sequence[Port],
+        *,
+        plugins: Mapping[str, str],
+        networks: Callable[[frozenset[str]], Mapping[str, Network]],
+        groups: Callable[[frozenset[str]], GroupNeeds],
+    ) -> None:
         """Refuse ports, new or changed, that their networks' plug-ins cannot realise.
 
         Args:
-            networks: loads networks by their ids; only called when some plug-in asks.
             ports: as they would be stored.
+            plugins: of each network, by its id.
+            networks: loads networks by their ids; only called when some plug-in looks at them.
+            groups: finds what security groups ask for; only called when some plug-in does not do it all.
+
+        Raises:
+            FeatureNotSupportedByPlugin: with all that one plug-in objects to.
+        """
+        of_plugin: dict[str, list[Port]] = {}
+        for port in ports:
+            of_plugin.setdefault(plugins[port.network_id], []).append(port)
+        for name, asked in of_plugin.items():
+            loaded = self.registry.loaded.get(name)
+            if loaded is None or name in self._silent:
+                continue
+            verifies = overrides(loaded.plugin, "verify_port")
+            found = networks(frozenset(port.network_id for port in asked)) if verifies else {}
+            needs = groups(_groups_of(asked)) if not _features(loaded) >= OF_GROUPS else {}
+            objections = [
+                objection
+                for port in asked
+                for objection in objections_to_port(loaded, found.get(port.network_id), port, needs)
+            ]
+            _refuse(loaded.plugin, objections)
+
+    def check_rules(self, plugins: Collection[str], needs: frozenset[Feature]) -> None:
+        """Refuse what the rules of a security group ask for if ports of the group are in plug-ins that lack it.
 
         Raises:
             FeatureNotSupportedByPlugin
         """
-        if self._asks_nothing:
-            return
-        found = networks(frozenset(port.network_id for port in ports))
-        for port in ports:
-            network = found[port.network_id]
-            loaded = self._who(network)
+        for name in sorted(plugins):
+            loaded = self.registry.loaded.get(name)
             if loaded is not None:
-                lacking = _lacking(loaded, _of_port(port))
-                _refuse(loaded.plugin, lacking or loaded.plugin.verify_port(network, port))
+                _refuse(loaded.plugin, _lacking(loaded, _of_groups([needs])))
 
     def vif(self, plugin: str, datapath_type: str) -> Vif:
         """Return what compute must know to plug a port on a host of its network's plug-in."""
@@ -156,6 +190,30 @@ def network_features(*, pvlan: bool, segments: Sequence[AskedSegment]) -> frozen
     return frozenset(needed)
 
 
+def objections_to_subnet(loaded: Loaded, network: Network, subnet: Subnet) -> list[Objection]:
+    """Return everything a plug-in has against a subnet."""
+    return [*_lacking(loaded, _of_subnet(subnet)), *loaded.plugin.verify_subnet(network, subnet)]
+
+
+def objections_to_port(loaded: Loaded, network: Network | None, port: Port, groups: GroupNeeds) -> list[Objection]:
+    """Return everything a plug-in has against a port; the network may be left out if the plug-in never looks."""
+    needed = [*_of_port(port), *_of_groups(groups.get(one, frozenset()) for one in port.security_group_ids)]
+    own = () if network is None else loaded.plugin.verify_port(network, port)
+    return [*_lacking(loaded, needed), *own]
+
+
+def _groups_of(ports: Iterable[Port]) -> frozenset[str]:
+    return frozenset(group for port in ports for group in port.security_group_ids)
+
+
+def _features(loaded: Loaded) -> frozenset[Feature]:
+    return frozenset(capability.feature for capability in loaded.advertisement.capabilities)
+
+
+def _of_groups(needs: Iterable[frozenset[Feature]]) -> list[tuple[Feature, str]]:
+    return [(feature, "security_groups") for feature in sorted({one for found in needs for one in found})]
+
+
 def _of_subnet(subnet: Subnet) -> Iterable[tuple[Feature, str]]:
     if subnet.enable_dhcp and subnet.ip_version == 4:  # noqa: PLR2004 - IPv4
         yield Feature.IPV4_DHCP, "enable_dhcp"
@@ -188,11 +246,16 @@ def _lacking(loaded: Loaded, needed: Iterable[tuple[Feature, str]]) -> list[Obje
 
 
 def _refuse(plugin: Plugin, objections: Sequence[Objection]) -> None:
-    for objection in objections:
-        raise FeatureNotSupportedByPlugin(plugin.name, objection.attribute, objection.reason)
+    told = dict.fromkeys((objection.attribute, objection.reason) for objection in objections)
+    if told:
+        raise FeatureNotSupportedByPlugin(plugin.name, list(told))
+
+
+def overrides(plugin: Plugin, method: str) -> bool:
+    """Whether a plug-in has a method of its own where the contract has one that says nothing."""
+    return getattr(type(plugin), method) is not getattr(Plugin, method)
 
 
 def _does_everything(loaded: Loaded) -> bool:
-    own = type(loaded.plugin)
-    asks = any(getattr(own, check) is not getattr(Plugin, check) for check in _CHECKS)
+    asks = any(overrides(loaded.plugin, check) for check in _CHECKS)
     return not asks and all(loaded.advertisement.has(feature) for feature in Feature)

@@ -15,7 +15,7 @@ def _version() -> str:
         return "source"
 
 
-def ovs_vif(datapath_type: str) -> Vif:
+def ovs_vif(datapath_type: str, bridge: str = BRIDGE) -> Vif:
     """Return how a port is plugged into the integration bridge of an Open vSwitch host."""
     return Vif(
         vif_type="ovs",
@@ -24,7 +24,7 @@ def ovs_vif(datapath_type: str) -> Vif:
             "port_filter": True,  # security groups are the switch's work: no hybrid bridge, no iptables
             "ovs_hybrid_plug": False,
             "datapath_type": datapath_type,
-            "bridge_name": BRIDGE,
+            "bridge_name": bridge,
             "bound_drivers": {"0": "weft"},
         },
     )
@@ -35,6 +35,7 @@ class OpenFlowPlugin(Plugin):
 
     name: ClassVar[str] = "openflow"
     version: ClassVar[str] = _version()
+    prepares_moves: ClassVar[bool] = True
 
     def advertise(self) -> Advertisement:
         """Return what the flow tables do."""

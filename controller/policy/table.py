@@ -212,6 +212,8 @@ RULES: Mapping[str, str] = {
     "delete_address_conflict": "admin or (member and owner)",
     "create_host": "admin",
     "get_plugin": "admin",
+    "get_network_move": "admin",
+    "move_network": "admin",
     "get_host": "admin",
     "update_host": "admin",
     "delete_host": "admin",

@@ -4,11 +4,12 @@ The journal is the truth and a wake-up only a hint: a poll without one finds the
 the journal; the records are read in the same transaction, so several changes of one object are one.
 
 A feed may be of one plug-in: then networks of others, with their subnets and ports, and their hosts are not there. A
-network that moves to another plug-in is gone for the one and new for the other, whole each time.
+network that moves to another plug-in is gone for the one and new for the other, whole each time. To an engine that
+prepares moves the network is there, whole, before it comes and until it has left, and says so (``Network.move``).
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -29,8 +30,10 @@ from controller.southbound.openflow.mark import IntentMark
 from controller.store import sightings
 from controller.store import snapshot as store
 from controller.store.database import Database
+from controller.store.network_moves import NetworkMove, load_moves, with_moves
 from controller.store.schema import PORTS, SUBNETS
 from controller.store.states import load_port_statuses
+from controller.store.transaction import Transaction
 
 _Inside = TypeVar("_Inside", Subnet, Port, Sighting)
 BATCH = 5_000
@@ -60,10 +63,11 @@ class Changes:
 class Feed:
     """Follows the journal of one database."""
 
-    def __init__(self, database: Database, *, plugin: str | None = None) -> None:
+    def __init__(self, database: Database, *, plugin: str | None = None, prepares_moves: bool = False) -> None:
         """Prepare; `open` begins. With `plugin` only its networks are told, with what is in them."""
         self._database = database
         self._plugin = plugin
+        self._prepares_moves = prepares_moves
         self._own: set[NetworkId] = set()
         self._epoch = ""
         self._seq = 0
@@ -81,10 +85,12 @@ class Feed:
             snapshot = store.load_snapshot(tx)
             states = load_port_statuses(tx)
             self._first, _ = store.journal_span(tx)
+            moves = self._moves(tx, None)
         self._epoch, self._seq = snapshot.epoch, snapshot.seq
         if self._plugin is None:
             return snapshot, states
-        networks = tuple(one for one in snapshot.networks if one.plugin == self._plugin)
+        told = with_moves({one.id: one for one in snapshot.networks}, moves, self._plugin)
+        networks = tuple(one for one in told.values() if self._is_told(one))
         self._own = {network.id for network in networks}
         ports = tuple(one for one in snapshot.ports if one.network_id in self._own)
         subnets = tuple(one for one in snapshot.subnets if one.network_id in self._own)
@@ -107,6 +113,8 @@ class Feed:
             for entry in entries:
                 ids[entry.kind].add(entry.object_id)
             networks = store.load_networks(tx, ids["network"])
+            if self._plugin is not None:
+                networks = with_moves(networks, self._moves(tx, networks), self._plugin)
             moved = self._moved(ids["network"], networks)
             ids["subnet"] |= store.ids_in_networks(tx, SUBNETS, moved)
             ids["port"] |= store.ids_in_networks(tx, PORTS, moved)
@@ -138,12 +146,19 @@ class Feed:
     def _inside(self, record: _Inside | None) -> _Inside | None:
         return record if record is not None and self._is_own(record.network_id) else None
 
+    def _is_told(self, network: Network) -> bool:
+        """Whether a network is the plug-in's, comes to it, or is about to leave it."""
+        return network.plugin == self._plugin or network.move is not None
+
+    def _moves(self, tx: Transaction, ids: Collection[str] | None) -> Mapping[str, NetworkMove]:
+        return load_moves(tx, ids) if self._prepares_moves else {}
+
     def _moved(self, ids: Iterable[str], networks: Mapping[str, Network]) -> list[str]:
         """Note which networks became or ceased to be the plug-in's; return those, what is in them changes too."""
         moved = []
         for network_id in ids:
             network = networks.get(network_id)
-            is_own = network is not None and network.plugin == self._plugin
+            is_own = network is not None and self._is_told(network)
             if is_own == (network_id in self._own):
                 continue
             if is_own:

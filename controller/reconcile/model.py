@@ -25,6 +25,8 @@ class Model:
         self.hosts: dict[HostName, Host] = {}
         self.port_by_key: dict[PortKey, Port] = {}
         self.network_by_segment: dict[SegmentKey, NetworkId] = {}
+        self.moving: set[NetworkId] = set()
+        """Networks on their way from one plug-in to another."""
         self.addresses = Addresses()
         self.rulesets = Rulesets()
         self.sightings = Sightings()
@@ -62,10 +64,13 @@ class Model:
         for segment in old.segments if old else ():
             self.network_by_segment.pop(segment.key, None)
             decrement(self._segment_types, segment.network_type)
+        self.moving.discard(network_id)
         if network is None:
             self.sightings.drop(network_id=network_id)
         else:
             self.networks[network_id] = network
+            if network.move is not None:
+                self.moving.add(network_id)
             self.network_by_segment.update((s.key, network_id) for s in network.segments)
             self._segment_types.update(segment.network_type for segment in network.segments)
         return old

@@ -95,6 +95,12 @@ class Sink(Protocol):
     def activate(self, port_id: PortId, host: HostName) -> None:
         """Make the host a port migrates to the one it is bound to: its guest runs there."""
 
+    def prepared(self, network_id: NetworkId, revision: int) -> None:
+        """Take note that everything is ready for a network that comes from another plug-in, as it was at a revision."""
+
+    def released(self, network_id: NetworkId, revision: int) -> None:
+        """Take note that the devices of a network that moves to another plug-in are all on the other's bridge."""
+
 
 class Leases(Protocol):
     """Where answers to guests are kept."""

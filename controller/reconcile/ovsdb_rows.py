@@ -3,22 +3,28 @@
 The bridge, its tunnel ports, a patch pair for every physical network, and a row for every bound port before its device
 exists; while a port migrates it is bound to two hosts and has a row on both. Stated whole once, then by what changed.
 
+While a port's network moves to another plug-in, or from one, the rows of its device change their bridge.
+
 The pairs are there whether or not a port needs them: a bridge misspelt is told when the host is registered, not when
 the first guest is silent, and the first port of a segment waits for no new row. Without flows a pair carries nothing.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from controller.reconcile.places import binding_on, hosts_of
 from controller.reconcile.status import device_name
 from controller.reconcile.ways import GENEVE_TYPE, TUNNEL_TYPE, patch_rows, tunnel_row
-from controller.records import Host, HostName, OfPort, Port, PortId
+from controller.records import Host, HostName, Move, Network, NetworkId, OfPort, Port, PortId
 from controller.southbound.ovsdb.model import (
     BridgeConfig,
     HostDesired,
     PrewiredPort,
 )
+
+Networks = Mapping[NetworkId, Network]
+NO_NETWORKS: Networks = MappingProxyType({})
 
 
 def bridge_rows(host: Host, controller_target: str, *, geneve: bool = False) -> BridgeConfig:
@@ -34,12 +40,18 @@ def bridge_rows(host: Host, controller_target: str, *, geneve: bool = False) -> 
     )
 
 
-def port_row(port: Port, host: HostName) -> PrewiredPort | None:
-    """Return the row of a port on a host, None when it is not bound there."""
+def port_row(port: Port, host: HostName, move: Move | None = None) -> PrewiredPort | None:
+    """Return the row of a port on a host, None when it is not bound there.
+
+    Nor has a port a row whose network is still another engine's: its device is on the other's bridge.
+    """
     binding = binding_on(port, host)
-    if binding is None:
+    if binding is None or (move is not None and move.is_target and not move.is_switched):
         return None
-    return PrewiredPort(name=device_name(port.id), iface_id=port.id, mac=port.mac_address, ofport=binding.ofport)
+    row = PrewiredPort(name=device_name(port.id), iface_id=port.id, mac=port.mac_address, ofport=binding.ofport)
+    if move is None or not move.is_switched:
+        return row
+    return replace(row, taken_from=move.bridge) if move.is_target else replace(row, given_to=move.bridge)
 
 
 @dataclass(slots=True)
@@ -61,12 +73,14 @@ class StatedRows:
     def __contains__(self, name: HostName) -> bool:
         return name in self._hosts
 
-    def whole(self, name: HostName, bridge: BridgeConfig, ports: Iterable[Port]) -> HostDesired:
+    def whole(
+        self, name: HostName, bridge: BridgeConfig, ports: Iterable[Port], networks: Networks = NO_NETWORKS
+    ) -> HostDesired:
         """Return everything a host whose bound ports are `ports` must have, and take it as told."""
         self.forget(name)
         self._hosts[name] = _Host(bridge)
         for port in ports:
-            row = port_row(port, name)
+            row = port_row(port, name, _move_of(port, networks))
             if row is not None:
                 self._put(name, port.id, row)
         return HostDesired(bridge=bridge, prewired=frozenset(self._hosts[name].ports.values()))
@@ -78,7 +92,9 @@ class StatedRows:
         self._hosts[name].bridge = bridge
         return bridge
 
-    def ports(self, ports: Mapping[PortId, Port | None]) -> dict[HostName, dict[str, PrewiredPort | None]]:
+    def ports(
+        self, ports: Mapping[PortId, Port | None], networks: Networks = NO_NETWORKS
+    ) -> dict[HostName, dict[str, PrewiredPort | None]]:
         """Return which hosts must be told what of some ports, and take it as told; None says that a port is gone."""
         news: dict[HostName, dict[str, PrewiredPort | None]] = {}
         for port_id, port in ports.items():
@@ -88,7 +104,7 @@ class StatedRows:
                     self._put(name, port_id, None)
                     news.setdefault(name, {})[port_id] = None
             for host in hosts:
-                row = None if port is None else port_row(port, host)
+                row = None if port is None else port_row(port, host, _move_of(port, networks))
                 if host in self._hosts and self._hosts[host].ports.get(port_id) != row:
                     self._put(host, port_id, row)
                     news.setdefault(host, {})[port_id] = row
@@ -118,3 +134,8 @@ class StatedRows:
             hosts.add(name)
         if not hosts:
             del self._hosts_of_port[port_id]
+
+
+def _move_of(port: Port, networks: Networks) -> Move | None:
+    network = networks.get(port.network_id)
+    return None if network is None else network.move

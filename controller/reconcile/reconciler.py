@@ -16,6 +16,7 @@ from typing import TypeVar
 from controller.reconcile import dirty as marks
 from controller.reconcile.advertiser import INITIAL_S, Advertiser
 from controller.reconcile.bridge import Bridge, refused_units
+from controller.reconcile.crossings import Crossings, is_own
 from controller.reconcile.dirty import Dirty
 from controller.reconcile.feed import Changes, Feed
 from controller.reconcile.hearing import Heard
@@ -90,6 +91,7 @@ class Reconciler:
         self._verdicts = Verdicts(
             ovsdb=ovsdb, openflow=openflow, sink=sink, probing=probing, advertise=advertise, monotonic=monotonic
         )
+        self._crossings = Crossings(sink)
         self._stated = StatedRows()
         self._takings = Takings(surveyor, self._inbox.survey, monotonic)
         self._watch = Watch(sighted=sighted, monotonic=monotonic, keep_s=seen_keep_s)
@@ -303,7 +305,7 @@ class Reconciler:
             if port is None:
                 continue
             dirty.mark(name, Unit(UnitKind.LOCAL_PORT, port.key))
-            if port.binding is None and bridge.plugs.plug(port_id).ofport is not None:
+            if port.binding is None and is_own(self._model, port) and bridge.plugs.plug(port_id).ofport is not None:
                 self._sink.bind(port_id, name)
         for number in turned.ofports:  # before its device is there a port is wired by the number it asks for
             holder = self._stated.holder(name, number)
@@ -371,9 +373,12 @@ class Reconciler:
             if bridge is not None and bridge.plugs.synced:
                 self._compile(dirty, bridge)
         self._verdicts.ports(dirty.ports, self._model, self._bridges, self._live_hosts)
+        self._crossings.look(self._model, self._bridges)
 
     def _state_rows(self, dirty: Dirty) -> None:
-        news = self._stated.ports({port_id: self._model.ports.get(port_id) for port_id in dirty.ports})
+        news = self._stated.ports(
+            {port_id: self._model.ports.get(port_id) for port_id in dirty.ports}, self._model.networks
+        )
         for name, ports in news.items():
             self._ovsdb.set_ports(name, ports)
         for name in dirty.rows:
@@ -386,7 +391,7 @@ class Reconciler:
             if name in dirty.whole_hosts or name not in self._stated:
                 if bridge.host.adopt:
                     self._openflow.switch(bridge.host.datapath_id).adopt()
-                desired = self._stated.whole(name, config, self._model.ports_of_host(name))
+                desired = self._stated.whole(name, config, self._model.ports_of_host(name), self._model.networks)
                 self._ovsdb.set_desired(name, desired)
             elif self._stated.bridge(name, config):
                 self._ovsdb.set_bridge(name, config)

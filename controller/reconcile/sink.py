@@ -8,13 +8,14 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from enum import Enum
 
 from controller.errors import WeftError
 from controller.plugins.contract import Health
 from controller.reconcile.watch import KEEP_S, LOOKS
-from controller.records import HostName, HostState, PortId, PortState
+from controller.records import HostName, HostState, NetworkId, PortId, PortState
 from controller.sighting_records import Sight
-from controller.store import sightings
+from controller.store import network_moves, sightings
 from controller.store import states as store
 from controller.store.agents import CONTROLLER_AGENT, beat
 from controller.store.bindings import activate_binding
@@ -33,6 +34,13 @@ HEARTBEAT_S = 10.0
 """How often hosts that did not change are written again, so that a reader can tell a dead controller."""
 
 
+class Step(Enum):
+    """How a network on its way comes further."""
+
+    PREPARED = "prepared"
+    RELEASED = "released"
+
+
 @dataclass(slots=True)
 class _Waiting:
     """What is to be written, the newest of each."""
@@ -43,9 +51,16 @@ class _Waiting:
     arrivals: dict[PortId, HostName] = field(default_factory=dict)
     healths: dict[str, Health] = field(default_factory=dict)
     sights: dict[tuple[str, str, str], Sight] = field(default_factory=dict)
+    steps: dict[tuple[NetworkId, "Step"], int] = field(default_factory=dict)
+    """Of networks that move from one plug-in to another, with the revision of which it was said."""
 
     def __bool__(self) -> bool:
-        return bool(self.ports or self.hosts or self.binds or self.arrivals or self.healths or self.sights)
+        return bool(self.ports or self.hosts or self.binds or self.arrivals or self.healths or self.steps or self.sights)
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether guests lose packets while this waits."""
+        return bool(self.arrivals or self.steps)
 
     def under(self, newer: "_Waiting") -> "_Waiting":
         """Return both, the newer where both say something."""
@@ -56,6 +71,7 @@ class _Waiting:
             arrivals={**self.arrivals, **newer.arrivals},
             healths={**self.healths, **newer.healths},
             sights={**self.sights, **newer.sights},
+            steps={**self.steps, **newer.steps},
         )
 
 
@@ -136,6 +152,18 @@ class StateWriter:
                 self._waiting.sights[key] = sight
             self._wake.notify()
 
+    def prepared(self, network_id: NetworkId, revision: int) -> None:
+        """Switch a network over to the plug-in it moves to: everything is ready there."""
+        with self._wake:
+            self._waiting.steps[network_id, Step.PREPARED] = revision
+            self._wake.notify()
+
+    def released(self, network_id: NetworkId, revision: int) -> None:
+        """Let a network have arrived: the plug-in it comes from has nothing of it any more."""
+        with self._wake:
+            self._waiting.steps[network_id, Step.RELEASED] = revision
+            self._wake.notify()
+
     def health(self, plugin: str, health: Health) -> None:
         """Take how a plug-in is, and the hosts it found."""
         with self._wake:
@@ -148,8 +176,8 @@ class StateWriter:
             with self._wake:
                 if not (self._waiting or self._stopping):
                     self._wake.wait(max(0.0, next_beat - time.monotonic()))
-                if not (self._stopping or self._waiting.arrivals):
-                    self._wake.wait_for(lambda: self._stopping or bool(self._waiting.arrivals), LINGER_S)
+                if not (self._stopping or self._waiting.is_urgent):
+                    self._wake.wait_for(lambda: self._stopping or self._waiting.is_urgent, LINGER_S)
                 waiting, self._waiting = self._waiting, _Waiting()
                 self._last_hosts.update(waiting.hosts)
                 self._last_healths.update(waiting.healths)
@@ -213,6 +241,11 @@ def _write_intent(tx: Transaction, waiting: _Waiting) -> bool:
             _log.info("port_bound_by_plug port=%s host=%s", port_id, host)
     if waiting.sights and sightings.note(tx, waiting.sights.values()):
         is_news = True
+    for (network_id, step), revision in waiting.steps.items():
+        go_on = network_moves.switch if step is Step.PREPARED else network_moves.finish
+        if go_on(tx, network_id, revision):
+            is_news = True
+            _log.info("network_move step=%s network=%s", step.value, network_id)
     for plugin, health in waiting.healths.items():
         if save_health(tx, plugin, health):
             is_news = True

@@ -45,7 +45,8 @@ class Verdicts:
         changed = []
         for port_id in ports:
             port = model.ports.get(port_id)
-            if port is None:
+            network = None if port is None else model.networks.get(port.network_id)
+            if port is None or not (network is None or network.move is None or network.move.is_own):
                 self.port_states.pop(port_id, None)
                 continue
             state = self._state_of(port, model, bridges, live_hosts)

@@ -31,6 +31,7 @@ from controller.services import listing, routed, visibility
 from controller.services.sentinels import Sentinel
 from controller.store.allocations import Allocations
 from controller.store.physnets import has_way
+from controller.store.plugin_schema import is_host_of
 from controller.store.schema import ALLOCATION_POOLS, HOSTS, NETWORKS, SUBNETS
 from controller.store.sightings import HAS_ANY
 from controller.store.transaction import Transaction
@@ -59,6 +60,7 @@ _PLACE = (
         NETWORKS.c.project_id,
         NETWORKS.c.port_security_enabled,
         NETWORKS.c.pvlan,
+        NETWORKS.c.plugin,
         NETWORKS.c.dns_domain,
         SUBNETS.c.id.label("subnet_id"),
         SUBNETS.c.ip_version,
@@ -76,7 +78,7 @@ _PLACE = (
     .select_from(
         NETWORKS.outerjoin(SUBNETS, SUBNETS.c.network_id == NETWORKS.c.id)
         .outerjoin(ALLOCATION_POOLS, ALLOCATION_POOLS.c.subnet_id == SUBNETS.c.id)
-        .outerjoin(HOSTS, and_(HOSTS.c.name == bindparam("host"), HOSTS.c.plugin == NETWORKS.c.plugin))
+        .outerjoin(HOSTS, and_(HOSTS.c.name == bindparam("host"), is_host_of(HOSTS, NETWORKS.c.plugin)))
     )
     .where(NETWORKS.c.id == bindparam("network"))
     .order_by(SUBNETS.c.key, ALLOCATION_POOLS.c.position)
@@ -124,6 +126,8 @@ class Place:
     project_id: str
     port_security_enabled: bool
     is_pvlan: bool
+    plugin: str
+    """Who realises the network."""
     host: str | None
     dns_domain: str
     subnets: tuple[PortSubnet, ...]
@@ -187,6 +191,7 @@ def load_place(tx: Transaction, caller: Caller | None, network_id: str, host: st
         project_id=rows[0].project_id,
         port_security_enabled=rows[0].port_security_enabled,
         is_pvlan=rows[0].pvlan,
+        plugin=rows[0].plugin,
         host=host,
         dns_domain=rows[0].dns_domain,
         subnets=tuple(_port_subnet(of_subnet) for of_subnet in by_subnet.values()),

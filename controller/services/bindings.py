@@ -26,6 +26,7 @@ from controller.services.visibility import network_facts
 from controller.store.bindings import activate_binding, bind, change_binding, unbind
 from controller.store.loading import ports_of
 from controller.store.physnets import has_way
+from controller.store.plugin_schema import is_host_of
 from controller.store.schema import HOSTS, NETWORKS
 from controller.store.transaction import Transaction
 
@@ -68,10 +69,10 @@ def create(tx: Transaction, caller: Caller, port_id: str, wanted: Mapping[str, A
         raise PortBindingError(
             port.id, host, f"there is an inactive binding on host {port.standby.host} already, delete it first"
         )
-    own = HOSTS.c.plugin == select(NETWORKS.c.plugin).where(NETWORKS.c.id == port.network_id).scalar_subquery()
+    plugin = select(NETWORKS.c.plugin).where(NETWORKS.c.id == port.network_id).scalar_subquery()
     found = tx.connection.execute(
         select(HOSTS.c.datapath_type, has_way(literal(port.network_id), HOSTS.c.id).label("has_way")).where(
-            HOSTS.c.name == host, own
+            HOSTS.c.name == host, is_host_of(HOSTS, plugin)
         )
     ).first()
     if found is None:

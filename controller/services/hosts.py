@@ -19,6 +19,7 @@ from controller.services.rules import authorize, check_revision, each
 from controller.store.agents import OVS_AGENT, add_agent, forget_agent
 from controller.store.loading import SELECT_HOSTS, hosts_of
 from controller.store.physnets import MOST_PHYSNETS, PHYSNETS, numbered, store_physnets
+from controller.store.plugin_states import new_datapath_id, stand_beside
 from controller.store.schema import BINDINGS, HOSTS, PORTS
 from controller.store.transaction import Transaction
 
@@ -27,8 +28,6 @@ DATAPATH_TYPES = frozenset({"system", "netdev"})
 _PLAIN_CHANGES = ("ovsdb", "tunnel_ip", "adopt", "availability_zone")
 DEFAULT_ZONE = "nova"
 """Neutron's."""
-DATAPATH_ID_BITS = 48
-"""As many as OVS itself takes from a MAC address (ovs-vswitchd.conf.db(5) Bridge:datapath_id)."""
 
 RESOURCE = listing.Resource(
     rows=SELECT_HOSTS,
@@ -52,7 +51,7 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Host:
         ovsdb=wanted["ovsdb"],
         tunnel_ip=wanted["tunnel_ip"],
         datapath_type=_datapath_type(wanted["datapath_type"]),
-        datapath_id=_new_datapath_id(tx),
+        datapath_id=new_datapath_id(tx),
         physnets=numbered(_physnets(wanted["physnets"])),
         adopt=wanted.get("adopt", False),
         availability_zone=wanted.get("availability_zone") or DEFAULT_ZONE,
@@ -62,6 +61,7 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Host:
     )
     if not host.name or not host.ovsdb:
         raise InvalidInput("a host needs a name and an OVSDB address")
+    stand_beside(tx, host.name)
     _check_unique(tx, host)
     row = {
         "id": host.id,
@@ -203,14 +203,6 @@ def _check_unique(tx: Transaction, host: Host) -> None:
     if other.ovsdb == host.ovsdb:
         raise HostAlreadyExists("OVSDB address", host.ovsdb)
     raise HostAlreadyExists("tunnel address", str(host.tunnel_ip))
-
-
-def _new_datapath_id(tx: Transaction) -> int:
-    """Draw an id that is neither zero nor taken; of 2**48, a second draw is already a rarity."""
-    while True:
-        drawn = tx.rng.randrange(1, 1 << DATAPATH_ID_BITS)
-        if tx.connection.execute(select(HOSTS.c.id).where(HOSTS.c.datapath_id == drawn)).first() is None:
-            return drawn
 
 
 def _changeable(host: Host) -> dict[str, Any]:

@@ -232,9 +232,10 @@ def _asked(tx: Transaction, wire: Wire) -> Iterator[tuple[str | None, int | None
         SEGMENTS.c.physical_network.is_not_distinct_from(wire.physical_network),
         SEGMENTS.c.segmentation_id.is_not_distinct_from(wire.segmentation_id),
     )
+    is_on_a_wire = wire.physical_network is not None or wire.segmentation_id is not None
     while True:
         yield wire.physical_network, wire.segmentation_id
-        if tx.connection.execute(taken).first() is not None:
+        if is_on_a_wire and tx.connection.execute(taken).first() is not None:
             raise _in_use(wire)
 
 

@@ -159,7 +159,7 @@ def create_many(tx: Transaction, caller: Caller, wanted: Sequence[Mapping[str, A
         tx.journal("port", port_id, network_id)
         created.append(_record(tx, draft, keys[port_id], fixed_ips[port_id], bindings.get(port_id)))
     add_tags(tx, PORTS.name, {draft.row["id"]: draft.wanted.get("tags") or () for draft in drafts})
-    realisation.check_ports(tx, created)
+    realisation.check_ports(tx, created, {draft.place.network_id: draft.place.plugin for draft in drafts})
     return created
 
 

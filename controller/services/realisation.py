@@ -4,16 +4,17 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import not_, select
 
-from controller.plugins.contract import AskedNetwork, AskedSegment, Condition
-from controller.plugins.faces import network_features
+from controller.plugins.contract import AskedNetwork, AskedSegment, Condition, Feature
+from controller.plugins.faces import OF_GROUPS, GroupNeeds, network_features
 from controller.records import Binding, Network, Port, Subnet
 from controller.services import network_types
 from controller.services.network_types import Wire
 from controller.store.loading import in_chunks
 from controller.store.plugin_states import load_conditions
-from controller.store.schema import NETWORKS, PORTS
+from controller.store.rulesets import has_group
+from controller.store.schema import NETWORKS, PORTS, SECURITY_GROUP_RULES, SECURITY_GROUPS
 from controller.store.snapshot import load_networks
 from controller.store.transaction import Transaction
 
@@ -61,8 +62,13 @@ def check_subnet(tx: Transaction, subnet: Subnet) -> None:
     tx.faces.check_subnet(lambda: load_networks(tx, [subnet.network_id])[subnet.network_id], subnet)
 
 
-def check_ports(tx: Transaction, ports: Sequence[Port]) -> None:
+def check_ports(tx: Transaction, ports: Sequence[Port], plugins: Mapping[str, str] | None = None) -> None:
     """Refuse ports that their networks' plug-ins cannot realise.
+
+    Args:
+        tx: where the rest is read.
+        ports: as they would be stored.
+        plugins: of each network, by its id, if whoever calls has read it already.
 
     Raises:
         FeatureNotSupportedByPlugin
@@ -71,7 +77,48 @@ def check_ports(tx: Transaction, ports: Sequence[Port]) -> None:
     def networks(ids: frozenset[str]) -> Mapping[str, Network]:
         return load_networks(tx, ids)
 
-    tx.faces.check_ports(networks, ports)
+    def groups(ids: frozenset[str]) -> GroupNeeds:
+        return needs_of_groups(tx, ids)
+
+    known = _plugins_of(tx, {port.network_id for port in ports}) if plugins is None else plugins
+    tx.faces.check_ports(ports, plugins=known, networks=networks, groups=groups)
+
+
+def check_rules(tx: Transaction, group_ids: Collection[str]) -> None:
+    """Refuse what the rules of security groups ask for if some of their ports are where that cannot be realised.
+
+    Raises:
+        FeatureNotSupportedByPlugin
+    """
+    lacking = frozenset().union(*(tx.faces.lacking(feature) for feature in OF_GROUPS))
+    if not lacking:
+        return
+    for group_id, needs in needs_of_groups(tx, group_ids).items():
+        used = select(NETWORKS.c.plugin).join(PORTS, PORTS.c.network_id == NETWORKS.c.id).where(has_group([group_id]))
+        tx.faces.check_rules(lacking.intersection(tx.connection.scalars(used.distinct())), needs)
+
+
+def needs_of_groups(tx: Transaction, group_ids: Collection[str]) -> GroupNeeds:
+    """Return which features security groups ask for, those that ask for any."""
+    needs: dict[str, set[Feature]] = {}
+    rules = SECURITY_GROUP_RULES.c
+    for chunk in in_chunks(list(group_ids)):
+        stateless = select(SECURITY_GROUPS.c.id).where(
+            SECURITY_GROUPS.c.id.in_(chunk), not_(SECURITY_GROUPS.c.stateful)
+        )
+        for group_id in tx.connection.scalars(stateless):
+            needs.setdefault(group_id, set()).add(Feature.STATELESS_SECURITY_GROUPS)
+        referring = select(rules.security_group_id).where(
+            rules.security_group_id.in_(chunk), rules.remote_address_group_id.is_not(None)
+        )
+        for group_id in tx.connection.scalars(referring.distinct()):
+            needs.setdefault(group_id, set()).add(Feature.ADDRESS_GROUPS)
+    return {group_id: frozenset(found) for group_id, found in needs.items()}
+
+
+def condition_of(tx: Transaction, plugin: str) -> Condition:
+    """Return how a plug-in is; one that has told nothing for long is down."""
+    return _conditions(tx).get(plugin, Condition.DOWN)
 
 
 def with_vifs(tx: Transaction, ports: Sequence[Port]) -> list[Port]:

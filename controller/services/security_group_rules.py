@@ -22,7 +22,7 @@ from controller.security_errors import (
     SecurityGroupRuleNotFound,
     SecurityGroupRulesNotSingleProject,
 )
-from controller.services import address_groups, listing, quotas, rule_checks, security_groups
+from controller.services import address_groups, listing, quotas, realisation, rule_checks, security_groups
 from controller.services.query import Query
 from controller.services.rules import authorize, check_revision
 from controller.store.loading import security_group_rule_of
@@ -60,6 +60,7 @@ def create_many(tx: Transaction, caller: Caller, wanted: Sequence[Mapping[str, A
         and what ``rule_checks.clause`` raises
         SecurityGroupNotSingleGroupRules, SecurityGroupRulesNotSingleProject: not all go into one group.
         SecurityGroupRuleExists, DuplicateSecurityGroupRuleInPost: two rules say the same.
+        FeatureNotSupportedByPlugin: ports have the group whose network's plug-in has no address groups.
     """
     if len({one["security_group_id"] for one in wanted}) > 1:
         raise SecurityGroupNotSingleGroupRules
@@ -75,6 +76,8 @@ def create_many(tx: Transaction, caller: Caller, wanted: Sequence[Mapping[str, A
     _check_new(tx, group_id, made)
     rows = [asdict(rule) | _stored(tx, rule) for rule in made]
     tx.connection.execute(insert(SECURITY_GROUP_RULES), rows)
+    if any(rule.remote_address_group_id for rule in made):
+        realisation.check_rules(tx, [group_id])
     security_groups.bump(tx, group_id)
     return made
 

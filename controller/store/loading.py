@@ -36,6 +36,7 @@ from controller.records import (
     SubnetId,
 )
 from controller.store.physnets import PHYSNETS, has_way
+from controller.store.plugin_schema import is_host_of
 from controller.store.pools_schema import POOLED_SUBNETS, SUBNETPOOLS
 from controller.store.schema import (
     ADDRESS_GROUPS,
@@ -86,12 +87,12 @@ SELECT_PORTS = select(
 ).select_from(
     PORTS.join(NETWORKS, NETWORKS.c.id == PORTS.c.network_id)
     .outerjoin(BINDINGS, and_(BINDINGS.c.port_id == PORTS.c.id, BINDINGS.c.active))
-    .outerjoin(HOSTS, and_(HOSTS.c.name == BINDINGS.c.host, HOSTS.c.plugin == NETWORKS.c.plugin))
+    .outerjoin(HOSTS, and_(HOSTS.c.name == BINDINGS.c.host, is_host_of(HOSTS, NETWORKS.c.plugin)))
     .outerjoin(SECURITY_GROUPS, SECURITY_GROUPS.c.key == PORTS.c.ruleset)
     .outerjoin(SECURITY_GROUP_SETS, SECURITY_GROUP_SETS.c.key == PORTS.c.ruleset)
     .outerjoin(_STANDBY, and_(_STANDBY.c.port_id == PORTS.c.id, not_(_STANDBY.c.active)))
     .outerjoin(
-        _STANDBY_HOST, and_(_STANDBY_HOST.c.name == _STANDBY.c.host, _STANDBY_HOST.c.plugin == NETWORKS.c.plugin)
+        _STANDBY_HOST, and_(_STANDBY_HOST.c.name == _STANDBY.c.host, is_host_of(_STANDBY_HOST, NETWORKS.c.plugin))
     )
     .outerjoin(VNICS, VNICS.c.port_id == PORTS.c.id)
 )

@@ -88,13 +88,17 @@ SEGMENTS = Table(
     Column("updated_at", BigInteger, nullable=False, server_default="0"),
     Column("revision_number", BigInteger, nullable=False, server_default="0"),
 )
-# A unique constraint ignores rows with NULL: an overlay segment has no physical network, a flat one no number.
+# A unique constraint ignores rows with NULL: an overlay segment has no physical network, a flat one no number. What has
+# neither, as types of other plug-ins may, is no place on a wire that anybody could share.
+_ON_A_WIRE = text("physical_network IS NOT NULL OR segmentation_id IS NOT NULL")
 Index(
     "uq_segments_wire",
     SEGMENTS.c.network_type,
     text("coalesce(physical_network, '')"),
     text("coalesce(segmentation_id, 0)"),
     unique=True,
+    sqlite_where=_ON_A_WIRE,
+    postgresql_where=_ON_A_WIRE,
 )
 
 NETWORK_SEGMENT_RANGES = Table(

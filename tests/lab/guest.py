@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -32,6 +32,8 @@ class PingResult:
     """Round trips in milliseconds, in order of arrival."""
     unanswered: tuple[int, ...] = ()
     """The numbers of the requests that were never answered, from 1: they tell when it was."""
+    duplicates: int = 0
+    """Answers that came more than once."""
 
     @property
     def lost(self) -> int:
@@ -57,7 +59,7 @@ class RunningPing:
         text = self._output.read_text()
         result = _ping_result(text)
         if result.unanswered == (result.sent,):
-            return PingResult(sent=result.sent - 1, received=result.received, rtts=result.rtts)
+            return replace(result, sent=result.sent - 1, unanswered=())
         return result
 
 
@@ -71,8 +73,14 @@ def _ping_result(text: str) -> PingResult:
         raise LabError(f"ping printed no summary:\n{text}")
     sent = int(summary[1])
     answered = {int(number) for number in re.findall(r"icmp_seq=(\d+) .*time=", text)}
-    unanswered = tuple(number for number in range(1, sent + 1) if number not in answered)
-    return PingResult(sent=sent, received=int(summary[2]), rtts=_round_trips(text), unanswered=unanswered)
+    twice = re.search(r"\+(\d+) duplicates", text)
+    return PingResult(
+        sent=sent,
+        received=int(summary[2]),
+        rtts=_round_trips(text),
+        unanswered=tuple(number for number in range(1, sent + 1) if number not in answered),
+        duplicates=int(twice[1]) if twice else 0,
+    )
 
 
 class Vm:

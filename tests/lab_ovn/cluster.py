@@ -167,17 +167,28 @@ class Cluster:
 
     # ---- chassis
 
-    def chassis(self, name: str, *, physnets: Sequence[str] = ()) -> Hypervisor:
-        """Start a hypervisor with ovn-controller on it."""
+    def chassis(
+        self, name: str, *, physnets: Sequence[str] = (), bridge: str = "br-int", encap_ip: str | None = None
+    ) -> Hypervisor:
+        """Start a hypervisor with ovn-controller on it.
+
+        Args:
+            name: of the hypervisor.
+            physnets: physical networks, each with a bridge of its own.
+            bridge: that of ovn-controller.
+            encap_ip: where its tunnels end, if that is not where the hypervisor's own do.
+        """
         host = self.lab.hypervisor(name)
+        if encap_ip is not None:
+            process.run(["ip", "-n", host.namespace, "addr", "add", f"{encap_ip}/24", "dev", "br-phy"])
         for physnet in physnets:
             bridge = f"br-{physnet}"
             host.vsctl("add-br", bridge, "--", "set", "Bridge", bridge, "datapath_type=netdev")
         mappings = ",".join(f"{physnet}:br-{physnet}" for physnet in physnets)
         host.vsctl(
             *("set", "Open_vSwitch", ".", f'external_ids:ovn-remote="{self.remotes("sb")}"'),
-            *("external_ids:ovn-encap-type=geneve", f"external_ids:ovn-encap-ip={host.tunnel_ip}"),
-            "external_ids:ovn-bridge-datapath-type=netdev",
+            *("external_ids:ovn-encap-type=geneve", f"external_ids:ovn-encap-ip={encap_ip or host.tunnel_ip}"),
+            *("external_ids:ovn-bridge-datapath-type=netdev", f"external_ids:ovn-bridge={bridge}"),
             *([f'external_ids:ovn-bridge-mappings="{mappings}"'] if mappings else []),
         )
         self.start_controller(host)

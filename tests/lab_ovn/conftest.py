@@ -34,7 +34,7 @@ class Cloud:
     ) -> str:
         """Create a network that OVN realises, with a subnet unless `cidr` is None, and return its id."""
         network = self.weft.api.create("network", **{"weft:plugin": "ovn", **attributes})
-        assert network["weft:plugin"] == "ovn"
+        assert network["weft:plugin"] == attributes.get("weft:plugin", "ovn")
         if cidr is not None:
             body = {"network_id": network["id"], "ip_version": 4, "cidr": cidr, **(subnet or {})}
             self.weft.api.create("subnet", **body)
@@ -101,9 +101,9 @@ def address(port: dict[str, Any]) -> str:
     return str(port["fixed_ips"][0]["ip_address"])
 
 
-def serve(directory: Path, lab: Lab, cluster: Cluster, *, plugins: str = "openflow,ovn") -> Weft:
-    """Return Weft with both plug-ins, not started."""
-    settings = {**cluster.settings(), "heartbeat": HEARTBEAT_S}
+def serve(directory: Path, lab: Lab, cluster: Cluster, *, plugins: str = "openflow,ovn", **more: str) -> Weft:
+    """Return Weft with both plug-ins, not started; `more` are settings of OVN's."""
+    settings = {**cluster.settings(), "heartbeat": HEARTBEAT_S, **more}
     flags = [f"--plugin-setting=ovn.{name}={value}" for name, value in settings.items()]
     return Weft(directory, lab=lab, arguments=[f"--enabled-plugins={plugins}", *flags])
 

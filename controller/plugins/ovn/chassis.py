@@ -91,6 +91,10 @@ class Southbound:
         names = self._names()
         return {names[uuid]: self._host(columns) for uuid, columns in self._chassis.items()}
 
+    def knows(self, logical_port: str) -> bool:
+        """Whether northd has made what the chassis need of a port."""
+        return logical_port in self._binding_of
+
     def whereabouts(self, logical_port: str) -> Whereabouts:
         """Return where a port is."""
         uuid = self._binding_of.get(logical_port)

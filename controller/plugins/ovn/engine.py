@@ -270,6 +270,7 @@ class OvnEngine(Engine):
         if self._intent is not None and is_sb_whole:
             self._reporting.look_at(self._southbound.changed_ports)
             self._southbound.changed_ports = set()
+            self._reporting.moves(self._intent, self._southbound, self._writer.problems)
             self._reporting.states(self._intent, self._southbound, self._writer.problems)
 
 

@@ -41,6 +41,8 @@ class Intent:
         self.groups: dict[str, SecurityGroup] = {}
         self.address_groups: dict[str, AddressGroup] = {}
         self.hosts: dict[str, Host] = {}
+        self.moving: set[NetworkId] = set()
+        """Networks on their way from one plug-in to another."""
         self.rows: dict[RowKey, Row] = {}
         """Everything desired."""
         self._of_object: dict[Object, frozenset[RowKey]] = {}
@@ -86,6 +88,9 @@ class Intent:
 
     def _put_network(self, network_id: NetworkId, network: Network | None) -> set[Object]:
         _put(self.networks, network_id, network)
+        self.moving.discard(network_id)
+        if network is not None and network.move is not None:
+            self.moving.add(network_id)
         dirty: set[Object] = {("network", network_id)}
         dirty |= {("subnet", one) for one in self._subnets_of_network.get(network_id, ())}
         return dirty | {("port", one) for one in self._ports_of_network.get(network_id, ())}

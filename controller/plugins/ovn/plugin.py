@@ -25,6 +25,7 @@ class OvnPlugin(Plugin):
 
     name: ClassVar[str] = "ovn"
     version: ClassVar[str] = OpenFlowPlugin.version
+    prepares_moves: ClassVar[bool] = True
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         """Take the settings; nothing is connected yet.
@@ -85,7 +86,7 @@ class OvnPlugin(Plugin):
 
     def vif(self, datapath_type: str) -> Vif:
         """Return Neutron's ``ovs``: the port is plugged into the integration bridge that ovn-controller drives."""
-        plain = ovs_vif(datapath_type)
+        plain = ovs_vif(datapath_type, self._settings.integration_bridge)
         return Vif(vif_type=plain.vif_type, details={**plain.details, "bound_drivers": {"0": self.name}})
 
     def engine(self, context: EngineContext) -> Engine:

@@ -8,7 +8,7 @@ from controller.plugins.ovn.intent import Intent
 from controller.plugins.ovn.rows import RowKey
 from controller.plugins.ovn.status import port_state
 from controller.plugins.ovn.switches import port_key, switch_key
-from controller.records import HostName, Port, PortId, PortState, Reason
+from controller.records import HostName, NetworkId, Port, PortId, PortState, Reason
 
 PATIENCE_S = 3.0
 """How long a lost connection is not spoken of: a new leader is found within a second or two."""
@@ -30,6 +30,7 @@ class Reporting:
         self._states: dict[PortId, PortState] = {}
         self._ports: set[str] = set()
         self._all = False
+        self._prepared: dict[NetworkId, int] = {}
 
     @property
     def port_states(self) -> Mapping[PortId, PortState]:
@@ -114,6 +115,20 @@ class Reporting:
         self._health = Health(condition=Condition.DEGRADED, detail=detail)
         self._context.tell_health(self._health)
 
+    def moves(self, intent: Intent, southbound: Southbound, row_problems: Mapping[RowKey, str]) -> None:
+        """Tell, once each, which networks that come from another plug-in may come: the chassis know all their ports."""
+        for network_id in self._prepared.keys() - intent.moving:
+            del self._prepared[network_id]
+        for network_id in intent.moving:
+            network = intent.networks[network_id]
+            is_awaited = network.move is not None and network.move.is_target and not network.move.is_switched
+            if not is_awaited or self._prepared.get(network_id) == network.revision_number:
+                continue
+            ports = intent.ports_of_network(network_id)
+            if all(southbound.knows(port) and port_key(port) not in row_problems for port in ports):
+                self._prepared[network_id] = network.revision_number
+                self._context.sink.prepared(network_id, network.revision_number)
+
     def states(self, intent: Intent, southbound: Southbound, row_problems: Mapping[RowKey, str]) -> None:
         """Tell the states of ports that changed, and which host has plugged one that was bound to none."""
         if not (self._all or self._ports):
@@ -125,7 +140,7 @@ class Reporting:
         for port_id in ports:
             port = intent.ports.get(port_id)
             network = None if port is None else intent.networks.get(port.network_id)
-            if port is None or network is None:
+            if port is None or network is None or not (network.move is None or network.move.is_own):
                 self._states.pop(port_id, None)
                 continue
             where = southbound.whereabouts(port_id)

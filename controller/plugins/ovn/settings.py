@@ -15,6 +15,10 @@ HEARTBEAT = "heartbeat"
 HEARTBEAT_S = 10.0
 """Each beat makes every chassis write one row."""
 HEARTBEAT_OFF = 0.0
+INTEGRATION_BRIDGE = "integration_bridge"
+DEFAULT_BRIDGE = "br-int"
+_BRIDGE = re.compile(r"[A-Za-z0-9_.-]{1,15}")
+"""A name of a network device (Linux IFNAMSIZ less one)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +32,8 @@ class Settings:
     ca_certificate: str | None = None
     heartbeat_s: float = HEARTBEAT_S
     """Between the questions whether chassis are alive; 0: they are never asked."""
+    integration_bridge: str = DEFAULT_BRIDGE
+    """That of ovn-controller on every chassis (ovn-controller(8), external_ids:ovn-bridge)."""
 
     def tls_files(self) -> dict[str, str]:
         """Return the files for TLS as OVN's programs name them (ovn-trace(8), Public Key Infrastructure Options)."""
@@ -41,10 +47,13 @@ def settings_of(told: Mapping[str, str]) -> Settings:
     Raises:
         ConfigurationError: a setting is missing, unknown, or no remote.
     """
-    known = (*_REMOTES, *_FILES, HEARTBEAT)
+    known = (*_REMOTES, *_FILES, HEARTBEAT, INTEGRATION_BRIDGE)
     unknown = sorted(told.keys() - {*known})
     if unknown:
         raise ConfigurationError(f"[plugins.ovn] has no setting {unknown[0]}: there are {', '.join(known)}")
+    bridge = told.get(INTEGRATION_BRIDGE, DEFAULT_BRIDGE)
+    if not _BRIDGE.fullmatch(bridge):
+        raise ConfigurationError(f"[plugins.ovn] {INTEGRATION_BRIDGE}: {bridge!r} is not the name of a bridge")
     for name in _REMOTES:
         _check_remotes(name, told.get(name, ""))
     if any("ssl:" in told[name] for name in _REMOTES):
@@ -58,6 +67,7 @@ def settings_of(told: Mapping[str, str]) -> Settings:
         southbound=told["southbound"].replace(" ", ""),
         **{name: told[name] for name in _FILES if name in told},
         heartbeat_s=_seconds(told.get(HEARTBEAT)),
+        integration_bridge=bridge,
     )
 
 

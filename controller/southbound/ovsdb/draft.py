@@ -94,6 +94,16 @@ class Draft:
         ports = self._other(other).gone_ports if other else self._gone_ports
         ports.append(values.to_uuid(uuid))
 
+    def take_port(self, uuid: str, *, other: BridgeRecord) -> None:
+        """Move a port with its interfaces from another bridge to ours: off the one and on the other at once."""
+        self._other(other).gone_ports.append(values.to_uuid(uuid))
+        self.new_ports.append(values.to_uuid(uuid))
+
+    def give_port(self, uuid: str, *, other: BridgeRecord) -> None:
+        """Move a port with its interfaces from our bridge to another."""
+        self._gone_ports.append(values.to_uuid(uuid))
+        self._other(other).new_ports.append(values.to_uuid(uuid))
+
     def _other(self, bridge: BridgeRecord) -> _OtherBridge:
         return self._elsewhere.setdefault(bridge.uuid, _OtherBridge(bridge))
 

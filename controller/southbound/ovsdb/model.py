@@ -150,6 +150,10 @@ class PrewiredPort:
     mac: str
     ofport: int
     """32768..65199: OVS assigns numbers below by itself (ovs-vswitchd.conf.db(5) Interface:ofport_request)."""
+    taken_from: str | None = None
+    """A bridge of somebody else whose device for the port comes to ours; the row, if there is one, moves with it."""
+    given_to: str | None = None
+    """A bridge of somebody else that gets the port's device; the port has no place on ours then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from controller.southbound.ovsdb import values
 from controller.southbound.ovsdb.desired import SETTINGS, Desired
 from controller.southbound.ovsdb.draft import Draft, Row, missing
+from controller.southbound.ovsdb.handover import give_away, take_in
 from controller.southbound.ovsdb.model import PrewiredPort, TunnelPort
 from controller.southbound.ovsdb.records import MARK, MARK_PREWIRED, BridgeRecord, InterfaceRecord, PortRecord
 from controller.southbound.ovsdb.replica import Pair, Replica
@@ -68,7 +69,7 @@ def plan_ports(
         _plan_tunnels(draft, there, desired.bridge.tunnels)
     for name in sorted(places):
         if name != SETTINGS:
-            _plan_place(draft, there, name, desired.claimants(name))
+            _plan_place(draft, replica, there, name, desired.claimants(name))
 
 
 def remove_marked_ports(draft: Draft, replica: Replica, bridge: BridgeRecord) -> None:
@@ -130,7 +131,7 @@ def _mend_tunnel(draft: Draft, tunnel: TunnelPort, interface: InterfaceRecord, w
         draft.change(SETTINGS, f"tunnel {tunnel.name} {' '.join(sorted(changed))}")
 
 
-def _plan_place(draft: Draft, there: _Bridge, name: str, claimants: list[PrewiredPort]) -> None:
+def _plan_place(draft: Draft, replica: Replica, there: _Bridge, name: str, claimants: list[PrewiredPort]) -> None:
     present = there.named(name)
     if not claimants:
         if present and MARK_PREWIRED in present[1].external_ids:
@@ -141,6 +142,11 @@ def _plan_place(draft: Draft, there: _Bridge, name: str, claimants: list[Prewire
             name,
             f"ports {claimants[0].iface_id} and {other.iface_id} both need the device name {name}: delete one of them",
         )
+    if claimants[0].given_to is not None:
+        give_away(draft, replica, there.plugged_as(claimants[0].iface_id), claimants[0])
+        return
+    if claimants[0].taken_from is not None and take_in(draft, replica, claimants[0]):
+        return
     _plan_prewired(draft, there, claimants[0], present)
     for port in claimants:
         _release_isolated(draft, there, port)

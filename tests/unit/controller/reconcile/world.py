@@ -17,7 +17,7 @@ from controller.reconcile.reconciler import Reconciler
 from controller.reconcile.translate import BridgeView
 from controller.reconcile.underlay import KEY_BYTES, Seal
 from controller.reconcile.ways import GENEVE_TYPE, TUNNEL_TYPE, patch_rows, tunnel_row
-from controller.records import Host, HostName, HostState, PortId, PortState
+from controller.records import Host, HostName, HostState, NetworkId, PortId, PortState
 from controller.services import hosts
 from controller.sighting_records import Sight
 from controller.southbound.openflow.events import Applied, Connected, Synced
@@ -32,7 +32,7 @@ from controller.southbound.ovsdb.model import (
     RowChanges,
 )
 from controller.southbound.survey import Survey
-from controller.store import sightings
+from controller.store import network_moves, sightings
 from controller.store.bindings import activate_binding
 from controller.store.snapshot import load_snapshot
 from controller.store.states import bind_unbound
@@ -88,6 +88,7 @@ class World:
         self.port_states: dict[PortId, PortState] = {}
         self.host_states: dict[HostName, HostState] = {}
         self.activated: list[bool] = []
+        self.steps: list[tuple[str, bool]] = []
         """What became of every wish to switch a port over."""
         self.survey_result = Survey()
         self.surveyed = threading.Event()
@@ -109,7 +110,7 @@ class World:
         """Datapath ids of source and target of the paths on which probes are lost."""
         self.probing = Probing(offer=self.carry, seal=Seal(bytes(KEY_BYTES)), monotonic=lambda: self.now)
         self.reconciler = Reconciler(
-            feed=Feed(self.database),
+            feed=Feed(self.database, plugin="openflow", prepares_moves=True),
             ovsdb=self,
             openflow=self,
             sink=self,
@@ -210,6 +211,16 @@ class World:
     def sighted(self, sight: Sight) -> None:
         with self.database.write() as tx:
             sightings.note(tx, [sight])
+        self.reconciler.intent_changed()
+
+    def prepared(self, network_id: NetworkId, revision: int) -> None:
+        with self.database.write() as tx:
+            self.steps.append(("prepared", network_moves.switch(tx, network_id, revision)))
+        self.reconciler.intent_changed()
+
+    def released(self, network_id: NetworkId, revision: int) -> None:
+        with self.database.write() as tx:
+            self.steps.append(("released", network_moves.finish(tx, network_id, revision)))
         self.reconciler.intent_changed()
 
     def survey(self, ovsdb: str, bridge: str, datapath_id: int | None) -> Survey:

@@ -8,7 +8,7 @@ from controller.plugins.ovn.chassis import Southbound
 from controller.plugins.ovn.intent import Intent
 from controller.plugins.ovn.reporting import PATIENCE_S, Reporting
 from controller.plugins.ovn.rows import RowKey
-from controller.records import HostName, HostState, PortId, PortState, PortStatus
+from controller.records import HostName, HostState, NetworkId, PortId, PortState, PortStatus
 from tests.unit.controller.plugins.ovn.test_chassis import a_binding, a_cluster
 from tests.unit.controller.plugins.ovn.test_intent import a_geneve, a_snapshot
 from tests.unit.controller.reconcile.builders import a_port
@@ -23,6 +23,7 @@ class Listener:
         self.states: list[PortState] = []
         self.bound: list[tuple[str, str]] = []
         self.arrived: list[tuple[str, str]] = []
+        self.prepared_at: list[tuple[str, int]] = []
         self.healths: list[Health] = []
         self.reporting = Reporting(
             EngineContext(
@@ -47,6 +48,12 @@ class Listener:
 
     def activate(self, port_id: PortId, host: HostName) -> None:
         self.arrived.append((port_id, host))
+
+    def prepared(self, network_id: NetworkId, revision: int) -> None:
+        self.prepared_at.append((network_id, revision))
+
+    def released(self, network_id: NetworkId, revision: int) -> None:
+        raise AssertionError("OVN moves no devices")
 
     def health(self, now: float = 0.0, **said: Any) -> None:
         values = {
