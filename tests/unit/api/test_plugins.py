@@ -9,14 +9,16 @@ from flask.testing import FlaskClient
 
 from api.app import create_app
 from api.auth import NoAuth
-from controller.plugins.contract import Advertisement, Capability, Condition, Feature, Health, Plugin, Vif
+from controller.plugins.contract import Advertisement, Capability, Condition, Feature, FoundHost, Health, Plugin, Vif
 from controller.plugins.faces import Faces
 from controller.plugins.openflow import OpenFlowPlugin
 from controller.plugins.registry import Broken, Loaded, Registry
+from controller.records import HostName
 from controller.store.database import Database
 from controller.store.plugin_states import save_health
 from tests.databases import a_database
 from tests.unit.api.conftest import NoController
+from tests.unit.controller.store.builders import counted
 
 
 class Wires(Plugin):
@@ -142,11 +144,82 @@ def test_a_network_cannot_become_what_its_plugin_does_not_do(client: FlaskClient
     assert client.get(f"/v2.0/networks/{network}").json["network"]["pvlan"] is False
 
 
-def test_compute_is_told_what_the_plugin_says(client: FlaskClient, database: Database) -> None:
+def test_compute_is_told_what_the_plugin_of_the_network_says_of_the_host_it_is_bound_to(
+    client: FlaskClient, database: Database
+) -> None:
     post(client, "host", name="h1", ovsdb="tcp:192.0.2.1:6640", datapath_type="netdev")
-    own, other = post(client, "network"), post(client, "network", **{"provider:network_type": "tokens"})
-    bound = [post(client, "port", network_id=one["id"], **{"binding:host_id": "h1"}) for one in (own, other)]
-    assert [one["binding:vif_type"] for one in bound] == ["ovs", "binding_failed"]  # h1 is no host of wires
+    with database.write() as tx:
+        found = {HostName("w1"): FoundHost(datapath_type="system")}
+        save_health(tx, "wires", Health(condition=Condition.UP, hosts=found))
+    networks = post(client, "network"), post(client, "network", **{"provider:network_type": "tokens"})
+    told = {
+        (network["weft:plugin"], host): post(client, "port", network_id=network["id"], **{"binding:host_id": host})
+        for network in networks
+        for host in ("h1", "w1", "")
+    }
+    vifs = {of: (port["binding:vif_type"], port["binding:vif_details"]) for of, port in told.items()}
+    own = OpenFlowPlugin({}).vif("netdev")
+    assert own.details["bridge_name"] == "br-int"
+    assert vifs.pop(("openflow", "h1")) == ("ovs", dict(own.details))
+    assert vifs.pop(("wires", "w1")) == ("tap", {"datapath": "system"})
+    assert vifs == {
+        ("openflow", "w1"): ("binding_failed", {}),
+        ("wires", "h1"): ("binding_failed", {}),
+        ("openflow", ""): ("unbound", {}),
+        ("wires", ""): ("unbound", {}),
+    }
+    shown = client.get(f"/v2.0/ports/{told['wires', 'w1']['id']}").json["port"]
+    assert (shown["binding:vif_type"], shown["binding:vif_details"]) == ("tap", {"datapath": "system"})
+
+
+def test_a_port_is_told_everything_its_plugin_lacks_at_once_also_what_its_security_groups_ask_for(
+    client: FlaskClient,
+) -> None:
+    network = post(client, "network", **{"provider:network_type": "tokens"})["id"]
+    addresses = {"name": "office", "addresses": ["192.0.2.0/24"]}
+    office = client.post("/v2.0/address-groups", json={"address_group": addresses}).json["address_group"]["id"]
+    group = {"name": "odd", "stateful": False}
+    odd = client.post("/v2.0/security-groups", json={"security_group": group}).json["security_group"]["id"]
+    rule = {"security_group_id": odd, "direction": "ingress", "remote_address_group_id": office}
+    assert client.post("/v2.0/security-group-rules", json={"security_group_rule": rule}).status_code == 201
+    wishes: dict[str, object] = {
+        "security_groups": [odd],
+        "allowed_address_pairs": [{"ip_address": "10.0.0.9"}],
+        "extra_dhcp_opts": [{"opt_name": "mtu", "opt_value": "1300"}],
+    }
+    message = refusal(client, "port", 400, network_id=network, **wishes)
+    for lacking in ("allowed-address-pairs", "extra-dhcp-options", "stateless-security-groups", "address-groups"):
+        assert f"it does not do {lacking}" in message
+
+
+def test_a_rule_is_refused_where_ports_of_its_group_are_in_a_plugin_that_lacks_it(client: FlaskClient) -> None:
+    network = post(client, "network", **{"provider:network_type": "tokens"})["id"]
+    addresses = {"name": "office", "addresses": ["192.0.2.0/24"]}
+    office = client.post("/v2.0/address-groups", json={"address_group": addresses}).json["address_group"]["id"]
+    group = client.post("/v2.0/security-groups", json={"security_group": {"name": "g"}}).json["security_group"]["id"]
+    port = post(client, "port", network_id=network, security_groups=[group])
+    rule = {"security_group_id": group, "direction": "ingress", "remote_address_group_id": office}
+    refused = client.post("/v2.0/security-group-rules", json={"security_group_rule": rule})
+    assert refused.status_code == 400
+    assert "security_groups: plug-in 'wires'" in refused.json["NeutronError"]["message"]
+    assert client.delete(f"/v2.0/ports/{port['id']}").status_code == 204
+    assert client.post("/v2.0/security-group-rules", json={"security_group_rule": rule}).status_code == 201
+
+
+def test_a_port_of_a_plugin_that_does_everything_costs_no_more_beside_a_second_one(
+    client: FlaskClient, database: Database, tmp_path: Path
+) -> None:
+    with counted(database) as beside:
+        post(client, "port", network_id=post(client, "network")["id"])
+    openflow = OpenFlowPlugin({})
+    loaded = Loaded(plugin=openflow, advertisement=openflow.advertise(), distribution="tests")
+    alone = Database(f"sqlite:///{tmp_path / 'alone.db'}", faces=Faces(Registry({"openflow": loaded}, ())))
+    alone.migrate()
+    other = create_app(alone, auth=NoAuth(), control=NoController()).test_client()
+    with counted(alone) as by_itself:
+        post(other, "port", network_id=post(other, "network")["id"])
+    alone.close()
+    assert len(beside.texts) - len(by_itself.texts) <= 1, "how the plug-ins are, once, to choose the network's"
 
 
 def test_extensions_are_announced_as_far_as_some_plugin_keeps_them(tmp_path: Path) -> None:

@@ -1,14 +1,18 @@
 """Does a poll bring whole records of what changed, and None for what is gone?"""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import update
 
 from controller.reconcile.feed import Feed
-from controller.services import address_groups, ports, security_group_rules, security_groups
+from controller.records import Move
+from controller.services import address_groups, networks, ports, security_group_rules, security_groups
+from controller.store import network_moves
 from controller.store.database import Database
+from controller.store.network_moves import NetworkMove
 from controller.store.schema import NETWORKS
 from tests.databases import a_database
 from tests.unit.controller.reconcile.test_reconciler import create_address_group, create_group, create_rule
@@ -126,3 +130,52 @@ def test_a_network_that_moves_is_gone_for_the_one_and_new_for_the_other_with_all
     with database.write() as tx:
         ports.delete(tx, ADMIN, port.id)
     assert own.poll().ports == {port.id: None}
+
+
+def test_an_engine_that_prepares_has_a_network_before_it_comes_and_until_it_has_left(database: Database) -> None:
+    with database.write() as tx:
+        network = a_network(tx)
+        port = a_port(tx, network)
+    feeds = {name: Feed(database, plugin=name, prepares_moves=True) for name in ("openflow", "ovn")}
+    for feed in feeds.values():
+        feed.open()
+
+    def told() -> dict[str, Move | None]:
+        found = {name: feed.poll().networks[network.id] for name, feed in feeds.items()}
+        assert all(one is not None for one in found.values())
+        return {name: one and one.move for name, one in found.items()}
+
+    move = NetworkMove(
+        network_id=network.id,
+        source="openflow",
+        target="ovn",
+        source_bridge="br-int",
+        target_bridge="br-ovn",
+        is_switched=False,
+        started_at=0,
+    )
+    with database.write() as tx:
+        network_moves.begin(tx, move)
+    leaves, comes = (
+        Move(is_target=False, is_switched=False, bridge="br-ovn"),
+        Move(is_target=True, is_switched=False, bridge="br-int"),
+    )
+    assert told() == {"openflow": leaves, "ovn": comes}
+    assert [leaves.is_own, comes.is_own] == [True, False]
+    with database.write() as tx:
+        revision = networks.get(tx, ADMIN, network.id).revision_number
+        assert not network_moves.switch(tx, network.id, revision - 1), "a word about an earlier way"
+        assert not network_moves.finish(tx, network.id, revision), "it has not left"
+        assert network_moves.switch(tx, network.id, revision)
+        assert networks.get(tx, ADMIN, network.id).plugin == "ovn"
+    left, came = replace(leaves, is_switched=True), replace(comes, is_switched=True)
+    assert told() == {"openflow": left, "ovn": came}
+    assert [left.is_own, came.is_own] == [False, True]
+    snapshot, _ = Feed(database, plugin="openflow", prepares_moves=True).open()
+    assert [(one.id, one.move) for one in snapshot.networks] == [(network.id, left)]
+    assert [one.id for one in snapshot.ports] == [port.id]
+    with database.write() as tx:
+        assert network_moves.finish(tx, network.id, revision + 1)
+    assert feeds["ovn"].poll().networks[network.id].move is None  # type: ignore[union-attr]
+    gone = feeds["openflow"].poll()
+    assert (gone.networks, gone.ports) == ({network.id: None}, {port.id: None})

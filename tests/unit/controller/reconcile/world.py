@@ -88,8 +88,9 @@ class World:
         self.port_states: dict[PortId, PortState] = {}
         self.host_states: dict[HostName, HostState] = {}
         self.activated: list[bool] = []
-        self.steps: list[tuple[str, bool]] = []
         """What became of every wish to switch a port over."""
+        self.steps: list[tuple[str, bool]] = []
+        """What was told of networks that move to another plug-in or from one, and whether that was news."""
         self.survey_result = Survey()
         self.surveyed = threading.Event()
         self.confirming = True

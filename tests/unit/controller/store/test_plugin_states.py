@@ -1,5 +1,6 @@
 """Do hosts that a plug-in finds become hosts to bind ports to, for its own networks only?"""
 
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,11 +79,45 @@ def test_what_is_told_again_is_no_news_and_what_changed_is(database: Database) -
         assert (host.plugin, host.tunnel_ip, host.revision_number) == ("ovn", "192.0.2.1", 2)
 
 
-def test_a_name_that_is_registered_already_stays_whose_it_is(database: Database) -> None:
+@pytest.mark.parametrize("is_registered_first", [True, False])
+def test_a_registered_host_that_is_found_too_takes_ports_of_both_and_the_directory_says_so(
+    database: Database, *, is_registered_first: bool
+) -> None:
     with database.write() as tx:
+        if not is_registered_first:
+            found(tx, CHASSIS)
         registered = a_host(tx, name=CHASSIS)
+        assert found(tx, CHASSIS) is is_registered_first
         assert not found(tx, CHASSIS)
         assert hosts.find(tx, ADMIN, Query()) == [registered]
+        assert "1 of its hosts are registered for another plug-in, too (chassis-1)" in (
+            load_conditions(tx)["ovn"][0].detail
+        )
+        own, other = a_network(tx), a_network(tx)
+        tx.connection.execute(update(NETWORKS).where(NETWORKS.c.id == other.id).values(plugin="ovn"))
+        bound = [a_port(tx, network, host=CHASSIS).id for network in (own, other)]
+        kept = [ports.get(tx, ADMIN, one).binding for one in bound]
+        assert [one and one.datapath_type for one in kept] == ["netdev", "netdev"]
+    with database.write() as tx:
+        assert found(tx)
+        binding = ports.get(tx, ADMIN, bound[1]).binding
+        assert binding is not None
+        assert binding.datapath_type is None
+
+
+def test_no_two_hosts_get_one_datapath_id(tmp_path: Path) -> None:
+    class Twice(random.Random):
+        """Draws every number twice."""
+
+        def randrange(self, *_args: int) -> int:
+            self.drawn = getattr(self, "drawn", 1) + 1
+            return self.drawn // 2
+
+    database = a_database(tmp_path, rng=Twice())
+    with database.write() as tx:
+        found(tx, "one", "two", "three")
+        assert len({host.datapath_id for host in hosts.find(tx, ADMIN, Query())}) == 3
+    database.close()
 
 
 def test_how_a_plugin_is_can_be_read_with_the_time_it_was_told(database: Database) -> None:

@@ -1,6 +1,7 @@
 """Is what happens told once, when it happens, and is a short loss of a connection kept quiet?"""
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 from controller.plugins.contract import Condition, EngineContext, FoundHost, Health
@@ -8,7 +9,8 @@ from controller.plugins.ovn.chassis import Southbound
 from controller.plugins.ovn.intent import Intent
 from controller.plugins.ovn.reporting import PATIENCE_S, Reporting
 from controller.plugins.ovn.rows import RowKey
-from controller.records import HostName, HostState, NetworkId, PortId, PortState, PortStatus
+from controller.reconcile.feed import Changes
+from controller.records import HostName, HostState, Move, NetworkId, PortId, PortState, PortStatus
 from tests.unit.controller.plugins.ovn.test_chassis import a_binding, a_cluster
 from tests.unit.controller.plugins.ovn.test_intent import a_geneve, a_snapshot
 from tests.unit.controller.reconcile.builders import a_port
@@ -160,3 +162,23 @@ def test_the_first_plug_binds_and_a_guest_that_spoke_has_arrived() -> None:
     listener.tell(intent, southbound)
     assert listener.bound == [("p1", "h2")]
     assert listener.arrived == [("p2", "h2")]
+
+
+def test_a_network_that_comes_is_ready_when_the_chassis_know_all_its_ports_and_is_not_spoken_of_before() -> None:
+    listener = Listener()
+    listener.health()
+    comes = Move(is_target=True, is_switched=False, bridge="br-int")
+    intent, southbound = Intent(a_snapshot(a_geneve(move=comes), a_port(1), a_port(2))), a_cluster()
+    southbound.put("Port_Binding", "b1", a_binding())
+    listener.reporting.moves(intent, southbound, {})
+    assert listener.prepared_at == []
+    southbound.put("Port_Binding", "b2", a_binding(logical_port="p2"))
+    for _ in range(2):
+        listener.reporting.moves(intent, southbound, {})
+    assert listener.prepared_at == [(a_geneve().id, a_geneve().revision_number)]
+    listener.tell(intent, southbound)
+    assert listener.states == []
+    arrived = a_geneve(move=replace(comes, is_switched=True))
+    intent.change(Changes(networks={arrived.id: arrived}))
+    listener.tell(intent, southbound)
+    assert {state.port_id for state in listener.states} == {"p1", "p2"}

@@ -1,0 +1,174 @@
+"""Is every reason against a move told, nothing done then, and a move that is begun shown and taken back?"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from flask.testing import FlaskClient
+
+from api.app import create_app
+from api.auth import NoAuth
+from controller.plugins.contract import Advertisement, Capability, Condition, Feature, FoundHost, Health, Plugin, Vif
+from controller.plugins.faces import Faces
+from controller.plugins.openflow import OpenFlowPlugin
+from controller.plugins.registry import Loaded, Registry
+from controller.records import HostName
+from controller.store import network_moves
+from controller.store.database import Database
+from controller.store.plugin_states import save_health
+from tests.unit.api.conftest import NoController
+
+HOST = {"name": "h1", "ovsdb": "tcp:192.0.2.1:6640", "tunnel_ip": "192.0.2.1", "datapath_type": "netdev"}
+
+
+class Cluster(Plugin):
+    """Somebody else's engine on the same hosts."""
+
+    name: ClassVar[str] = "cluster"
+    version: ClassVar[str] = "1"
+    prepares_moves: ClassVar[bool] = True
+
+    def advertise(self) -> Advertisement:
+        return Advertisement(
+            summary="Others.",
+            network_types=("geneve", "vlan"),
+            capabilities=tuple(
+                Capability(feature=one) for one in (Feature.IPV4_DHCP, Feature.PORT_SECURITY, Feature.SECURITY_GROUPS)
+            ),
+            missing={Feature.IPV6_RA: "nobody advertises there", Feature.ALLOWED_ADDRESS_PAIRS: "guards are strict"},
+        )
+
+    def vif(self, datapath_type: str) -> Vif:
+        return Vif(vif_type="ovs", details={"bridge_name": self.settings["bridge"], "datapath_type": datapath_type})
+
+
+@pytest.fixture
+def bridge() -> str:
+    return "br-other"
+
+
+@pytest.fixture
+def database(tmp_path: Path, bridge: str) -> Iterator[Database]:
+    plugins = {
+        one.name: Loaded(plugin=one, advertisement=one.advertise(), distribution="tests")
+        for one in (OpenFlowPlugin({}), Cluster({"bridge": bridge}))
+    }
+    database = Database(f"sqlite:///{tmp_path / 'weft.db'}", faces=Faces(Registry(plugins, ())))
+    database.migrate()
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def client(database: Database) -> FlaskClient:
+    return create_app(database, auth=NoAuth(), control=NoController()).test_client()
+
+
+def post(client: FlaskClient, one: str, **body: object) -> dict[str, Any]:
+    answer = client.post(f"/v2.0/{one}s", json={one: body})
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json[one])
+
+
+def move(client: FlaskClient, network: str, status: int = 200, **body: object) -> dict[str, Any]:
+    answer = client.put(f"/v2.0/networks/{network}/move", json=body)
+    assert answer.status_code == status, answer.text
+    return dict(answer.json["move" if status == 200 else "NeutronError"])
+
+
+def find(database: Database, *names: str, tunnel_ip: str = "198.51.100.1") -> None:
+    with database.write() as tx:
+        found = {HostName(name): FoundHost(datapath_type="netdev", tunnel_ip=tunnel_ip) for name in names}
+        save_health(tx, "cluster", Health(condition=Condition.UP, hosts=found))
+
+
+def a_network(client: FlaskClient, **body: object) -> str:
+    return str(post(client, "network", **{"provider:network_type": "geneve", **body})["id"])
+
+
+def test_a_move_is_planned_begun_shown_and_taken_back(client: FlaskClient, database: Database) -> None:
+    post(client, "host", **HOST)
+    find(database, "h1")
+    network = a_network(client)
+    port = post(client, "port", network_id=network, **{"binding:host_id": "h1", "security_groups": []})
+    assert port["binding:vif_details"]["bridge_name"] == "br-int"
+    for planned in (
+        move(client, network, plugin="cluster", plan=True),
+        client.put(f"/v2.0/networks/{network}/move?plan=true", json={"plugin": "cluster"}).json["move"],
+    ):
+        assert (planned["phase"], planned["objections"]) == ("planned", [])
+        assert "1 ports: the device of each goes from bridge br-int to br-other" in " ".join(planned["changes"])
+        assert [(one["id"], one["host"]) for one in planned["ports"]] == [(port["id"], "h1")]
+    assert client.get(f"/v2.0/networks/{network}/move").json["move"]["phase"] == "arrived"
+    assert move(client, network, plugin="cluster")["phase"] == "preparing"
+    assert move(client, network, plugin="cluster")["phase"] == "preparing"
+    assert client.get(f"/v2.0/networks/{network}").json["network"]["weft:plugin"] == "openflow"
+    assert move(client, network, plugin="openflow")["phase"] == "arrived"
+    move(client, network, plugin="cluster")
+    with database.write() as tx:
+        moving = network_moves.load_moves(tx)[network]
+        revision = client.get(f"/v2.0/networks/{network}").json["network"]["revision_number"]
+        assert network_moves.switch(tx, network, revision)
+    assert (moving.source_bridge, moving.target_bridge) == ("br-int", "br-other")
+    shown = client.get(f"/v2.0/ports/{port['id']}").json["port"]
+    assert shown["binding:vif_details"]["bridge_name"] == "br-other"
+    back = move(client, network, plugin="openflow")
+    assert (back["phase"], back["source"], back["target"]) == ("switched", "cluster", "openflow")
+    assert move(client, network, 409, plugin="nobody")["type"] == "NetworkIsMoving"
+
+
+def test_every_reason_is_told_and_nothing_is_done(client: FlaskClient, database: Database) -> None:
+    post(client, "host", **HOST)
+    find(database, "h9")
+    network = a_network(client, **{"provider:network_type": "vxlan"})
+    slaac = {"ip_version": 6, "cidr": "2001:db8::/64", "ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"}
+    post(client, "subnet", network_id=network, **slaac)
+    stateless = client.post("/v2.0/security-groups", json={"security_group": {"name": "s", "stateful": False}})
+    pairs = [{"ip_address": "2001:db8::9"}]
+    groups = [stateless.json["security_group"]["id"]]
+    post(
+        client,
+        "port",
+        network_id=network,
+        allowed_address_pairs=pairs,
+        security_groups=groups,
+        **{"binding:host_id": "h1"},
+    )
+    reasons = (
+        "network type 'vxlan' is not among geneve, vlan",
+        "ipv6_ra_mode: nobody advertises there",
+        "allowed_address_pairs: guards are strict",
+        "security_groups: it does not do stateless-security-groups",
+        "host h1: plug-in 'cluster' does not have it",
+    )
+    planned = move(client, network, plugin="cluster", plan=True)["objections"]
+    refused = move(client, network, 409, plugin="cluster")
+    assert refused["type"] == "NetworkCannotMove"
+    for reason in reasons:
+        assert reason in " ".join(planned)
+        assert reason in refused["message"]
+    with database.read() as tx:
+        assert network_moves.load_moves(tx) == {}
+
+
+@pytest.mark.parametrize("bridge", ["br-int"])
+def test_two_engines_on_one_host_need_bridges_and_tunnel_addresses_of_their_own(
+    client: FlaskClient, database: Database
+) -> None:
+    post(client, "host", **HOST)
+    find(database, "h1", tunnel_ip=str(HOST["tunnel_ip"]))
+    network = a_network(client)
+    post(client, "port", network_id=network, **{"binding:host_id": "h1"})
+    said = " ".join(move(client, network, plugin="cluster", plan=True)["objections"])
+    assert "both plug-ins have their devices on bridge br-int" in said
+    assert "both plug-ins end their tunnels at 192.0.2.1" in said
+
+
+def test_a_plugin_that_is_down_or_not_there_gets_no_network(client: FlaskClient) -> None:
+    network = a_network(client)
+    assert "plug-in 'cluster' is down" in move(client, network, 409, plugin="cluster")["message"]
+    assert "'nobody' is not there" in move(client, network, 400, plugin="nobody")["message"]
+    move(client, network, 400)
+    move(client, network, 400, plugin="cluster", plan="perhaps")
+    assert move(client, network, plugin="openflow")["phase"] == "arrived"
