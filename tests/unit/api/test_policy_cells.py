@@ -328,6 +328,7 @@ def _other_cells(world: World, caller: str) -> Iterator[tuple[str, tuple[str, st
     of_machine = facts | {"instance_device": True}
     sees = _sees(world, caller, "port")
     bindings = f"/ports/{machine}/bindings"
+    network, sees_network = f"/networks/{world.objects['network']['id']}", _sees(world, caller, "network")
     cells: list[tuple[str, tuple[str, str, Any], Mapping[str, bool], bool]] = [
         ("delete_port", ("DELETE", f"/ports/{machine}", None), of_machine, sees),
         ("get_port_binding", ("GET", bindings, None), of_machine, sees),
@@ -340,6 +341,8 @@ def _other_cells(world: World, caller: str) -> Iterator[tuple[str, tuple[str, st
         ("get_usage", ("GET", f"/usage?project_id={OWNER}", None), facts, True),
         ("create_trace", ("POST", "/traces", {"trace": {"from": port, "to": machine}}), facts, True),
         ("get_plugin", ("GET", "/plugins", None), facts, True),
+        ("get_network_move", ("GET", f"{network}/move", None), facts, sees_network),
+        ("move_network", ("PUT", f"{network}/move", {"plugin": "openflow"}), facts, sees_network),
         ("get_host_flows", ("GET", f"/hosts/{host}/flows", None), facts, _sees(world, caller, "host")),
         ("update_host_reconcile", ("PUT", f"/hosts/{host}/reconcile", None), facts, _sees(world, caller, "host")),
     ]
