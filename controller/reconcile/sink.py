@@ -14,6 +14,7 @@ from controller.errors import WeftError
 from controller.plugins.contract import Health
 from controller.reconcile.watch import KEEP_S, LOOKS
 from controller.records import HostName, HostState, NetworkId, PortId, PortState
+from controller.services import network_moves as moves
 from controller.sighting_records import Sight
 from controller.store import network_moves, sightings
 from controller.store import states as store
@@ -242,7 +243,7 @@ def _write_intent(tx: Transaction, waiting: _Waiting) -> bool:
     if waiting.sights and sightings.note(tx, waiting.sights.values()):
         is_news = True
     for (network_id, step), revision in waiting.steps.items():
-        go_on = network_moves.switch if step is Step.PREPARED else network_moves.finish
+        go_on = moves.switch if step is Step.PREPARED else network_moves.finish
         if go_on(tx, network_id, revision):
             is_news = True
             _log.info("network_move step=%s network=%s", step.value, network_id)

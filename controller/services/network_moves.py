@@ -4,6 +4,7 @@ Everything is looked at before anything is done, and every reason against it is 
 controller process, step by step (``controller.store.network_moves``); here it is begun, looked at and taken back.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -28,9 +29,10 @@ from controller.store import network_moves
 from controller.store.loading import in_chunks, networks_of
 from controller.store.network_moves import NetworkMove
 from controller.store.schema import PORT_STATES, PORTS, SUBNETS
-from controller.store.snapshot import ids_in_networks, load_ports, load_subnets
+from controller.store.snapshot import ids_in_networks, load_networks, load_ports, load_subnets
 from controller.store.transaction import Transaction
 
+_log = logging.getLogger(__name__)
 PREPARING, SWITCHED, ARRIVED, PLANNED = "preparing", "switched", "arrived", "planned"
 """How far a network is: the target prepares; it is the target's and devices change their bridge; nothing is under way;
 nothing is done, only looked at."""
@@ -121,6 +123,25 @@ def move(tx: Transaction, caller: Caller, network_id: str, target: str) -> MoveV
             raise NetworkCannotMove(network.id, target, objections)
         _set_out(tx, journey)
     return show(tx, caller, network.id)
+
+
+def switch(tx: Transaction, network_id: str, revision: int) -> bool:
+    """Make a network its target's, which is ready; return whether that changed anything.
+
+    What was asked for while it prepared was verified by the source alone, so everything is looked at once more: where
+    something is against it now, the network stays.
+    """
+    moving = network_moves.load_moves(tx, [network_id]).get(network_id)
+    network = load_networks(tx, [network_id]).get(network_id)
+    if moving is None or moving.is_switched or network is None or network.revision_number != revision:
+        return False
+    objections = _objections(tx, _journey(tx, network, moving.target))
+    if objections:
+        reasons = "; ".join(objections)
+        _log.warning("network_move_given_up network=%s target=%s reasons=%r", network_id, moving.target, reasons)
+        network_moves.take_back(tx, moving)
+        return True
+    return network_moves.switch(tx, network_id, revision)
 
 
 def _network(tx: Transaction, caller: Caller, network_id: str, *, lock: bool = False) -> Network:

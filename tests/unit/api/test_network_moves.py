@@ -14,6 +14,7 @@ from controller.plugins.faces import Faces
 from controller.plugins.openflow import OpenFlowPlugin
 from controller.plugins.registry import Loaded, Registry
 from controller.records import HostName
+from controller.services import network_moves as moves
 from controller.store import network_moves
 from controller.store.database import Database
 from controller.store.plugin_states import save_health
@@ -109,13 +110,35 @@ def test_a_move_is_planned_begun_shown_and_taken_back(client: FlaskClient, datab
     with database.write() as tx:
         moving = network_moves.load_moves(tx)[network]
         revision = client.get(f"/v2.0/networks/{network}").json["network"]["revision_number"]
-        assert network_moves.switch(tx, network, revision)
+        assert moves.switch(tx, network, revision)
     assert (moving.source_bridge, moving.target_bridge) == ("br-int", "br-other")
     shown = client.get(f"/v2.0/ports/{port['id']}").json["port"]
     assert shown["binding:vif_details"]["bridge_name"] == "br-other"
     back = move(client, network, plugin="openflow")
     assert (back["phase"], back["source"], back["target"]) == ("switched", "cluster", "openflow")
     assert move(client, network, 409, plugin="nobody")["type"] == "NetworkIsMoving"
+
+
+def test_what_was_asked_for_meanwhile_is_looked_at_before_a_network_is_switched_over(
+    client: FlaskClient, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    find(database)
+    network = a_network(client)
+    move(client, network, plugin="cluster")
+    port = post(client, "port", network_id=network, allowed_address_pairs=[{"ip_address": "10.0.0.9"}])
+
+    def prepared() -> str:
+        with database.write() as tx:
+            revision = client.get(f"/v2.0/networks/{network}").json["network"]["revision_number"]
+            assert moves.switch(tx, network, revision)
+        return str(client.get(f"/v2.0/networks/{network}/move").json["move"]["phase"])
+
+    assert prepared() == "arrived"
+    assert client.get(f"/v2.0/networks/{network}").json["network"]["weft:plugin"] == "openflow"
+    assert "guards are strict" in caplog.text
+    client.delete(f"/v2.0/ports/{port['id']}")
+    move(client, network, plugin="cluster")
+    assert prepared() == "switched"
 
 
 def test_every_reason_is_told_and_nothing_is_done(client: FlaskClient, database: Database) -> None:
