@@ -89,16 +89,13 @@ SEGMENTS = Table(
     Column("revision_number", BigInteger, nullable=False, server_default="0"),
 )
 # A unique constraint ignores rows with NULL: an overlay segment has no physical network, a flat one no number. What has
-# neither, as types of other plug-ins may, is no place on a wire that anybody could share.
-_ON_A_WIRE = text("physical_network IS NOT NULL OR segmentation_id IS NOT NULL")
+# neither, as types of other plug-ins may, is no place on a wire that anybody could share: its key stands for it.
 Index(
     "uq_segments_wire",
     SEGMENTS.c.network_type,
     text("coalesce(physical_network, '')"),
-    text("coalesce(segmentation_id, 0)"),
+    text("coalesce(segmentation_id, CASE WHEN physical_network IS NULL THEN -key ELSE 0 END)"),
     unique=True,
-    sqlite_where=_ON_A_WIRE,
-    postgresql_where=_ON_A_WIRE,
 )
 
 NETWORK_SEGMENT_RANGES = Table(

@@ -16,15 +16,13 @@ depends_on = None
 
 def upgrade() -> None:
     """Create the tables, and the index anew."""
-    on_a_wire = sa.text("physical_network IS NOT NULL OR segmentation_id IS NOT NULL")
+    number = sa.text("coalesce(segmentation_id, CASE WHEN physical_network IS NULL THEN -key ELSE 0 END)")
     op.drop_index("uq_segments_wire", table_name="segments")
     op.create_index(
         "uq_segments_wire",
         "segments",
-        ["network_type", sa.text("coalesce(physical_network, '')"), sa.text("coalesce(segmentation_id, 0)")],
+        ["network_type", sa.text("coalesce(physical_network, '')"), number],
         unique=True,
-        sqlite_where=on_a_wire,
-        postgresql_where=on_a_wire,
     )
     op.create_table(
         "plugin_hosts",
