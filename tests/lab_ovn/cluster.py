@@ -182,8 +182,8 @@ class Cluster:
         if encap_ip is not None:
             process.run(["ip", "-n", host.namespace, "addr", "add", f"{encap_ip}/24", "dev", "br-phy"])
         for physnet in physnets:
-            bridge = f"br-{physnet}"
-            host.vsctl("add-br", bridge, "--", "set", "Bridge", bridge, "datapath_type=netdev")
+            provider = f"br-{physnet}"
+            host.vsctl("add-br", provider, "--", "set", "Bridge", provider, "datapath_type=netdev")
         mappings = ",".join(f"{physnet}:br-{physnet}" for physnet in physnets)
         host.vsctl(
             *("set", "Open_vSwitch", ".", f'external_ids:ovn-remote="{self.remotes("sb")}"'),
