@@ -56,7 +56,9 @@ class _Waiting:
     """Of networks that move from one plug-in to another, with the revision of which it was said."""
 
     def __bool__(self) -> bool:
-        return bool(self.ports or self.hosts or self.binds or self.arrivals or self.healths or self.steps or self.sights)
+        return bool(
+            self.ports or self.hosts or self.binds or self.arrivals or self.healths or self.steps or self.sights
+        )
 
     @property
     def is_urgent(self) -> bool:
