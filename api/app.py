@@ -111,7 +111,8 @@ def create_app(
     faults.install(app)
     if isinstance(auth, KeystoneAuth):
         app.wsgi_app = auth.around(app.wsgi_app)  # type: ignore[method-assign]
-    app.before_request(Gate(auth, is_monitoring_open=is_monitoring_open).check)
+    gate = Gate(auth, is_monitoring_open=is_monitoring_open)
+    app.before_request(gate.check)
 
     core = (
         Endpoint(NETWORK, database=database, auth=auth),
@@ -166,7 +167,13 @@ def create_app(
     NetworkMoves(database=database, auth=auth).register(app)
     app.extensions[RESOURCES] = tuple(endpoint.resource for endpoint in (*core, *extended))
     described = (*OPERATIONS, *(one for resource in app.extensions[RESOURCES] for one in tags.operations(resource)))
-    OpenApi(app.url_map, resources=app.extensions[RESOURCES], operations=described, auth=auth).register(app)
+    OpenApi(
+        app.url_map,
+        resources=app.extensions[RESOURCES],
+        operations=described,
+        auth=auth,
+        open_paths=gate.open_paths,
+    ).register(app)
     return app
 
 

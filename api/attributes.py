@@ -4,6 +4,7 @@ One ``Resource`` with its tuple of ``Attribute`` declares everything the API kno
 defaults, visibility, filtering, sorting and the wire form all follow from it. Verbs live in ``api.machinery``.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,12 +15,14 @@ from api.schema import Schema
 from api.validators import Parse, Refused, boolean, integer, ip_address, mac_address, schema_of
 from controller.caller import Caller
 from controller.errors import InvalidInput
+from controller.services.listing import CHANGED_SINCE
 from controller.services.listing import Resource as ListingResource
 from controller.services.query import Filter, Query
 from controller.store.database import Database, Transaction
 
 R = TypeVar("R")
 """The record a service returns."""
+_EPOCH = datetime.fromtimestamp(0, UTC)
 V = TypeVar("V")
 """What the wire form is made from: the record, or the record with what belongs to it."""
 
@@ -145,6 +148,12 @@ class Resource(Generic[R, V]):
     """Makes what has to be there before the first look."""
 
     @property
+    def filters(self) -> Mapping[str, FilterBy]:
+        """Query parameters that filter but are no attributes; by time wherever objects say when they changed."""
+        is_timed = any(one.name == "updated_at" for one in self.attributes)
+        return {**self.extra_filters, **({CHANGED_SINCE: _changed_since} if is_timed else {})}
+
+    @property
     def path(self) -> str:
         """The collection's name in URLs, which have hyphens where bodies have underscores."""
         return self.collection.replace("_", "-")
@@ -182,6 +191,16 @@ def by_constant(constant: str | bool | None) -> FilterBy:
         return () if (constant or "") in values else None
 
     return filters
+
+
+def _changed_since(values: Sequence[str]) -> tuple[Filter, ...]:
+    """Filter by when objects last changed; of several times the first counts (Neutron, standard-attr-timestamp)."""
+    try:
+        at = datetime.fromisoformat(values[0])
+    except ValueError:
+        raise InvalidInput(f"The input {CHANGED_SINCE} must be in the following format: YYYY-MM-DDTHH:MM:SSZ") from None
+    since = (at if at.tzinfo is not None else at.replace(tzinfo=UTC)) - _EPOCH
+    return (Filter(name=CHANGED_SINCE, values=(math.ceil(since.total_seconds()),)),)
 
 
 def by_emptiness(values: Sequence[str]) -> tuple[Filter, ...] | None:

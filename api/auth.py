@@ -54,7 +54,7 @@ class Gate:
 
     def __init__(self, auth: Auth, *, is_monitoring_open: bool) -> None:
         self._auth = auth
-        self._open = DISCOVERY | MONITORING if is_monitoring_open else DISCOVERY
+        self.open_paths = DISCOVERY | MONITORING if is_monitoring_open else DISCOVERY
 
     def check(self) -> None:
         """Note the caller of the current request.
@@ -62,7 +62,7 @@ class Gate:
         Raises:
             Unauthenticated: nobody is known to send it, and it is not open to everybody.
         """
-        if request.path not in self._open:
+        if request.path not in self.open_paths:
             setattr(g, CALLER, self._auth.caller(request.headers))
 
 

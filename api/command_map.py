@@ -95,7 +95,7 @@ def _one(resource: Resource[Any, Any], names: Mapping[str, str], told: Sequence[
         "deletes": resource.service.delete is not None,
         "columns": _columns(resource),
         "delete_options": list(resource.delete_options),
-        "filters": sorted(resource.extra_filters),
+        "filters": sorted(resource.filters),
         "attributes": [_attribute(resource, one, names) for one in resource.attributes if one.name not in _NEVER],
         "actions": [_action(one, names) for one in told],
     }

@@ -364,6 +364,18 @@ EXTENSIONS: tuple[Extension, ...] = (
         updated="2021-01-20T00:00:00-00:00",
     ),
     Extension(
+        alias="rbac-subnetpool",
+        name="Add subnetpool type to RBAC",
+        description="Add subnetpool type to RBAC",
+        updated="2020-02-05T00:00:00-00:00",
+    ),
+    Extension(
+        alias="rbac-address-scope",
+        name="Add address_scope type to RBAC",
+        description="Add address_scope type to RBAC",
+        updated="2020-02-12T00:00:00-00:00",
+    ),
+    Extension(
         alias="quota-check-limit",
         name="Quota engine limit check",
         description="Support for checking the resource usage before applying a new quota limit",
@@ -419,8 +431,8 @@ EXTENSIONS: tuple[Extension, ...] = (
     ),
     Extension(
         alias="standard-attr-tag",
-        name="Tag support for resources with standard attribute: port, subnet, network, security_group, "
-        "network_segment_range",
+        name="Tag support for resources with standard attribute: port, subnet, subnetpool, network, security_group, "
+        "network_segment_range, address_group",
         description="Enables to set tag on resources with standard attribute.",
         updated="2017-01-01T00:00:00-00:00",
     ),

@@ -7,7 +7,7 @@ nobody describes its route and its docstring, so that no path is missing.
 import ipaddress
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -31,6 +31,7 @@ from api.resource_schemas import (
     updates,
 )
 from api.schema import TEXT, UUID, Schema, array, record
+from api.security import secured
 from api.wire import API_ROOT
 
 PATH = "/openapi.json"
@@ -57,7 +58,13 @@ class OpenApi:
     """The API's description of itself."""
 
     def __init__(
-        self, routes: Map, *, resources: Sequence[Resource[Any, Any]], operations: Sequence[Operation], auth: Auth
+        self,
+        routes: Map,
+        *,
+        resources: Sequence[Resource[Any, Any]],
+        operations: Sequence[Operation],
+        auth: Auth,
+        open_paths: Collection[str] = (),
     ) -> None:
         """Describe what is routed.
 
@@ -66,11 +73,13 @@ class OpenApi:
             resources: served by the machinery.
             operations: what other paths do.
             auth: asked from everywhere but this machine.
+            open_paths: those that nobody needs to authenticate for.
         """
         self._routes = routes
         self._resources = tuple(resources)
         self._operations = (*operations, *(one for resource in resources for one in actions(resource)))
         self._auth = auth
+        self._open_paths = frozenset(open_paths)
         self._views: Mapping[str, Callable[..., object]] = {}
 
     def register(self, app: Flask) -> None:
@@ -101,7 +110,7 @@ class OpenApi:
                 schemas[f"{name}Create"] = creates(resource)
             if resource.service.update is not None:
                 schemas[f"{name}Update"] = updates(resource)
-        return {
+        document = {
             "openapi": VERSION,
             "info": {
                 "title": "Weft",
@@ -114,6 +123,7 @@ class OpenApi:
             "paths": dict(sorted(paths.items())),
             "components": {"schemas": schemas, "responses": _responses()},
         }
+        return secured(document, self._auth, open_paths=self._open_paths)
 
     def _everything(self) -> Iterator[tuple[str, str, dict[str, object]]]:
         known: set[str] = set()

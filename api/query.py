@@ -79,7 +79,7 @@ def listing(resource: Resource[R, V], caller: Caller, parameters: Sequence[tuple
 def _filters(
     resource: Resource[R, V], caller: Caller, values: Mapping[str, Sequence[str]]
 ) -> tuple[Filter, ...] | None:
-    known = dict(resource.extra_filters)
+    known = dict(resource.filters)
     for attribute in resource.attributes:
         if attribute.filter is not None and permission.seen(resource, caller, attribute) is not False:
             known[attribute.name] = attribute.filter

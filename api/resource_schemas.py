@@ -67,7 +67,7 @@ def list_parameters(resource: Resource[R, V]) -> list[dict[str, object]]:
         for attribute in resource.attributes
         if attribute.filter is not None
     ]
-    found += [parameter(name, array(TEXT), "Only objects that match.") for name in resource.extra_filters]
+    found += [parameter(name, array(TEXT), "Only objects that match.") for name in resource.filters]
     found += [
         fields_parameter(resource),
         parameter("sort_key", array({"enum": sortable}), "Attributes to sort by; as many as sort_dir."),

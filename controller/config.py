@@ -195,6 +195,8 @@ def _check(config: Config) -> None:
         raise ConfigurationError(f"auth: {config.auth!r} is not one of {', '.join(AUTH_MODES)}")
     if (config.auth == "keystone") != (config.keystone_config is not None):
         raise ConfigurationError("keystone-config: a file is needed in auth mode keystone, and only there")
+    if config.keystone_config is not None and not Path(config.keystone_config).is_file():
+        raise ConfigurationError(f"keystone-config: there is no file {config.keystone_config}")
     if config.open_monitoring not in {"true", "false"}:
         raise ConfigurationError(f"open-monitoring: {config.open_monitoring!r} is neither true nor false")
     if config.auth == "none" and not config.api.is_loopback:

@@ -13,7 +13,7 @@ The tree (one class per Neutron exception)::
                    NetworkSegmentRangeReferencedByProject, PortBindingAlreadyExists, PortBindingAlreadyActive,
                    PortBindingError, SubnetSegmentAssociationChangeNotAllowed,
                    NoUpdateSubnetWhenMultipleSegmentsOnNetwork, HostNotConnectedToAnySegment,
-                   HostNotCompatibleWithFixedIps
+                   HostNotCompatibleWithFixedIps, RbacPolicyInitError, RbacPolicyInUse, DuplicateRbacPolicy
 """
 
 # ruff: noqa: N818  (the class names are Neutron's, they go on the wire)
@@ -343,6 +343,16 @@ class RbacPolicyNotFound(WeftError):
     def __init__(self, policy_id: str) -> None:
         self.policy_id = policy_id
         super().__init__(f"RBAC policy of type unknown with ID {policy_id} not found")
+
+
+class RbacPolicyInitError(WeftError):
+    """Whom the object would be shared with cannot use what it is part of; Neutron has no status for it."""
+
+    kind = Kind.CONFLICT
+
+    def __init__(self, object_id: str, reason: str) -> None:
+        self.object_id, self.reason = object_id, reason
+        super().__init__(f"Failed to create RBAC policy on object {object_id} because {reason}.")
 
 
 class RbacPolicyInUse(WeftError):

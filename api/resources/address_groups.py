@@ -3,27 +3,25 @@
 Neutron API reference, address groups; extension address-group.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import cast
 
 from flask import Flask, Response
 
 from api.attributes import Attribute, Resource, Service, by, flag
-from api.common import bookkeeping, identity
+from api.common import TAG_FILTERS, bookkeeping, identity
 from api.errors import InvalidAttribute, MissingAttribute
 from api.machinery import Endpoint, admit, if_revision, read_body
 from api.operations import Operation
 from api.resource_schemas import shown
 from api.resources.security_group_values import block_or_address, cidr_block, items
 from api.schema import BOOLEAN, record
+from api.sharing import as_shared_with_caller
 from api.validators import Refused, nullable, schema_of
 from api.wire import API_ROOT, answer
-from controller.caller import Caller
 from controller.records import AddressGroup
 from controller.services import address_groups, sharing
-from controller.store.transaction import Transaction
 
 _MOST_ADDRESSES = 10_000
 _ADDRESSES = items(cidr_block, longest=_MOST_ADDRESSES)
@@ -33,12 +31,6 @@ _MEMBERS = items(block_or_address, longest=_MOST_ADDRESSES)
 
 def _record(group: AddressGroup) -> AddressGroup:
     return group
-
-
-def _look(tx: Transaction, caller: Caller, records: Sequence[AddressGroup]) -> list[AddressGroup]:
-    """Say of each group whether it is shared with the one who looks."""
-    shared = sharing.marked(tx, caller, sharing.ADDRESS_GROUP, records)
-    return [replace(one, shared=shared[one.id]) if shared[one.id] != one.shared else one for one in records]
 
 
 ADDRESS_GROUP: Resource[AddressGroup, AddressGroup] = Resource(
@@ -53,8 +45,10 @@ ADDRESS_GROUP: Resource[AddressGroup, AddressGroup] = Resource(
         update=address_groups.update,
         delete=address_groups.delete,
     ),
-    look=_look,
+    look=as_shared_with_caller(sharing.ADDRESS_GROUP, AddressGroup),
     identify=attrgetter("id"),
+    extra_filters=TAG_FILTERS,
+    tagged=address_groups.RESOURCE,
     attributes=(
         *identity(_record),
         Attribute(
@@ -73,7 +67,7 @@ ADDRESS_GROUP: Resource[AddressGroup, AddressGroup] = Resource(
             shows=BOOLEAN,
             filter=by("shared", flag),
         ),
-        *(attribute for attribute in bookkeeping(_record) if attribute.name != "tags"),
+        *bookkeeping(_record),
     ),
 )
 

@@ -5,11 +5,12 @@ Neutron API reference, address scopes; extension address-scope.
 
 from operator import attrgetter
 
-from api.attributes import Attribute, Audience, Default, Resource, Service, by, flag, itself, number
+from api.attributes import Attribute, Audience, Default, Resource, Service, by, flag, number
 from api.common import identity
+from api.sharing import as_shared_with_caller
 from api.validators import boolean, integer, one_of
 from controller.pool_records import AddressScope
-from controller.services import address_scopes
+from controller.services import address_scopes, sharing
 
 
 def _record(scope: AddressScope) -> AddressScope:
@@ -28,7 +29,7 @@ ADDRESS_SCOPE: Resource[AddressScope, AddressScope] = Resource(
         update=address_scopes.update,
         delete=address_scopes.delete,
     ),
-    look=itself,
+    look=as_shared_with_caller(sharing.ADDRESS_SCOPE, AddressScope),
     identify=attrgetter("id"),
     attributes=(
         *identity(_record),

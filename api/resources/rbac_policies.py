@@ -52,7 +52,11 @@ RBAC_POLICY: Resource[RbacPolicy, RbacPolicy] = Resource(
         ),
         _attribute("project_id", "The project that made the policy."),
         _attribute("tenant_id", "The older name of project_id.", key="project_id"),
-        _attribute("object_type", "network, security_group or address_group.", default=Default.REQUIRED),
+        _attribute(
+            "object_type",
+            "network, security_group, address_group, subnetpool or address_scope.",
+            default=Default.REQUIRED,
+        ),
         _attribute("object_id", "What is shared.", parse=uuid, default=Default.REQUIRED),
         _attribute("action", "access_as_shared; for a network access_as_external, too.", default=Default.REQUIRED),
         _attribute(

@@ -3,8 +3,6 @@
 Neutron API reference, security groups; extensions stateful-security-group, security-groups-shared-filtering.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
 from operator import attrgetter
 
 from api.attributes import Attribute, Resource, Service, by, flag
@@ -12,11 +10,10 @@ from api.common import TAG_FILTERS, bookkeeping, identity
 from api.resources.security_group_rules import embedded
 from api.resources.security_group_values import group_name
 from api.schema import BOOLEAN, OBJECT, array
+from api.sharing import as_shared_with_caller
 from api.validators import boolean
-from controller.caller import Caller
 from controller.records import SecurityGroup
 from controller.services import security_groups, sharing
-from controller.store.transaction import Transaction
 
 
 def _record(group: SecurityGroup) -> SecurityGroup:
@@ -24,12 +21,6 @@ def _record(group: SecurityGroup) -> SecurityGroup:
 
 
 _ID, _NAME, *_OWNER = identity(_record)
-
-
-def _look(tx: Transaction, caller: Caller, records: Sequence[SecurityGroup]) -> list[SecurityGroup]:
-    """Say of each group whether it is shared with the one who looks."""
-    shared = sharing.marked(tx, caller, sharing.SECURITY_GROUP, records)
-    return [replace(one, shared=shared[one.id]) if shared[one.id] != one.shared else one for one in records]
 
 
 SECURITY_GROUP: Resource[SecurityGroup, SecurityGroup] = Resource(
@@ -44,7 +35,7 @@ SECURITY_GROUP: Resource[SecurityGroup, SecurityGroup] = Resource(
         update=security_groups.update,
         delete=security_groups.delete,
     ),
-    look=_look,
+    look=as_shared_with_caller(sharing.SECURITY_GROUP, SecurityGroup),
     identify=attrgetter("id"),
     extra_filters=TAG_FILTERS,
     tagged=security_groups.RESOURCE,

@@ -20,17 +20,17 @@ from api.attributes import (
     Service,
     by,
     flag,
-    itself,
     number,
     optional,
 )
 from api.common import TAG_FILTERS, bookkeeping, identity
 from api.schema import INTEGER, PREFIX, TEXT, array
+from api.sharing import as_shared_with_caller
 from api.validators import Refused, boolean, described, integer, nullable, shown, text, uuid
 from controller.caller import Caller
 from controller.pool_records import SubnetPool
 from controller.records import Subnet
-from controller.services import subnetpools
+from controller.services import sharing, subnetpools
 from controller.store.database import Transaction
 
 _MOST_PREFIXES = 1_000
@@ -112,7 +112,7 @@ SUBNETPOOL: Resource[SubnetPool, SubnetPool] = Resource(
         update=subnetpools.update,
         delete=subnetpools.delete,
     ),
-    look=itself,
+    look=as_shared_with_caller(sharing.SUBNETPOOL, SubnetPool),
     identify=attrgetter("id"),
     extra_filters=TAG_FILTERS,
     tagged=subnetpools.RESOURCE,
@@ -195,7 +195,7 @@ SUBNETPOOL: Resource[SubnetPool, SubnetPool] = Resource(
         ),
         Attribute(
             name="shared",
-            doc="True lets every project cut subnets from it.",
+            doc="True lets every project cut subnets from it; with one project it is shared by an RBAC policy.",
             show=attrgetter("shared"),
             key="shared",
             parse=boolean,

@@ -5,7 +5,7 @@ from operator import attrgetter
 from typing import Any
 
 from api.attributes import Action, Argument, Attribute, Resource, Service, by, itself, mac, optional
-from api.common import bookkeeping, identity
+from api.common import TAG_FILTERS, bookkeeping, identity
 from api.schema import MAC, TEXT, UUID, or_null
 from api.validators import Refused, described, mac_address, nullable, shown, text, uuid
 from controller.caller import Caller
@@ -52,6 +52,8 @@ VNIC: Resource[Vnic, Vnic] = Resource(
     ),
     look=itself,
     identify=attrgetter("id"),
+    extra_filters=TAG_FILTERS,
+    tagged=vnics.RESOURCE,
     actions=(
         Action(
             name="plug",
@@ -128,6 +130,6 @@ VNIC: Resource[Vnic, Vnic] = Resource(
             show=attrgetter("status"),
             shows=TEXT,
         ),
-        *(attribute for attribute in bookkeeping(_record) if attribute.name != "tags"),
+        *bookkeeping(_record),
     ),
 )

@@ -20,7 +20,7 @@ from controller.security_errors import (
     AddressGroupInUse,
     AddressGroupNotFound,
 )
-from controller.services import listing, sharing, visibility
+from controller.services import listing, sharing, tags, visibility
 from controller.services.query import Query
 from controller.services.rules import authorize, check_revision, each
 from controller.store.loading import SELECT_ADDRESS_GROUPS, address_group_of
@@ -38,6 +38,7 @@ RESOURCE = listing.Resource(
     rule="get_address_group",
     facts=visibility.of_shared(ADDRESS_GROUPS, sharing.ADDRESS_GROUP),
     caller_conditions={"shared": sharing.filter_shared(sharing.ADDRESS_GROUP, ADDRESS_GROUPS.c.id)},
+    conditions=tags.conditions(ADDRESS_GROUPS),
 )
 
 

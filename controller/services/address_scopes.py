@@ -14,19 +14,23 @@ from sqlalchemy import update as sql_update
 from controller.caller import Caller
 from controller.pool_errors import AddressScopeInUse, AddressScopeNotFound, AddressScopeUpdateError
 from controller.pool_records import AddressScope
-from controller.services import listing
+from controller.services import listing, sharing, visibility
 from controller.services.query import Query
 from controller.services.rules import check_owner, each
 from controller.store.pools_schema import ADDRESS_SCOPES, SUBNETPOOLS
+from controller.store.sharing import SHARED, is_shared_with_everybody
 from controller.store.transaction import Transaction
 
+_IS_SHARED = is_shared_with_everybody(ADDRESS_SCOPES.c.id)
+
 RESOURCE = listing.Resource(
-    rows=select(ADDRESS_SCOPES),
+    rows=select(ADDRESS_SCOPES, _IS_SHARED.label("shared")),
     table=ADDRESS_SCOPES,
-    columns={column.name: column for column in ADDRESS_SCOPES.columns},
+    columns={column.name: column for column in ADDRESS_SCOPES.columns} | {"shared": _IS_SHARED},
     not_found=AddressScopeNotFound,
     rule="get_address_scope",
-    facts=lambda caller: {"owner": ADDRESS_SCOPES.c.project_id == caller.project_id, "shared": ADDRESS_SCOPES.c.shared},
+    facts=visibility.of_shared(ADDRESS_SCOPES, sharing.ADDRESS_SCOPE),
+    caller_conditions={"shared": sharing.filter_shared(sharing.ADDRESS_SCOPE, ADDRESS_SCOPES.c.id)},
 )
 
 
@@ -46,6 +50,8 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Addres
     )
     values = {column.name: getattr(scope, column.name) for column in ADDRESS_SCOPES.columns}
     tx.connection.execute(insert(ADDRESS_SCOPES), values)
+    if scope.shared:
+        _share(tx, scope)
     return scope
 
 
@@ -93,7 +99,9 @@ def update(
     if old.shared and not new.shared:
         raise AddressScopeUpdateError(old.id, "Shared address scope can't be unshared")
     statement = sql_update(ADDRESS_SCOPES).where(ADDRESS_SCOPES.c.id == old.id)
-    tx.connection.execute(statement.values(name=new.name, shared=new.shared))
+    tx.connection.execute(statement.values(name=new.name))
+    if new.shared and not old.shared:
+        _share(tx, new)
     return new
 
 
@@ -115,6 +123,7 @@ def delete(
     pools = select(SUBNETPOOLS.c.id).where(SUBNETPOOLS.c.address_scope_id == scope.id)
     if tx.connection.execute(pools.limit(1)).first() is not None:
         raise AddressScopeInUse(scope.id)
+    sharing.forget(tx, scope.id)
     tx.connection.execute(sql_delete(ADDRESS_SCOPES).where(ADDRESS_SCOPES.c.id == scope.id))
 
 
@@ -127,7 +136,11 @@ def held(tx: Transaction, caller: Caller, object_id: str) -> AddressScope:
     return _scope(listing.one(tx, caller, RESOURCE, object_id, lock=True))
 
 
+def _share(tx: Transaction, scope: AddressScope) -> None:
+    sharing.share(tx, sharing.ADDRESS_SCOPE, scope.id, scope.project_id, SHARED)
+
+
 def _scope(row: Row[Any]) -> AddressScope:
     return AddressScope(
-        id=row.id, project_id=row.project_id, name=row.name, ip_version=row.ip_version, shared=row.shared
+        id=row.id, project_id=row.project_id, name=row.name, ip_version=row.ip_version, shared=bool(row.shared)
     )

@@ -10,7 +10,7 @@ class Filter:
     name: str
     """A record's attribute, or ``fixed_ips:ip_address``, ``fixed_ips:subnet_id``, ``fixed_ips:ip_address_substr``,
     ``host``, ``segment:network_type``, ``segment:physical_network``, ``segment:segmentation_id``,
-    ``ipv4_address_scope``, ``ipv6_address_scope``."""
+    ``ipv4_address_scope``, ``ipv6_address_scope``; or ``changed_since``, of what changed then or later."""
     values: tuple[object, ...]
 
 

@@ -13,20 +13,32 @@ from sqlalchemy import update as sql_update
 
 from controller.caller import Caller
 from controller.errors import InvalidInput
-from controller.network_errors import DuplicateRbacPolicy, RbacPolicyInUse, RbacPolicyNotFound
+from controller.network_errors import DuplicateRbacPolicy, RbacPolicyInitError, RbacPolicyInUse, RbacPolicyNotFound
 from controller.policy.words import Target
-from controller.services import address_groups, listing, networks, quotas, security_groups, sharing
+from controller.services import (
+    address_groups,
+    address_scopes,
+    listing,
+    networks,
+    quotas,
+    security_groups,
+    sharing,
+    subnetpools,
+)
 from controller.services.query import Query
 from controller.services.rules import authorize, each
 from controller.services.visibility import of_owned
+from controller.store.pools_schema import ADDRESS_SCOPES, SUBNETPOOLS
 from controller.store.schema import NETWORKS
-from controller.store.sharing import EVERYBODY, EXTERNAL, RBAC_POLICIES, SHARED
+from controller.store.sharing import EVERYBODY, EXTERNAL, RBAC_POLICIES, SHARED, ids_shared_with
 from controller.store.transaction import Transaction
 
 _RESOURCES: Mapping[str, listing.Resource] = {
     sharing.NETWORK: networks.RESOURCE,
     sharing.SECURITY_GROUP: security_groups.RESOURCE,
     sharing.ADDRESS_GROUP: address_groups.RESOURCE,
+    sharing.SUBNETPOOL: subnetpools.RESOURCE,
+    sharing.ADDRESS_SCOPE: address_scopes.RESOURCE,
 }
 
 
@@ -56,7 +68,7 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> RbacPo
     """Share an object with a project, or with every one.
 
     Raises:
-        PolicyNotAuthorized, OverQuota, InvalidInput, DuplicateRbacPolicy
+        PolicyNotAuthorized, OverQuota, InvalidInput, DuplicateRbacPolicy, RbacPolicyInitError
         and that the object is not there for this caller
     """
     kind = sharing.SHAREABLE.get(wanted["object_type"])
@@ -119,7 +131,7 @@ def update(
     """Share the object with another target instead; policies have no revision.
 
     Raises:
-        RbacPolicyNotFound, PolicyNotAuthorized, DuplicateRbacPolicy
+        RbacPolicyNotFound, PolicyNotAuthorized, DuplicateRbacPolicy, RbacPolicyInitError
         RbacPolicyInUse: the old target uses the object.
     """
     del if_revision
@@ -165,6 +177,21 @@ def _check_new(tx: Transaction, policy: RbacPolicy) -> None:
     )
     if tx.connection.execute(same).first() is not None:
         raise DuplicateRbacPolicy
+    if policy.object_type == sharing.SUBNETPOOL:
+        _check_scope_is_shared(tx, policy)
+
+
+def _check_scope_is_shared(tx: Transaction, policy: RbacPolicy) -> None:
+    """Refuse to share a pool with who may not use the address scope it is in (Neutron, rbac-subnetpool)."""
+    scopes = select(ADDRESS_SCOPES.c.id, ADDRESS_SCOPES.c.project_id).join(
+        SUBNETPOOLS, SUBNETPOOLS.c.address_scope_id == ADDRESS_SCOPES.c.id
+    )
+    scope = tx.connection.execute(scopes.where(SUBNETPOOLS.c.id == policy.object_id)).first()
+    if scope is None or scope.project_id == policy.target_project:
+        return
+    shared = ids_shared_with(sharing.ADDRESS_SCOPE, SHARED, policy.target_project)
+    if tx.connection.execute(shared.where(RBAC_POLICIES.c.object_id == scope.id)).first() is None:
+        raise RbacPolicyInitError(policy.object_id, "target project doesn't have access to associated address scope")
 
 
 def _check_unused(tx: Transaction, policy: RbacPolicy) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import ColumnElement, Select, delete, insert, select
 
 from controller.caller import Caller
+from controller.store.pools_schema import ADDRESS_SCOPES, POOLED_SUBNETS, SUBNETPOOLS
 from controller.store.rulesets import has_group
 from controller.store.schema import (
     ADDRESS_GROUPS,
@@ -23,6 +24,7 @@ from controller.store.sharing import EVERYBODY, EXTERNAL, RBAC_POLICIES, SHARED,
 from controller.store.transaction import Transaction
 
 NETWORK, SECURITY_GROUP, ADDRESS_GROUP = "network", "security_group", "address_group"
+SUBNETPOOL, ADDRESS_SCOPE = "subnetpool", "address_scope"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +52,20 @@ def _users_of_address_group(group_id: str) -> Sequence[Select[Any]]:
     return [rules.where(SECURITY_GROUP_RULES.c.remote_address_group_id == group_id)]
 
 
+def _users_of_subnetpool(pool_id: str) -> Sequence[Select[Any]]:
+    return [select(POOLED_SUBNETS.c.project_id).where(POOLED_SUBNETS.c.subnetpool_id == pool_id)]
+
+
+def _users_of_address_scope(scope_id: str) -> Sequence[Select[Any]]:
+    return [select(SUBNETPOOLS.c.project_id).where(SUBNETPOOLS.c.address_scope_id == scope_id)]
+
+
 SHAREABLE: Mapping[str, Shareable] = {
     NETWORK: Shareable(table=NETWORKS, users=_users_of_network, actions=(SHARED, EXTERNAL)),
     SECURITY_GROUP: Shareable(table=SECURITY_GROUPS, users=_users_of_security_group),
     ADDRESS_GROUP: Shareable(table=ADDRESS_GROUPS, users=_users_of_address_group),
+    SUBNETPOOL: Shareable(table=SUBNETPOOLS, users=_users_of_subnetpool),
+    ADDRESS_SCOPE: Shareable(table=ADDRESS_SCOPES, users=_users_of_address_scope),
 }
 
 

@@ -21,29 +21,33 @@ from controller.pool_errors import (
 )
 from controller.pool_records import SubnetPool
 from controller.records import Subnet
-from controller.services import listing, networks, pool_rules, quotas, tags
+from controller.services import listing, networks, pool_rules, quotas, sharing, tags, visibility
 from controller.services.query import Query
 from controller.services.rules import check_owner, check_revision, each
 from controller.store import free_prefixes
 from controller.store.loading import SELECT_SUBNETS, in_chunks, instant, subnets_of
 from controller.store.pools_schema import POOLED_SUBNETS, SUBNETPOOL_PREFIXES, SUBNETPOOLS
 from controller.store.schema import SUBNETS
+from controller.store.sharing import SHARED, is_shared_with_everybody
 from controller.store.transaction import Transaction
 from ipam.addresses import Cidr, parse_cidr
 from ipam.prefixes import compact, intersect, subtract
 
-_PLAIN = ("name", "description", "default_quota", "is_default", "shared", "address_scope_id")
+_PLAIN = ("name", "description", "default_quota", "is_default", "address_scope_id")
 _BOUNDS = ("min_prefixlen", "max_prefixlen", "default_prefixlen")
 _STORED = (*_PLAIN, *_BOUNDS, "id", "project_id", "ip_version", "revision_number")
 
+_IS_SHARED = is_shared_with_everybody(SUBNETPOOLS.c.id)
+
 RESOURCE = listing.Resource(
-    rows=select(SUBNETPOOLS),
+    rows=select(SUBNETPOOLS, _IS_SHARED.label("shared")),
     table=SUBNETPOOLS,
-    columns={column.name: column for column in SUBNETPOOLS.columns},
+    columns={column.name: column for column in SUBNETPOOLS.columns} | {"shared": _IS_SHARED},
     not_found=SubnetPoolNotFound,
     conditions=tags.conditions(SUBNETPOOLS),
     rule="get_subnetpool",
-    facts=lambda caller: {"owner": SUBNETPOOLS.c.project_id == caller.project_id, "shared": SUBNETPOOLS.c.shared},
+    facts=visibility.of_shared(SUBNETPOOLS, sharing.SUBNETPOOL),
+    caller_conditions={"shared": sharing.filter_shared(sharing.SUBNETPOOL, SUBNETPOOLS.c.id)},
 )
 
 
@@ -63,6 +67,7 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Subnet
         project_id=wanted["project_id"],
         ip_version=version,
         prefixes=_as_text(prefixes),
+        shared=wanted["shared"],
         **values,
         created_at=tx.now,
         updated_at=tx.now,
@@ -74,6 +79,8 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Subnet
         pool_rules.check_scope(tx, caller, pool.id, pool.address_scope_id, version=version, prefixes=prefixes)
     row = {name: getattr(pool, name) for name in _STORED}
     tx.connection.execute(insert(SUBNETPOOLS), row | {"created_at": tx.timestamp, "updated_at": tx.timestamp})
+    if pool.shared:
+        sharing.share(tx, sharing.SUBNETPOOL, pool.id, pool.project_id, SHARED)
     free_prefixes.store_prefixes(tx, pool.id, prefixes)
     for prefix in prefixes:
         free_prefixes.give(tx, pool.id, prefix)
@@ -134,6 +141,7 @@ def delete(tx: Transaction, caller: Caller, object_id: str, *, if_revision: int 
     subnets = select(POOLED_SUBNETS.c.subnet_id).where(POOLED_SUBNETS.c.subnetpool_id == pool.id)
     if tx.connection.execute(subnets.limit(1)).first() is not None:
         raise SubnetPoolDeleteError("Subnet pool has existing allocations")
+    sharing.forget(tx, pool.id)
     tx.connection.execute(sql_delete(SUBNETPOOLS).where(SUBNETPOOLS.c.id == pool.id))
 
 
@@ -252,6 +260,7 @@ def _pools_of(tx: Transaction, rows: Sequence[Row[Any]]) -> list[SubnetPool]:
     return [
         SubnetPool(
             **{name: getattr(row, name) for name in _STORED},
+            shared=bool(row.shared),
             prefixes=tuple(
                 str(free_prefixes.stored_cidr(row.ip_version, one.first, one.prefix_length))
                 for one in prefixes.get(row.id, ())

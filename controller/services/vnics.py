@@ -15,7 +15,7 @@ from sqlalchemy import update as sql_update
 from controller.caller import Caller
 from controller.errors import BadRequest, InvalidInput, PolicyNotAuthorized
 from controller.records import Port
-from controller.services import listing, networks, ports, visibility
+from controller.services import listing, networks, ports, tags, visibility
 from controller.services.query import Query
 from controller.services.rules import authorize, check_owner, check_revision, each
 from controller.store.loading import ports_of
@@ -34,6 +34,7 @@ RESOURCE = listing.Resource(
     not_found=VnicNotFound,
     rule="get_vnic",
     facts=visibility.of_owned(VNICS),
+    conditions=tags.conditions(VNICS),
 )
 
 

@@ -30,7 +30,6 @@ ADDRESS_SCOPES = Table(
     Column("project_id", String(NAME_LENGTH), nullable=False, index=True),
     Column("name", String(NAME_LENGTH), nullable=False, index=True),
     Column("ip_version", Integer, nullable=False),
-    Column("shared", Boolean, nullable=False),
 )
 
 SUBNETPOOLS = Table(
@@ -46,7 +45,6 @@ SUBNETPOOLS = Table(
     Column("default_prefixlen", Integer, nullable=False),
     Column("default_quota", BigInteger),
     Column("is_default", Boolean, nullable=False),
-    Column("shared", Boolean, nullable=False),
     Column("address_scope_id", ForeignKey("address_scopes.id", ondelete="RESTRICT"), index=True),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),

@@ -63,6 +63,7 @@ VALUES = BOOLEANS | {
     "status": "DOWN",
     "protocol": "tcp",
     "pvlan_type": "isolated",
+    "changed_since": "2026-11-21T00:00:00Z",
 }
 SCANS = {
     "revision_number": "moves with every change and is looked for by nobody: an index would cost each of them",
@@ -77,7 +78,7 @@ SCANS = {
 
 def filters(resource: Resource[Any, Any]) -> list[str]:
     declared = [attribute.name for attribute in resource.attributes if attribute.filter is not None]
-    return [name for name in (*declared, *resource.extra_filters) if name not in SCANS]
+    return [name for name in (*declared, *resource.filters) if name not in SCANS]
 
 
 @contextmanager

@@ -3,16 +3,19 @@
 Neutron API reference, API concepts.
 """
 
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
 from flask.testing import FlaskClient
 
+from api.app import RESOURCES
 from api.resources.hosts import HOST
 from api.resources.networks import NETWORK
 from api.resources.ports import PORT
 from api.resources.subnets import SUBNET
+from controller.store.database import Database
 
 
 def names(client: FlaskClient, collection: str, query: object) -> list[str]:
@@ -168,6 +171,38 @@ def test_links_are_those_of_the_address_the_client_used(client: FlaskClient, thr
     headers = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "api.example.org", "X-Forwarded-Prefix": "/weft/"}
     reply = client.get("/v2.0/networks?limit=1", headers=headers).json
     assert reply["networks_links"][0]["href"].startswith("https://api.example.org/weft/v2.0/networks?limit=1&marker=")
+
+
+def test_what_changed_since_a_moment_is_found(client: FlaskClient, database: Database) -> None:
+    def make(name: str) -> str:
+        return str(client.post("/v2.0/networks", json={"network": {"name": name}}).json["network"]["id"])
+
+    def changed(since: str, **more: str) -> list[str]:
+        reply = client.get("/v2.0/networks", query_string={"changed_since": since} | more)
+        assert reply.status_code == 200, reply.json
+        return sorted(one["name"] for one in reply.json["networks"])
+
+    start = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    database._now = lambda: start
+    first, _second = make("a"), make("b")
+    database._now = lambda: start + timedelta(hours=1)
+    make("c")
+    assert changed("2026-11-21T12:00:00Z") == ["a", "b", "c"]
+    assert changed("2026-11-21T12:00:01Z") == changed("2026-11-21T12:00:00.5") == ["c"]
+    assert changed("2026-11-21T14:00:00+02:00", name="a") == ["a"]
+    client.put(f"/v2.0/networks/{first}/tags/red")
+    assert changed("2026-11-21T13:00:00") == ["a", "c"]
+    assert changed("2027-01-01") == []
+    reply = client.get("/v2.0/networks?changed_since=yesterday")
+    assert (reply.status_code, reply.json["NeutronError"]["type"]) == (400, "InvalidInput")
+    assert "YYYY-MM-DDTHH:MM:SSZ" in reply.json["NeutronError"]["message"]
+
+
+def test_everything_that_says_when_it_changed_is_found_by_it(client: FlaskClient) -> None:
+    for resource in client.application.extensions[RESOURCES]:
+        timed = any(attribute.name == "updated_at" for attribute in resource.attributes)
+        reply = client.get(f"/v2.0/{resource.path}?changed_since=2026-11-21T12:00:00Z")
+        assert reply.status_code == (200 if timed else 400), (resource.collection, reply.json)
 
 
 @pytest.mark.parametrize("collection", ["networks", "subnets", "ports", "hosts"])

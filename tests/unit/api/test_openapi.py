@@ -10,10 +10,15 @@ from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from api.app import RESOURCES
+from api.app import RESOURCES, create_app
+from api.basic import BasicAuth
 from api.openapi import OpenApi, is_local
+from api.tokens import TokenAuth
 from controller.caller import Caller
 from controller.errors import PolicyNotAuthorized
+from controller.policy.rights import Policy
+from controller.store.database import Database
+from tests.unit.api.conftest import NoController
 
 
 @pytest.fixture
@@ -127,6 +132,32 @@ class NobodyMay:
 
     def caller(self, headers: object) -> Caller:
         raise PolicyNotAuthorized("see", "openapi")
+
+
+@pytest.mark.parametrize(
+    ("mode", "name", "scheme"),
+    [
+        (BasicAuth, "basic", {"type": "http", "scheme": "basic"}),
+        (TokenAuth, "token", {"type": "apiKey", "in": "header", "name": "X-Auth-Token"}),
+    ],
+)
+def test_what_a_client_must_show_and_what_it_hears_without_is_described(
+    database: Database, document: dict[str, Any], mode: Any, name: str, scheme: dict[str, str]
+) -> None:
+    client = create_app(database, auth=mode(database, Policy()), control=NoController()).test_client()
+    described: Any = client.get("/openapi.json").json
+    assert list(OpenAPIV31SpecValidator(described).iter_errors()) == []
+    assert described["components"]["securitySchemes"][name].items() >= scheme.items()
+    assert described["security"] == [{name: []}]
+    assert described["paths"]["/v2.0"]["get"]["security"] == []
+    assert "security" not in described["paths"]["/v2.0/ports"]["get"]
+    refused = described["paths"]["/v2.0/ports"]["get"]["responses"]["401"]["$ref"].rpartition("/")[2]
+    schema = described["components"]["responses"][refused]["content"]["application/json"]["schema"]
+    reply = client.get("/v2.0/ports")
+    assert reply.status_code == 401
+    assert list(Draft202012Validator(schema).iter_errors(reply.json)) == []
+    assert "security" not in document
+    assert "401" not in document["paths"]["/v2.0/ports"]["get"]["responses"]
 
 
 def test_other_machines_must_say_who_they_are(client: FlaskClient) -> None:

@@ -148,6 +148,62 @@ def test_groups_are_shared_and_used(callers: dict[str, As]) -> None:
     assert error(blue, "DELETE", of["address_group"]) == (409, "RbacPolicyInUse")
 
 
+def test_a_subnet_pool_is_shared_with_one_project_and_stays_so_while_it_is_used(callers: dict[str, As]) -> None:
+    blue, red, green, admin = callers["blue"], callers["red"], callers["green"], callers["admin"]
+    pool = made(blue, "subnetpools", "subnetpool", name="pool", prefixes=["10.0.0.0/16"])
+    subnet = {
+        "network_id": made(red, "networks", "network")["id"],
+        "ip_version": 4,
+        "subnetpool_id": pool["id"],
+        "prefixlen": 26,
+    }
+    assert error(red, "POST", "/subnets", {"subnet": subnet}) == (404, "SubnetPoolNotFound")
+    policy = shared(blue, "subnetpool", pool["id"], "red")
+    path = f"/subnetpools/{pool['id']}"
+    assert red("GET", path).json["subnetpool"]["shared"] is True  # type: ignore[index]
+    assert blue("GET", path).json["subnetpool"]["shared"] is False  # type: ignore[index]
+    assert names(red, "/subnetpools?shared=true") == names(blue, "/subnetpools?shared=false") == ["pool"]
+    assert names(green, "/subnetpools") == names(blue, "/subnetpools?shared=true") == []
+    assert error(red, "PUT", path, {"subnetpool": {"name": "mine"}}) == (403, "PolicyNotAuthorized")
+    cut = made(red, "subnets", "subnet", **subnet)
+    assert error(blue, "DELETE", f"/rbac-policies/{policy['id']}") == (409, "RbacPolicyInUse")
+    everybody = shared(admin, "subnetpool", pool["id"], "*")
+    assert blue("GET", path).json["subnetpool"]["shared"] is True  # type: ignore[index]
+    assert names(green, "/subnetpools?sort_key=shared&sort_dir=asc") == ["pool"]
+    assert blue("DELETE", f"/rbac-policies/{policy['id']}").status_code == 204
+    assert error(admin, "DELETE", f"/rbac-policies/{everybody['id']}") == (409, "RbacPolicyInUse")
+    assert red("DELETE", f"/subnets/{cut['id']}").status_code == 204
+    assert blue("DELETE", path).status_code == 204
+    assert admin("GET", "/rbac-policies").json == {"rbac_policies": []}
+
+
+def test_an_address_scope_is_shared_before_the_pools_in_it(callers: dict[str, As]) -> None:
+    blue, red, admin = callers["blue"], callers["red"], callers["admin"]
+    scope = made(blue, "address-scopes", "address_scope", name="scope", ip_version=4)
+    pool = made(blue, "subnetpools", "subnetpool", name="in", prefixes=["10.0.0.0/16"], address_scope_id=scope["id"])
+    wanted = {
+        "object_type": "subnetpool",
+        "object_id": pool["id"],
+        "action": "access_as_shared",
+        "target_tenant": "red",
+    }
+    assert error(blue, "POST", "/rbac-policies", {"rbac_policy": wanted}) == (409, "RbacPolicyInitError")
+    own = {"name": "own", "prefixes": ["10.1.0.0/16"], "address_scope_id": scope["id"]}
+    assert error(red, "POST", "/subnetpools", {"subnetpool": own}) == (404, "AddressScopeNotFound")
+    policy = shared(blue, "address_scope", scope["id"], "red")
+    shared(blue, "subnetpool", pool["id"], "red")
+    assert names(red, "/address-scopes?shared=true") == ["scope"]
+    made(red, "subnetpools", "subnetpool", **own)
+    assert error(blue, "DELETE", f"/rbac-policies/{policy['id']}") == (409, "RbacPolicyInUse")
+    # Neutron lets nobody take it back this way; the policy about everybody may go.
+    path = f"/address-scopes/{scope['id']}"
+    assert admin("PUT", path, {"address_scope": {"shared": True}}).json["address_scope"]["shared"] is True  # type: ignore[index]
+    assert error(admin, "PUT", path, {"address_scope": {"shared": False}}) == (400, "AddressScopeUpdateError")
+    assert blue("DELETE", f"/rbac-policies/{policy['id']}").status_code == 204
+    (everybody,) = admin("GET", f"/rbac-policies?object_id={scope['id']}").json["rbac_policies"]  # type: ignore[index]
+    assert error(admin, "DELETE", f"/rbac-policies/{everybody['id']}") == (409, "RbacPolicyInUse")
+
+
 def test_policies_that_make_no_sense_are_refused(callers: dict[str, As]) -> None:
     blue, red = callers["blue"], callers["red"]
     network = made(blue, "networks", "network")

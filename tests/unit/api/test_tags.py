@@ -31,6 +31,9 @@ def made(client: FlaskClient, make: SimpleNamespace, collection: str) -> str:
     elif collection == "network-segment-ranges":
         wanted = {"network_type": "vxlan", "minimum": 7, "maximum": 9}
         one = client.post(f"/v2.0/{collection}", json={"network_segment_range": wanted}).json["network_segment_range"]
+    elif collection in ADDED:
+        member, wanted = ADDED[collection]
+        one = client.post(f"/v2.0/{collection}", json={member: wanted}).json[member]
     else:
         network = make.network()
         one = {"networks": lambda: network, "subnets": lambda: make.subnet(network["id"])}.get(
@@ -39,7 +42,12 @@ def made(client: FlaskClient, make: SimpleNamespace, collection: str) -> str:
     return f"/v2.0/{collection}/{one['id']}"
 
 
-COLLECTIONS = ("networks", "subnets", "ports", "security-groups", "network-segment-ranges")
+ADDED: dict[str, tuple[str, dict[str, Any]]] = {
+    "address-groups": ("address_group", {"addresses": ["192.0.2.0/24"]}),
+    "subnetpools": ("subnetpool", {"name": "pool", "prefixes": ["10.0.0.0/16"]}),
+    "vnics": ("vnic", {}),
+}
+COLLECTIONS = ("networks", "subnets", "ports", "security-groups", "network-segment-ranges", *ADDED)
 
 
 @pytest.mark.parametrize("collection", COLLECTIONS)

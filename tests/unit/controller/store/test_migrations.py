@@ -1,6 +1,7 @@
 """Does a database of an older Weft keep what it held, and get what newer ones need?"""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,13 @@ from alembic.config import Config
 from sqlalchemy import Connection, create_engine, event, text
 
 from controller.network_errors import FlatNetworkInUse
-from controller.services import ports, security_groups
+from controller.services import address_scopes, ports, security_groups, subnetpools
 from controller.services.query import Query
 from controller.store.database import MIGRATIONS, Database
 from controller.store.rulesets import FIRST_KEY
 from controller.store.snapshot import journal_after, load_snapshot
-from tests.unit.controller.store.builders import ADMIN, a_host, a_network, a_port, a_security_group
+from controller.store.tags import tags_of
+from tests.unit.controller.store.builders import ADMIN, a_host, a_member, a_network, a_port, a_security_group
 
 PORT = (
     "INSERT INTO ports (key, id, project_id, network_id, name, description, mac_address, admin_state_up, status,"
@@ -53,19 +55,26 @@ def _fill(connection: Connection) -> None:
     connection.execute(text("INSERT INTO port_states VALUES ('one', 'ACTIVE', 'WIRED', 'h1', '', 'up')"))
 
 
-@pytest.fixture
-def upgraded(tmp_path: Path) -> Iterator[Database]:
-    """A database of the first schema with ports in it, opened by this version."""
-    url = f"sqlite:///{tmp_path / 'weft.db'}"
+@contextmanager
+def _older(url: str, revision: str) -> Iterator[Connection]:
+    """Make a database as that revision had it, to be filled and then opened by this version."""
     engine = create_engine(url)
     event.listen(engine, "connect", lambda connection, _record: connection.execute("PRAGMA foreign_keys=ON"))
     with engine.begin() as connection:
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        _fill(connection)
+        command.upgrade(config, revision)
+        yield connection
     engine.dispose()
+
+
+@pytest.fixture
+def upgraded(tmp_path: Path) -> Iterator[Database]:
+    """A database of the first schema with ports in it, opened by this version."""
+    url = f"sqlite:///{tmp_path / 'weft.db'}"
+    with _older(url, "0001") as connection:
+        _fill(connection)
     database = Database(url)
     database.migrate()
     yield database
@@ -167,3 +176,33 @@ def test_ways_to_physical_networks_keep_the_numbers_of_their_places(upgraded: Da
         ("red", "br-red", 65201),
         ("green", "br-green", 65203),
     ]
+
+
+def test_pools_and_scopes_stay_shared_with_everybody_and_keep_their_tags(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'weft.db'}"
+    with _older(url, "0016") as connection:
+        for name, shared in (("open", 1), ("own", 0)):
+            values = {"name": name, "shared": shared}
+            connection.execute(
+                text("INSERT INTO address_scopes VALUES ('of-' || :name, 'blue', :name, 4, :shared)"), values
+            )
+            connection.execute(
+                text(
+                    "INSERT INTO subnetpools (id, project_id, name, description, ip_version, min_prefixlen,"
+                    " max_prefixlen, default_prefixlen, is_default, shared, created_at, updated_at, revision_number)"
+                    " VALUES (:name, 'blue', :name, '', 4, 8, 32, 8, 0, :shared, 1, 1, 0)"
+                ),
+                values,
+            )
+        connection.execute(text("INSERT INTO tags VALUES ('own', 'kept', 'subnetpools')"))
+    database = Database(url)
+    database.migrate()
+    red = a_member("red")
+    with database.write() as tx:
+        assert [one.name for one in subnetpools.find(tx, red, Query())] == ["open"]
+        assert [one.name for one in address_scopes.find(tx, red, Query())] == ["open"]
+        assert {one.name: one.shared for one in subnetpools.find(tx, ADMIN, Query())} == {"open": True, "own": False}
+        assert tags_of(tx.connection, ["own"]) == {"own": ("kept",)}
+        subnetpools.delete(tx, ADMIN, "own")
+        assert tags_of(tx.connection, ["own"]) == {}
+    database.close()
