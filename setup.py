@@ -44,6 +44,7 @@ setup(
             "mypy>=1.14",
             "openapi-spec-validator>=0.9",
             "openstacksdk>=4.0",
+            "psycopg[binary]>=3.1",
             "pytest>=8.2",
             "pytest-timeout>=2.3",
             "pytest-xdist>=3.6",

@@ -116,7 +116,9 @@ def wanted(resource: Resource[R, V], caller: Caller, given: Mapping[str, object]
     parsed = _parsed(resource, given)
     values |= parsed
     if any(attribute.key == _PROJECT for attribute in resource.attributes):
-        project_id = values.setdefault(_PROJECT, caller.project_id)
+        if values.get(_PROJECT) is None:
+            values[_PROJECT] = caller.project_id
+        project_id = values[_PROJECT]
         if project_id != caller.project_id and not (caller.is_admin or _SERVICE in caller.roles):
             raise ProjectNotAllowed
     found = asked(resource, caller, "create", given, parsed)

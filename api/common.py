@@ -16,7 +16,7 @@ from api.attributes import (
     wire_time,
 )
 from api.schema import INTEGER, TEXT, TIME, UUID, array
-from api.validators import Refused, described, list_of, shown, text
+from api.validators import Refused, described, list_of, nullable, shown, text
 from controller.services.query import Filter
 
 
@@ -48,6 +48,8 @@ S = TypeVar("S")
 """What the wire form is made from."""
 
 LONGEST_TAG = 255
+OWNER = nullable(text(shortest=1))
+"""Null, which Ansible sends where there is no Keystone, is the caller's project, as if nothing were said."""
 
 
 def by_tags(name: str) -> FilterBy:
@@ -93,7 +95,8 @@ def identity(record: Callable[[S], Named]) -> tuple[Attribute[S], ...]:
                 doc=doc,
                 show=lambda view: record(view).project_id,
                 key="project_id",
-                parse=text(shortest=1),
+                parse=OWNER,
+                shows=TEXT,
                 post=True,
                 filter=by("project_id"),
                 sort="project_id",

@@ -35,6 +35,7 @@ DIFFERENT: Mapping[str, str] = {
     "012-403-port-create-binding-profile": "without authentication every caller may set what Nova sets",
     "140-list-routers": "an empty list instead of 404: clients look for routers when they clean up",
     "141-list-floatingips": "an empty list instead of 404: Nova asks for each server",
+    "142-list-trunks": "an empty list instead of 404: clients look for trunks when they clean up",
     "143-list-segments": "segments exist in Weft; the recorded Neutron had no segments plug-in",
     "160-project-header": "X-Project-Id is honoured instead of refused",
 }

@@ -6,6 +6,7 @@ Neutron API reference, RBAC policies; extensions rbac-policies, rbac-security-gr
 from operator import attrgetter
 
 from api.attributes import Attribute, Default, Resource, Service, by, itself
+from api.common import OWNER
 from api.schema import TEXT, UUID
 from api.validators import text, uuid
 from controller.services import rbac_policies
@@ -50,8 +51,8 @@ RBAC_POLICY: Resource[RbacPolicy, RbacPolicy] = Resource(
             filter=by("id"),
             sort="id",
         ),
-        _attribute("project_id", "The project that made the policy."),
-        _attribute("tenant_id", "The older name of project_id.", key="project_id"),
+        _attribute("project_id", "The project that made the policy.", parse=OWNER, shows=TEXT),
+        _attribute("tenant_id", "The older name of project_id.", key="project_id", parse=OWNER, shows=TEXT),
         _attribute(
             "object_type",
             "network, security_group, address_group, subnetpool or address_scope.",

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from api.attributes import Attribute, Default, Resource, Service, by, flag, optional
+from api.common import OWNER
 from api.resources.security_group_values import clause_attributes, reference, rule_bookkeeping, rule_identity
 from api.schema import BOOLEAN, PREFIX, TEXT, or_null
-from api.validators import Refused, described, text
+from api.validators import Refused, described
 from controller.caller import Caller
 from controller.records import SecurityGroupRule
 from controller.services import security_group_rules, security_groups
@@ -74,7 +75,8 @@ SECURITY_GROUP_RULE: Resource[SecurityGroupRule, RuleView] = Resource(
                 doc=doc,
                 show=lambda view: view.rule.project_id,
                 key="project_id",
-                parse=text(shortest=1),
+                parse=OWNER,
+                shows=TEXT,
                 post=True,
                 filter=by("project_id"),
                 sort="project_id",

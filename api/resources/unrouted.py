@@ -1,8 +1,8 @@
-"""Which collections do clients look into that have nothing in them? What belongs to routers and to Neutron's agents.
+"""Which collections do clients look into that have nothing in them? Those of routers, trunks and Neutron's agents.
 
-Nova asks for floating IPs whenever it refreshes a server's addresses, clients list routers when they clean up, and
-service providers before they look at anything else. An empty list is the true answer; the extensions are not announced,
-and nothing but the list is there.
+Nova asks for floating IPs whenever it refreshes a server's addresses, clients list routers and trunks when they clean
+up, and service providers before they look at anything else. An empty list is the true answer; the extensions are not
+announced, and nothing but the list is there.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from controller.services import agents, networks
 from controller.store.database import Database
 
 _READ = ("GET", "OPTIONS")
-_EMPTY = ("floatingips", "routers", "service_providers")
+_EMPTY = ("flavors", "floatingips", "routers", "service_profiles", "service_providers", "trunks")
 _DHCP_AGENTS = f"{API_ROOT}/networks/<network_id>/dhcp-agents"
 _DHCP_NETWORKS = f"{API_ROOT}/agents/<agent_id>/dhcp-networks"
 
@@ -68,7 +68,9 @@ class Unrouted:
 
     def register(self, app: Flask) -> None:
         """Add the documents to the application."""
-        views: list[tuple[str, Callable[..., Response]]] = [(_path(name), self._nothing(name)) for name in _EMPTY]
+        views: list[tuple[str, Callable[..., Response]]] = [
+            (path, self._nothing(name)) for name in _EMPTY for path in sorted({_path(name), f"{API_ROOT}/{name}"})
+        ]
         views += [
             (_DHCP_AGENTS, self.dhcp_agents),
             (_DHCP_NETWORKS, self.dhcp_networks),

@@ -157,7 +157,7 @@ def ports(walk: Walk) -> None:
     walk.every(
         [
             "port create --network red p1",
-            "port create --network red --fixed-ip subnet=red4,ip-address=10.0.0.55 --mac-address fa:16:3e:00:00:55 "
+            "port create --network red --fixed-ip subnet=red4,ip-address=10.0.0.155 --mac-address fa:16:3e:00:00:55 "
             "--security-group www --description d --device vm1 --device-owner compute:nova --host h1 p2",
             "port create --network red --no-security-group --disable-port-security --no-fixed-ip --disable p3",
             "port create --network red --allowed-address ip-address=10.0.0.200,mac-address=fa:16:3e:00:00:99 "
@@ -165,13 +165,13 @@ def ports(walk: Walk) -> None:
             "port list",
             "port list --long",
             "port list --network red --device-owner compute:nova",
-            "port list --fixed-ip ip-address=10.0.0.55",
+            "port list --fixed-ip ip-address=10.0.0.155",
             "port list --fixed-ip subnet=red4",
             "port list --fixed-ip ip-substring=10.0.0",
             "port list --mac-address fa:16:3e:00:00:55 --security-group www",
             "port list --host h1 --status DOWN --name p2",
             "port set --name port1 --description other --disable p1",
-            "port set --fixed-ip subnet=red4,ip-address=10.0.0.77 --security-group www port1",
+            "port set --fixed-ip subnet=red4,ip-address=10.0.0.177 --security-group www port1",
             "port set --no-fixed-ip --fixed-ip subnet=red4 port1",
             "port set --allowed-address ip-address=10.0.0.201,mac-address=fa:16:3e:00:00:98 --host h2 "
             "--binding-profile a=b port1",
@@ -183,7 +183,7 @@ def ports(walk: Walk) -> None:
         ]
     )
     walk.shows("port show p2", name="p2", mac_address="fa:16:3e:00:00:55", device_id="", admin_state_up=True)
-    walk.run("port create --network red --fixed-ip ip-address=10.0.0.55 p9", expect=1)
+    walk.run("port create --network red --fixed-ip ip-address=10.0.0.155 p9", expect=1)
     walk.run("port show nobody", expect=1)
     walk.run("network delete red", expect=1)
 
@@ -200,6 +200,14 @@ def service(walk: Walk) -> None:
             "network agent list",
             "availability zone list --network",
             "network rbac list",
+            "network rbac list --long",
+            "network segment range list",
+            "network service provider list",
+            "network flavor list",
+            "network flavor profile list",
+            "network trunk list",
+            "router list",
+            "floating ip list",
             "subnet pool list",
             "address scope list",
         ]
@@ -245,6 +253,10 @@ def pools(walk: Walk) -> None:
             "subnet create --network pooled --subnet-pool pool1 --prefix-length 28 pooled28",
             "subnet list --subnet-pool pool1",
             "subnet set --tag t pooled4",
+            "network rbac create --type address_scope --action access_as_shared --target-all-projects scope2",
+            "network rbac create --type subnetpool --action access_as_shared --target-all-projects pool1",
+            "subnet pool list --share",
+            "address scope list --share",
             "subnet pool set --no-address-scope pool1",
             "network delete pooled",
             "subnet pool unset --all-tag pool1",

@@ -38,7 +38,11 @@ def client(database: Database) -> FlaskClient:
 
 @pytest.fixture
 def make(client: FlaskClient) -> SimpleNamespace:
-    """Builders that create through the API and return the wire form."""
+    return builders(client)
+
+
+def builders(client: FlaskClient) -> SimpleNamespace:
+    """Return what creates through the API and returns the wire form."""
 
     def maker(collection: str, member: str) -> Callable[..., dict[str, Any]]:
         def one(**attributes: object) -> dict[str, Any]:

@@ -236,7 +236,8 @@ def test_nobody_is_a_dhcp_agent_and_nothing_is_routed(
     assert client.get(f"/v2.0/agents/{agent['id']}/dhcp-networks").json == {"networks": []}
     assert client.get("/v2.0/networks/nope/dhcp-agents").status_code == 404
     assert client.get("/v2.0/agents/nope/dhcp-networks").status_code == 404
-    for name in ("floatingips", "routers", "service_providers"):
+    for name in ("floatingips", "routers", "service_providers", "trunks"):
         assert client.get(f"/v2.0/{name.replace('_', '-')}?tenant_id=x").json == {name: []}
+    assert client.get("/v2.0/service_profiles").json == client.get("/v2.0/service-profiles").json
     assert client.get("/v2.0/routers/nope").status_code == 404
     assert client.get("/v2.0/extensions/router").status_code == 404

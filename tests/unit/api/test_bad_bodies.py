@@ -196,6 +196,13 @@ def test_a_bad_port_is_refused(
     assert before == stored(client)
 
 
+@pytest.mark.parametrize("name", ["project_id", "tenant_id"])
+def test_no_project_is_the_caller_s_project(client: FlaskClient, name: str) -> None:
+    """Ansible's openstack.cloud says so where there is no Keystone to ask."""
+    reply = client.post("/v2.0/address-scopes", json={"address_scope": {"name": "s", "ip_version": 4, name: None}})
+    assert (reply.status_code, reply.json["address_scope"]["project_id"]) == (201, "fake_project_id")
+
+
 @pytest.mark.parametrize("attribute", ["id", "project_id", "network_id", "tenant_id", "status", "revision_number"])
 def test_what_never_changes_is_refused_on_update(client: FlaskClient, make: SimpleNamespace, attribute: str) -> None:
     port = make.port(network_id=make.network()["id"])

@@ -1,0 +1,1 @@
+"""Does Weft work on a real PostgreSQL?"""
