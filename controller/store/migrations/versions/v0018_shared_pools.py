@@ -2,7 +2,7 @@
 
 With policies, as of networks and groups: ``shared`` of each becomes a row about everybody.
 
-Revision ID: 0017
+Revision ID: 0018
 """
 
 import uuid
@@ -10,8 +10,8 @@ import uuid
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0017"
-down_revision = "0016"
+revision = "0018"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
