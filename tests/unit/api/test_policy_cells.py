@@ -37,7 +37,7 @@ CALLERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 OWNER = "blue"
 DENIED = frozenset({401, 403, 404})
 GONE = "00000000-0000-0000-0000-000000000000"
-TAGGED = ("network", "subnet", "port", "security_group", "network_segment_range", "subnetpool")
+TAGGED = ("network", "subnet", "port", "security_group", "network_segment_range", "subnetpool", "address_group", "vnic")
 ELSEWHERE: frozenset[str] = frozenset()
 """Resources of the table that are not made here, or have walks of their own."""
 UNMADE: Mapping[str, str] = {

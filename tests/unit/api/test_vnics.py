@@ -31,6 +31,7 @@ def test_a_vnic_is_made_plugged_unplugged_and_deleted(client: FlaskClient, make:
         "port_id": None,
         "network_id": None,
         "status": "DOWN",
+        "tags": [],
         "created_at": vnic["created_at"],
         "updated_at": vnic["updated_at"],
         "revision_number": 0,
