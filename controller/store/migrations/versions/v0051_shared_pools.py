@@ -2,7 +2,7 @@
 
 With policies, as of networks and groups: ``shared`` of each becomes a row about everybody.
 
-Revision ID: 0018
+Revision ID: 0051
 """
 
 import uuid
@@ -10,8 +10,8 @@ import uuid
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0018"
-down_revision = "0017"
+revision = "0051"
+down_revision = "0050"
 branch_labels = None
 depends_on = None
 

@@ -1,12 +1,12 @@
 """How is found what changed since a moment, and where do tags of address groups and vNICs go?
 
-Revision ID: 0019
+Revision ID: 0052
 """
 
 from alembic import op
 
-revision = "0019"
-down_revision = "0018"
+revision = "0052"
+down_revision = "0051"
 branch_labels = None
 depends_on = None
 
