@@ -180,7 +180,7 @@ def test_ways_to_physical_networks_keep_the_numbers_of_their_places(upgraded: Da
 
 def test_pools_and_scopes_stay_shared_with_everybody_and_keep_their_tags(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'weft.db'}"
-    with _older(url, "0050") as connection:
+    with _older(url, "0040") as connection:
         for name, shared in (("open", 1), ("own", 0)):
             values = {"name": name, "shared": shared}
             connection.execute(
