@@ -6,11 +6,12 @@ from functools import partial
 
 from flask import Flask, Response, request
 
-from api import extensions, faults, instance_data, lookups, plugins, versions
+from api import extensions, faults, instance_data, ipam_drivers, lookups, plugins, versions
 from api.auth import Auth, Gate
 from api.control import Control
 from api.extensions import EXTENSIONS, Extensions
 from api.instance_data import InstanceData
+from api.ipam_drivers import IpamDrivers
 from api.keystone import KeystoneAuth
 from api.lookups import Lookups
 from api.machinery import METHODS, Endpoint
@@ -79,6 +80,7 @@ OPERATIONS = (
     *container_flavors.OPERATIONS,
     *containers.OPERATIONS,
     *network_moves.OPERATIONS,
+    *ipam_drivers.OPERATIONS,
 )
 """What the paths do that are no declared resource."""
 
@@ -165,6 +167,7 @@ def create_app(
     ContainerFlavorDocuments(database=database, auth=auth).register(app)
     ContainerDrift(database=database, auth=auth).register(app)
     NetworkMoves(database=database, auth=auth).register(app)
+    IpamDrivers(database=database, auth=auth).register(app)
     app.extensions[RESOURCES] = tuple(endpoint.resource for endpoint in (*core, *extended))
     described = (*OPERATIONS, *(one for resource in app.extensions[RESOURCES] for one in tags.operations(resource)))
     OpenApi(

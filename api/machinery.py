@@ -68,13 +68,16 @@ class Endpoint(Generic[R, V]):
         """Serve ``/v2.0/<collection>/<id>/<action>``."""
         caller = admit(self._auth)
         values = body.arguments(action, self.resource.member, read_body())
-        with self._database.write() as tx:
+
+        def work(tx: Transaction) -> object:
             done = action.perform(tx, caller, object_id, values)
             if action.show is not None:
-                return answer(200, action.show(done))
+                return action.show(done)
             record: Any = done if action.is_record else self.resource.service.get(tx, caller, object_id)
             (view,) = self.views(tx, caller, [record])
-        return answer(200, {self.resource.member: view})
+            return {self.resource.member: view}
+
+        return answer(200, self._database.carry_out(work))
 
     def _list(self, caller: Caller) -> Response:
         resource = self.resource
@@ -113,10 +116,13 @@ class Endpoint(Generic[R, V]):
         resource = self.resource
         given, bulk = body.members(resource, read_body())
         wanted = [body.wanted(resource, caller, one) for one in given]
-        with self._database.write() as tx:
+
+        def work(tx: Transaction) -> list[dict[str, object]]:
             records = create_many(tx, caller, wanted) if bulk else [create(tx, caller, wanted[0])]
             # What is new has the tags it was given; nearly always none.
-            views = self.views(tx, caller, records, has_tags=any(one.get("tags") for one in wanted))
+            return self.views(tx, caller, records, has_tags=any(one.get("tags") for one in wanted))
+
+        views = self._database.carry_out(work)
         return answer(201, {resource.collection: views} if bulk else {resource.member: views[0]})
 
     def _update(self, caller: Caller, object_id: str, update: Callable[..., R]) -> Response:
@@ -124,9 +130,13 @@ class Endpoint(Generic[R, V]):
         given = body.member(resource, read_body())
         try:
             changes = body.changes(resource, caller, given)
-            with self._database.write() as tx:
-                record = update(tx, caller, object_id, changes, if_revision=if_revision())
-                (view,) = self.views(tx, caller, [record])
+            expected = if_revision()
+
+            def work(tx: Transaction) -> dict[str, object]:
+                (view,) = self.views(tx, caller, [update(tx, caller, object_id, changes, if_revision=expected)])
+                return view
+
+            view = self._database.carry_out(work)
         except PolicyNotAuthorized:
             with self._database.read() as tx:
                 resource.service.get(tx, caller, object_id)  # what a caller may not see is not there: 404, not 403

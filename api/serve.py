@@ -31,6 +31,10 @@ from api.tokens import TokenAuth
 from controller import network_settings
 from controller.config import AUTH_MODES
 from controller.errors import ConfigurationError, WeftError
+from controller.ipam_drivers import settings as ipam_settings
+from controller.ipam_drivers.registry import Services
+from controller.ipam_drivers.registry import load as load_services
+from controller.ipam_drivers.sweeper import Sweeper
 from controller.plugins import settings as plugin_settings
 from controller.plugins.faces import Faces
 from controller.plugins.registry import Registry
@@ -129,12 +133,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = network_settings.parse({name: getattr(args, name) for name in network_settings.NAMES})
         policy = override.load(args.policy_file)
         faces = Faces(_plugins(args))
-        database = Database(args.database, settings=settings, faces=faces)
+        services = _services(args)
+        database = Database(args.database, settings=settings, faces=faces, services=services)
     except WeftError as error:
         sys.stderr.write(f"weft api: {error}\n")
         return 1
     control = ControlClient(args.control)
     database.add_listener(control.wake)
+    sweeper = Sweeper(database, services)
+    database.add_listener(sweeper.wake)
     try:
         auth = _auth(args, database, policy)
         app = create_app(database, auth=auth, control=control, is_monitoring_open=args.open_monitoring)
@@ -145,9 +152,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, server.stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides when to stop
     try:
+        sweeper.start()
         _say_ready(args.ready_fd)
         server.run()
     finally:
+        sweeper.stop()
         control.close()
         database.close()
     return 0
@@ -169,6 +178,12 @@ def _plugins(args: argparse.Namespace) -> Registry:
     return load_plugins(names, plugin_settings.told_on_command_line(args.plugin_setting))
 
 
+def _services(args: argparse.Namespace) -> Services:
+    default = args.ipam_default_driver or ipam_settings.BUILT_IN
+    names = ipam_settings.names_of(args.ipam_drivers, default)
+    return load_services(names, ipam_settings.told_on_command_line(args.ipam_setting), default=default)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="api.serve", description="Weft's API process; started by `weft serve`.")
     parser.add_argument("--database", required=True, metavar="URL", help="a migrated database")
@@ -182,6 +197,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--log-level", default="info", metavar="LEVEL", help="debug, info, warning or error")
     network_settings.add_arguments(parser)
     plugin_settings.add_arguments(parser)
+    ipam_settings.add_arguments(parser)
     return parser
 
 

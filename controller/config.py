@@ -8,6 +8,7 @@ from pathlib import Path
 
 from controller import network_settings, seen_settings
 from controller.errors import ConfigurationError
+from controller.ipam_drivers import settings as ipam_settings
 from controller.plugins import settings as plugin_settings
 from controller.policy import override
 from controller.policy.rights import Policy
@@ -88,6 +89,10 @@ class Config:
     quotas: str = ""
     seen_addresses_keep: str = seen_settings.DEFAULT
     enabled_plugins: str = plugin_settings.DEFAULT
+    ipam_drivers: str = ""
+    ipam_default_driver: str = ipam_settings.BUILT_IN
+    ipam: ipam_settings.Told = field(default_factory=dict)
+    """What each IPAM driver is told; in the file ``[ipam.NAME]``."""
     plugins: plugin_settings.Told = field(default_factory=dict)
     """What each plug-in is told; in the file ``[plugins.NAME]``."""
 
@@ -95,6 +100,12 @@ class Config:
     def plugin_flags(self) -> list[str]:
         """What tells another process of ours the same about plug-ins."""
         return plugin_settings.flags(plugin_settings.names_of(self.enabled_plugins), self.plugins)
+
+    @property
+    def ipam_flags(self) -> list[str]:
+        """What tells the API process the same about IPAM drivers."""
+        names = ipam_settings.names_of(self.ipam_drivers, self.ipam_default_driver)
+        return ipam_settings.flags(names, self.ipam_default_driver, self.ipam)
 
     @property
     def usage_flags(self) -> list[str]:
@@ -155,13 +166,19 @@ class Config:
         return Address.parse("openflow-advertise", self.openflow_advertise)
 
 
-def load(path: Path | None, flags: Mapping[str, str | None], told: plugin_settings.Told | None = None) -> Config:
+def load(
+    path: Path | None,
+    flags: Mapping[str, str | None],
+    told: plugin_settings.Told | None = None,
+    ipam: ipam_settings.Told | None = None,
+) -> Config:
     """Return the configuration of a TOML file (same names as the flags, dashes or underscores) with the flags on top.
 
     Args:
         path: the file, if there is one.
         flags: settings of the command line; None for one that was not given.
         told: what the command line tells plug-ins.
+        ipam: what it tells IPAM drivers.
 
     Raises:
         ConfigurationError: The file cannot be read, has an unknown setting, or a value is wrong.
@@ -169,6 +186,7 @@ def load(path: Path | None, flags: Mapping[str, str | None], told: plugin_settin
     known = {f.name for f in fields(Config)}
     settings: dict[str, str] = {}
     in_file: plugin_settings.Told = {}
+    ipam_in_file: ipam_settings.Told = {}
     if path is not None:
         try:
             content = tomllib.loads(path.read_text())
@@ -181,11 +199,18 @@ def load(path: Path | None, flags: Mapping[str, str | None], told: plugin_settin
             if key == "plugins":
                 in_file = plugin_settings.told_in_file(value)
                 continue
+            if key == "ipam":
+                ipam_in_file = ipam_settings.told_in_file(value)
+                continue
             if not isinstance(value, str):
                 raise ConfigurationError(f"configuration file {path}: {name} must be a string")
             settings[key] = value
     settings.update((name, value) for name, value in flags.items() if value is not None)
-    config = Config(**settings, plugins=plugin_settings.together(in_file, told or {}))
+    config = Config(
+        **settings,
+        plugins=plugin_settings.together(in_file, told or {}),
+        ipam=plugin_settings.together(ipam_in_file, ipam or {}),
+    )
     _check(config)
     return config
 
@@ -206,5 +231,6 @@ def _check(config: Config) -> None:
         )
     seen_settings.parse(config.seen_addresses_keep)
     _ = config.openflow, config.advertise, config.settings, config.policy, config.usage, config.plugin_flags
+    _ = config.ipam_flags
     if config.log_level not in {"debug", "info", "warning", "error"}:
         raise ConfigurationError(f"log-level: {config.log_level!r} is not one of debug, info, warning, error")

@@ -178,6 +178,8 @@ class Subnet:
     revision_number: int
     service_types: tuple[str, ...] = ()
     """Device owners it is for, when an address is chosen; none: all."""
+    driver: str = "built-in"
+    """Who gives out its addresses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,7 +83,11 @@ class Supervisor:
                     ["controller.main", *common, *advertise, *config.usage_flags, *config.seen_flags],
                     openflow.fileno(),
                 ),
-                _Child("api", ["api.serve", *common, *config.access_flags, *config.network_flags], api.fileno()),
+                _Child(
+                    "api",
+                    ["api.serve", *common, *config.access_flags, *config.network_flags, *config.ipam_flags],
+                    api.fileno(),
+                ),
             ]
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, self._ask_to_stop)

@@ -6,7 +6,9 @@ The tree::
     ├── CidrError           a text is no CIDR
     ├── PoolError           PoolInvalid, PoolOutOfBounds, PoolsOverlap, GatewayInPool
     ├── AddressTaken        somebody else holds the address
-    └── AddressesExhausted  no subnet of the request has room
+    ├── AddressesExhausted  no subnet of the request has room
+    ├── SubnetRefused       a service outside cannot give out addresses of a subnet
+    └── ServiceUnavailable  a service outside did not do what it was asked
 
 Drivers raise these; the use cases turn them into the API's errors.
 """
@@ -76,3 +78,19 @@ class AddressesExhausted(IpamError):
     def __init__(self, subnet_ids: tuple[str, ...]) -> None:
         self.subnet_ids = subnet_ids
         super().__init__(f"no free address left in subnet(s) {', '.join(subnet_ids)}")
+
+
+class SubnetRefused(IpamError):
+    """A service outside Weft cannot give out addresses of a subnet; the reason says what to do."""
+
+    def __init__(self, subnet: str, reason: str) -> None:
+        self.subnet, self.reason = subnet, reason
+        super().__init__(f"subnet {subnet}: {reason}")
+
+
+class ServiceUnavailable(IpamError):
+    """A service outside Weft did not answer, or with what cannot be understood."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(why)

@@ -52,6 +52,7 @@ _MOST_NAMESERVERS = 5
 _MOST_ROUTES = 20
 """Neutron's own limits (max_dns_nameservers, max_subnet_host_routes)."""
 _MOST_SERVICE_TYPES = 100
+_LONGEST_DRIVER = 63
 _OWNERS = ("network:", "neutron:", "baremetal:", *"compute:")
 """How a service type begins: Neutron (extension subnet-service-types) takes any of the octets of ``compute:``."""
 
@@ -324,6 +325,17 @@ SUBNET: Resource[Subnet, SubnetView] = Resource(
             default=(),
             post=True,
             put=True,
+        ),
+        Attribute(
+            name="ipam:driver",
+            doc="Who gives out the addresses: built-in, or a service outside that the operator enabled.",
+            show=attrgetter("subnet.driver"),
+            key="driver",
+            parse=text(shortest=1, longest=_LONGEST_DRIVER),
+            default=None,
+            post=True,
+            set_by=Audience.ADMIN,
+            filter=by("driver"),
         ),
         *bookkeeping(lambda view: view.subnet),
     ),

@@ -9,7 +9,21 @@ import os
 import sys
 from collections.abc import Sequence
 
-from controller.cli import completion, container, flows, host, identity, network, plugin, port, reconcile, trace, usage
+from controller.cli import (
+    completion,
+    container,
+    flows,
+    host,
+    identity,
+    ipam,
+    network,
+    plugin,
+    port,
+    reconcile,
+    trace,
+    usage,
+)
+
 from controller.cli.client import CommandFailed
 from controller.cli.everyday.catalog import load
 from controller.cli.everyday.verbs import add_verbs
@@ -61,6 +75,7 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     trace.add_commands(commands)
     usage.add_commands(commands)
     plugin.add_commands(commands)
+    ipam.add_commands(commands)
     identity.add_commands(commands)
     completion.add_commands(commands)
     _add_everyday(commands, verbs, wanted=given[0] if given else "")

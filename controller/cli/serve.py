@@ -7,6 +7,7 @@ from pathlib import Path
 from controller import seen_settings
 from controller.config import AUTH_MODES, DEFAULT_API, DEFAULT_DATABASE, DEFAULT_OPENFLOW, load
 from controller.errors import ConfigurationError, WeftError
+from controller.ipam_drivers import settings as ipam_settings
 from controller.network_settings import NAMES
 from controller.network_settings import add_arguments as add_network_arguments
 from controller.plugins import settings as plugin_settings
@@ -51,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_usage_arguments(parser)
     seen_settings.add_arguments(parser)
     plugin_settings.add_arguments(parser)
+    ipam_settings.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -69,10 +71,12 @@ def run(args: argparse.Namespace) -> int:
         *NAMES,
         *USAGE_NAMES,
         seen_settings.NAME,
+        *ipam_settings.NAMES,
     )
     try:
         told = plugin_settings.told_on_command_line(args.plugin_setting)
-        config = load(args.config, {name: getattr(args, name) for name in names}, told)
+        ipam = ipam_settings.told_on_command_line(args.ipam_setting)
+        config = load(args.config, {name: getattr(args, name) for name in names}, told, ipam)
         set_up_logging(config.log_level)
         return Supervisor(config).run()
     except ConfigurationError as error:

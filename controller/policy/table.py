@@ -39,6 +39,7 @@ RULES: Mapping[str, str] = {
     # --- subnets
     "create_subnet": "admin or (member and network_owner)",
     "create_subnet:segment_id": "admin",
+    "create_subnet:ipam:driver": "admin",
     "get_subnet": "admin or service or (reader and (owner or network_owner)) or shared or external",
     "get_subnet:segment_id": "admin",
     "update_subnet": "admin or (member and (owner or network_owner))",
@@ -222,6 +223,7 @@ RULES: Mapping[str, str] = {
     "get_plugin": "admin",
     "get_network_move": "admin",
     "move_network": "admin",
+    "get_ipam_driver": "admin",
     "get_host": "admin",
     "update_host": "admin",
     "delete_host": "admin",
@@ -240,7 +242,7 @@ PLAIN: Mapping[str, str] = {
     "availability_zone_hints availability_zones ipv4_address_scope ipv6_address_scope is_default dns_domain",
     "subnet": f"{_STANDARD} network_id ip_version subnetpool_id enable_dhcp ipv6_ra_mode ipv6_address_mode gateway_ip "
     "cidr prefixlen use_default_subnetpool allocation_pools host_routes dns_nameservers router:external service_types "
-    "shared",
+    "shared ipam:driver",
     "port": f"{_STANDARD} network_id mac_address admin_state_up status device_id device_owner fixed_ips "
     "port_security_enabled security_groups allowed_address_pairs pvlan_type pvlan_community extra_dhcp_opts "
     "binding:vnic_type attachment ip_allocation dns_name dns_domain dns_assignment",

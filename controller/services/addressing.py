@@ -25,11 +25,13 @@ from controller.errors import (
     NetworkNotFound,
     SubnetNotFound,
 )
+from controller.ipam_drivers.settings import BUILT_IN
 from controller.policy.expression import Expression
 from controller.records import FixedIp, Port, SubnetId
-from controller.services import listing, routed, visibility
+from controller.services import listing, remote_addressing, routed, visibility
 from controller.services.sentinels import Sentinel
 from controller.store.allocations import Allocations
+from controller.store.ipam_driver_schema import SUBNET_DRIVERS
 from controller.store.physnets import has_way
 from controller.store.plugin_schema import is_host_of
 from controller.store.schema import ALLOCATION_POOLS, HOSTS, NETWORKS, SUBNETS
@@ -71,12 +73,14 @@ _PLACE = (
         SUBNETS.c.segment_id,
         SUBNETS.c.service_types,
         HAS_ANY.label("has_seen"),
+        SUBNET_DRIVERS.c.driver,
         ALLOCATION_POOLS.c.first,
         ALLOCATION_POOLS.c.last,
         case((has_way(NETWORKS.c.id, HOSTS.c.id), HOSTS.c.datapath_type)).label("datapath_type"),
     )
     .select_from(
         NETWORKS.outerjoin(SUBNETS, SUBNETS.c.network_id == NETWORKS.c.id)
+        .outerjoin(SUBNET_DRIVERS, SUBNET_DRIVERS.c.subnet_id == SUBNETS.c.id)
         .outerjoin(ALLOCATION_POOLS, ALLOCATION_POOLS.c.subnet_id == SUBNETS.c.id)
         .outerjoin(HOSTS, and_(HOSTS.c.name == bindparam("host"), is_host_of(HOSTS, NETWORKS.c.plugin)))
     )
@@ -102,6 +106,8 @@ class PortSubnet:
     segment_id: str | None = None
     """Where the addresses can be used; None: on all of the network."""
     service_types: tuple[str, ...] = ()
+    driver: str = BUILT_IN
+    """Who gives out its addresses."""
 
     def serves(self, device_owner: str) -> bool:
         """Say whether ports of an owner get addresses of the subnet unasked (extension subnet-service-types)."""
@@ -248,7 +254,17 @@ def assign(
     Raises:
         IpAddressAlreadyAllocated: a requested address is another port's.
         IpAddressGenerationFailure: no address is left.
+        AsksFirst, and more that ``remote_addressing.assign`` raises: where a service outside gives out addresses.
     """
+    if any(subnet.driver != BUILT_IN for subnet in place.subnets):
+        return remote_addressing.assign(tx, place, requests, _assign_here)
+    return _assign_here(tx, place, requests)
+
+
+def _assign_here(
+    tx: Transaction, place: Place, requests: Mapping[str, Sequence[AddressRequest]]
+) -> Mapping[str, tuple[FixedIp, ...]]:
+    """Give out addresses that Weft itself keeps; as ``assign``."""
     asked = [request for of_port in requests.values() for request in of_port]
     owners = [port_id for port_id, of_port in requests.items() for _ in of_port]
     if not asked:
@@ -372,6 +388,7 @@ def _port_subnet(rows: Sequence[Any]) -> PortSubnet:
         is_automatic=is_automatic(first.ipv6_ra_mode, first.ipv6_address_mode),
         segment_id=first.segment_id,
         service_types=() if first.service_types == "[]" else tuple(json.loads(first.service_types)),
+        driver=first.driver or BUILT_IN,
     )
 
 

@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, insert, select
+from sqlalchemy import ColumnElement, and_, insert, or_, select
 from sqlalchemy import delete as sql_delete
 from sqlalchemy import update as sql_update
 
 from controller.caller import Caller
 from controller.errors import InvalidInput, SubnetInUse, SubnetNotFound
+from controller.ipam_drivers.settings import BUILT_IN
+from controller.ipam_errors import AddressServiceUnavailable
 from controller.records import NetworkId, Subnet, SubnetId
 from controller.services import (
     addressing,
@@ -28,15 +30,17 @@ from controller.services import (
 )
 from controller.services.query import Query
 from controller.services.rules import authorize, check_revision, each
-from controller.store import free_prefixes
+from controller.store import free_prefixes, remote_addresses
 from controller.store.allocations import Allocations
+from controller.store.ipam_driver_schema import SUBNET_DRIVERS
 from controller.store.loading import SELECT_SUBNETS, in_chunks, subnets_of
 from controller.store.pools_schema import POOLED_SUBNETS
 from controller.store.schema import ALLOCATION_POOLS, ALLOCATIONS, BINDINGS, NETWORKS, PORTS, SUBNETS
 from controller.store.transaction import Transaction
-from ipam.addresses import Cidr, Pool, eui64, is_overlapping, parse_address, parse_cidr, text
-from ipam.allocator import Claim, SubnetSpace, open_more
-from ipam.blocks import block_of
+from ipam.addresses import Cidr, Pool, is_overlapping, parse_address, parse_cidr, text
+from ipam.allocator import SubnetSpace, open_more
+from ipam.driver import Eui64Address
+from ipam.remote import SubnetFacts
 
 _PLAIN_ATTRIBUTES = ("name", "description", "gateway_ip", "enable_dhcp")
 _LISTS = ("dns_nameservers", "host_routes", "service_types")
@@ -45,6 +49,13 @@ _LISTS = ("dns_nameservers", "host_routes", "service_types")
 def _in_external_network(values: Sequence[Any]) -> ColumnElement[bool]:
     external = select(NETWORKS.c.id).where(NETWORKS.c.router_external.in_(values))
     return SUBNETS.c.network_id.in_(external)
+
+
+def _of_driver(values: tuple[object, ...]) -> ColumnElement[bool]:
+    """Subnets of the built-in driver have no row."""
+    ids = select(SUBNET_DRIVERS.c.subnet_id)
+    named = SUBNETS.c.id.in_(ids.where(SUBNET_DRIVERS.c.driver.in_([str(value) for value in values])))
+    return or_(named, SUBNETS.c.id.not_in(ids)) if BUILT_IN in values else named
 
 
 RESOURCE = listing.Resource(
@@ -56,7 +67,7 @@ RESOURCE = listing.Resource(
     rule="get_subnet",
     facts=visibility.in_network(SUBNETS),
     caller_conditions={"shared": sharing.filter_shared(sharing.NETWORK, SUBNETS.c.network_id)},
-    conditions={"router:external": _in_external_network} | dict(tags.conditions(SUBNETS)),
+    conditions={"driver": _of_driver, "router:external": _in_external_network} | dict(tags.conditions(SUBNETS)),
 )
 
 
@@ -88,9 +99,10 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Subnet
     _check_overlap(tx, network.id, cidr)
     pooling.check_affinity(tx, network.id, cut)
     subnet = replace(_record(tx, network.id, wanted, cut=cut, pools=pools), segment_id=segment_id)
+    _check_driver(tx, subnet, cidr, pools)
     _insert(tx, subnet, cidr, pools)
     if addressing.is_automatic(subnet.ipv6_ra_mode, subnet.ipv6_address_mode):
-        _address_ports(tx, subnet, cidr, pools)
+        _address_ports(tx, subnet)
     realisation.check_subnet(tx, subnet)
     tx.journal("subnet", subnet.id, subnet.network_id)
     networks.bump(tx, subnet.network_id)
@@ -218,10 +230,25 @@ def _record(
         host_routes=_routes(wanted["host_routes"]),
         subnetpool_id=cut.pool_id,
         service_types=tuple(wanted.get("service_types") or ()),
+        driver=wanted.get("driver") or (BUILT_IN if tx.hand is None else tx.hand.services.default),
         created_at=tx.now,
         updated_at=tx.now,
         revision_number=0,
     )
+
+
+def _check_driver(tx: Transaction, subnet: Subnet, cidr: Cidr, pools: tuple[Pool, ...]) -> None:
+    """Ask the service that is to give out a new subnet's addresses whether it can.
+
+    Raises:
+        AsksFirst, NoSuchIpamDriver, SubnetRefusedByDriver, AddressServiceUnavailable
+    """
+    if subnet.driver == BUILT_IN:
+        return
+    if tx.hand is None:
+        raise AddressServiceUnavailable(subnet.driver, "it is not enabled (`weft serve --ipam-drivers`)")
+    tx.hand.services.check_name(subnet.driver)
+    tx.hand.check_subnet(subnet.driver, SubnetFacts(subnet_id=subnet.id, cidr=cidr, pools=pools))
 
 
 def _insert(tx: Transaction, subnet: Subnet, cidr: Cidr, pools: tuple[Pool, ...]) -> None:
@@ -242,6 +269,8 @@ def _insert(tx: Transaction, subnet: Subnet, cidr: Cidr, pools: tuple[Pool, ...]
     row |= {name: getattr(subnet, name) for name in _PLAIN_ATTRIBUTES}
     row |= {name: json.dumps(getattr(subnet, name)) for name in _LISTS}
     tx.connection.execute(insert(SUBNETS), row)
+    if subnet.driver != BUILT_IN:
+        remote_addresses.set_driver(tx, subnet.id, subnet.driver)
     if subnet.subnetpool_id is not None:
         free_prefixes.note_subnet(tx, subnet.subnetpool_id, subnet.id, subnet.project_id, cidr)
     _insert_pools(tx, subnet.id, pools)
@@ -257,7 +286,7 @@ def _insert_pools(tx: Transaction, subnet_id: str, pools: Sequence[Pool]) -> Non
         tx.connection.execute(insert(ALLOCATION_POOLS), rows)
 
 
-def _address_ports(tx: Transaction, subnet: Subnet, cidr: Cidr, pools: tuple[Pool, ...]) -> None:
+def _address_ports(tx: Transaction, subnet: Subnet) -> None:
     """Give every port of the network the address it makes itself on the new subnet (RFC 4862)."""
     ports = select(PORTS.c.id, PORTS.c.mac_address).where(
         PORTS.c.network_id == subnet.network_id, PORTS.c.device_owner.not_in(addressing.ROUTER_OWNERS)
@@ -269,12 +298,9 @@ def _address_ports(tx: Transaction, subnet: Subnet, cidr: Cidr, pools: tuple[Poo
     if subnet.service_types:
         ports = ports.where(PORTS.c.device_owner.in_(subnet.service_types))
     on_network = tx.connection.execute(ports).all()
-    addresses = {port.id: eui64(cidr, port.mac_address) for port in on_network}
-    claims = [
-        Claim(subnet_id=subnet.id, version=cidr.version, address=address, block=block_of(pools, address), owner=owner)
-        for owner, address in addresses.items()
-    ]
-    Allocations(tx).claim(claims)
+    place = addressing.load_place(tx, None, subnet.network_id, None)
+    requests = {port.id: [Eui64Address(subnet_id=subnet.id, mac_address=port.mac_address)] for port in on_network}
+    addressing.assign(tx, place, requests)
     _note_readdressed(tx, [port.id for port in on_network], subnet.network_id)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from alembic import command
 from alembic.config import Config
@@ -23,10 +24,13 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from controller.errors import ConfigurationError, DatabaseError
+from controller.ipam_drivers.hand import Hand, carry_out
+from controller.ipam_drivers.registry import Services
 from controller.plugins.faces import Faces
 from controller.plugins.registry import load
 from controller.plugins.settings import DEFAULT, names_of
 from controller.store import identities as _identities  # noqa: F401 - its tables join the metadata
+from controller.store import ipam_driver_schema as _ipam_driver_schema  # noqa: F401
 from controller.store import plugin_schema as _plugin_schema  # noqa: F401
 from controller.store import sharing as _sharing  # noqa: F401
 from controller.store.dialects import insert_or_ignore
@@ -36,6 +40,7 @@ from controller.store.segment_ranges import store_default_ranges
 from controller.store.transaction import JOURNAL_LOCK, Settings, Transaction
 
 __all__ = ["Database", "Settings", "Transaction"]
+T = TypeVar("T")
 
 BUSY_TIMEOUT_MS = 60_000
 """How long a writer waits for another process's write (sqlite.org, pragma busy_timeout)."""
@@ -58,6 +63,7 @@ class Database:
         new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
         settings: Settings | None = None,
         faces: Faces | None = None,
+        services: Services | None = None,
     ) -> None:
         """Prepare to open ``url``; nothing is opened yet.
 
@@ -70,6 +76,7 @@ class Database:
         self._settings = settings or Settings()
         self._has_settings = settings is not None
         self._faces = faces or Faces(load(names_of(DEFAULT), {}))
+        self._services = services or Services()
         self._listeners: list[Callable[[], None]] = []
         self._engine = _engine(url)
         self._is_sqlite = self._engine.dialect.name == "sqlite"
@@ -79,6 +86,11 @@ class Database:
     def faces(self) -> Faces:
         """The plug-ins its transactions ask."""
         return self._faces
+
+    @property
+    def services(self) -> Services:
+        """The services outside Weft that give out addresses."""
+        return self._services
 
     def migrate(self) -> None:
         """Bring the database to the newest schema: create, upgrade or leave it. Safe in two processes at once.
@@ -111,15 +123,32 @@ class Database:
             with _wrapped():
                 yield self._transaction(connection)
 
+    def carry_out(self, work: Callable[[Transaction], T]) -> T:
+        """Do one unit of work, which commits or leaves no trace; services outside Weft may be asked for it.
+
+        The work is repeated when one has to be asked: it must do nothing but through its transaction.
+
+        Raises:
+            DatabaseError, and what ``controller.ipam_drivers.hand.carry_out`` and the work raise
+        """
+        if self._services.is_alone:
+            with self.write() as tx:
+                return work(tx)
+        hand = Hand(self._services, seed=self._rng.getrandbits(64), new_id=self._new_id)
+        return carry_out(self, hand, work)
+
     @contextmanager
-    def write(self) -> Iterator[Transaction]:
+    def write(self, *, hand: Hand | None = None) -> Iterator[Transaction]:
         """Open a transaction that commits at the end of the block, or leaves no trace when the block raises.
+
+        Args:
+            hand: what services outside Weft have given for it.
 
         Raises:
             DatabaseError: the database refused, or was locked for longer than the busy timeout.
         """
         with self._writing() as connection:
-            tx = self._transaction(connection)
+            tx = self._transaction(connection, hand)
             with _wrapped():
                 yield tx
                 tx.write_journal()
@@ -147,10 +176,11 @@ class Database:
                 yield connection
                 connection.commit()
 
-    def _transaction(self, connection: Connection) -> Transaction:
+    def _transaction(self, connection: Connection, hand: Hand | None = None) -> Transaction:
         now = self._now().astimezone(UTC).replace(microsecond=0)
+        rng, new_id = (self._rng, self._new_id) if hand is None else hand.rewind()
         return Transaction(
-            connection, now=now, rng=self._rng, new_id=self._new_id, settings=self._settings, faces=self._faces
+            connection, now=now, rng=rng, new_id=new_id, settings=self._settings, faces=self._faces, hand=hand
         )
 
     def _open(self) -> Connection:

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Row, RowMapping, Select, and_, bindparam, case, not_, select
 
+from controller.ipam_drivers.settings import BUILT_IN
 from controller.records import (
     AddressGroup,
     Binding,
@@ -35,6 +36,7 @@ from controller.records import (
     Subnet,
     SubnetId,
 )
+from controller.store.ipam_driver_schema import SUBNET_DRIVERS
 from controller.store.physnets import PHYSNETS, has_way
 from controller.store.plugin_schema import is_host_of
 from controller.store.pools_schema import POOLED_SUBNETS, SUBNETPOOLS
@@ -60,8 +62,10 @@ IDS_PER_QUERY = 5_000
 """SQLite takes 32,766 parameters a statement, PostgreSQL 65,535."""
 
 SELECT_NETWORKS = select(NETWORKS, is_shared_with_everybody(NETWORKS.c.id).label("shared"))
-SELECT_SUBNETS = select(SUBNETS, POOLED_SUBNETS.c.subnetpool_id).select_from(
-    SUBNETS.outerjoin(POOLED_SUBNETS, POOLED_SUBNETS.c.subnet_id == SUBNETS.c.id)
+SELECT_SUBNETS = select(SUBNETS, POOLED_SUBNETS.c.subnetpool_id, SUBNET_DRIVERS.c.driver).select_from(
+    SUBNETS.outerjoin(POOLED_SUBNETS, POOLED_SUBNETS.c.subnet_id == SUBNETS.c.id).outerjoin(
+        SUBNET_DRIVERS, SUBNET_DRIVERS.c.subnet_id == SUBNETS.c.id
+    )
 )
 SELECT_HOSTS = select(HOSTS)
 _STANDBY = BINDINGS.alias("standby")
@@ -369,6 +373,7 @@ def _subnet(row: Row[Any], pools: Sequence[tuple[str, str]]) -> Subnet:
         segment_id=row.segment_id,
         subnetpool_id=row.subnetpool_id,
         service_types=tuple(json.loads(row.service_types)),
+        driver=row.driver or BUILT_IN,
         created_at=instant(row.created_at),
         updated_at=instant(row.updated_at),
         revision_number=row.revision_number,

@@ -4,11 +4,15 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Insert, func, insert, select
 
 from controller.plugins.faces import Faces
 from controller.store.schema import JOURNAL
+
+if TYPE_CHECKING:  # it writes with transactions itself
+    from controller.ipam_drivers.hand import Hand
 
 JOURNAL_LOCK = 0x57454654
 """Key of the advisory lock that makes journal numbers visible in commit order on PostgreSQL ("WEFT")."""
@@ -55,7 +59,7 @@ class Settings:
 class Transaction:
     """One unit of work; made by ``Database.read`` and ``Database.write`` only."""
 
-    __slots__ = ("_journal", "connection", "faces", "new_id", "now", "rng", "settings", "timestamp")
+    __slots__ = ("_journal", "connection", "faces", "hand", "new_id", "now", "rng", "settings", "timestamp")
 
     def __init__(
         self,
@@ -66,6 +70,7 @@ class Transaction:
         new_id: Callable[[], str],
         settings: Settings,
         faces: Faces,
+        hand: "Hand | None" = None,
     ) -> None:
         self.connection = connection
         self.now = now
@@ -77,6 +82,8 @@ class Transaction:
         self.settings = settings
         self.faces = faces
         """The plug-ins, which say what they can realise."""
+        self.hand = hand
+        """What services outside Weft have given for this unit of work; None where they cannot be asked."""
         self._journal: dict[tuple[str, str], dict[str, object]] = {}
 
     @property

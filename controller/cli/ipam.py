@@ -1,0 +1,77 @@
+"""What can be typed after ``weft ipam``? Who gives out addresses, and a check for authors of drivers."""
+
+import argparse
+import importlib
+import sys
+from typing import Any
+
+from controller.cli.client import Client, CommandFailed, add_options
+from controller.cli.output import members, print_json, print_table
+
+
+def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add ``ipam`` and its commands."""
+    group = commands.add_parser("ipam", help="who gives out addresses, and all of them in one file")
+    verbs = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    listing = verbs.add_parser("list", help="list the drivers subnets can have")
+    listing.set_defaults(run=_list)
+    add_options(listing)
+
+    summary = "hold a driver against the contract, without a server"
+    check = verbs.add_parser("check", help=summary, description=summary)
+    check.add_argument("module", metavar="MODULE:CLASS", help="as an entry point names it")
+    check.add_argument(
+        "--setting", metavar="KEY=VALUE", action="append", default=[], help="what it is told; may be given again"
+    )
+    check.add_argument(
+        "--cidr",
+        default="198.51.100.0/27",
+        help="a subnet that the service knows and nobody uses; every address of it is taken and given back "
+        "(default: %(default)s)",
+    )
+    check.set_defaults(run=_check)
+
+
+def _list(args: argparse.Namespace) -> int:
+    found: list[dict[str, Any]] = [dict(one) for one in members(Client(args.url).get("ipam-drivers"), "ipam_drivers")]
+    if args.format == "json":
+        print_json(found)
+    else:
+        names = ("name", "state", "version", "subnets", "unsettled_reservations", "late_addresses", "detail")
+        rows = [["" if one[name] is None else one[name] for name in names] for one in found]
+        print_table(["NAME", "STATE", "VERSION", "SUBNETS", "UNSETTLED", "LATE", "DETAIL"], rows)
+    return 0
+
+
+def _check(args: argparse.Namespace) -> int:
+    # The contract's imports are the server's; the other client commands do without them.
+    from controller.errors import ConfigurationError  # noqa: PLC0415
+    from controller.ipam_drivers import compliance, registry  # noqa: PLC0415
+    from controller.ipam_errors import DriverRefused  # noqa: PLC0415
+    from ipam.addresses import Pool, parse_cidr, usable  # noqa: PLC0415
+    from ipam.errors import IpamError  # noqa: PLC0415
+    from ipam.remote import SubnetFacts  # noqa: PLC0415
+
+    module, colon, name = args.module.partition(":")
+    if not (module and colon and name):
+        raise CommandFailed(f"'{args.module}' is not MODULE:CLASS, for example my_package.driver:MyDriver")
+    try:
+        factory = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise CommandFailed(f"cannot import {args.module}: {error}") from error
+    settings = {key.replace("-", "_"): value for key, _, value in (one.partition("=") for one in args.setting)}
+    try:
+        cidr = parse_cidr(args.cidr)
+        whole = usable(cidr)
+        # Without the gateway's address, as a subnet that says nothing has its pool.
+        pool = Pool(version=cidr.version, first=whole.first + 1, last=whole.last)
+        service = registry.check(factory, str(getattr(factory, "name", name)))(settings)
+        subnet = SubnetFacts(subnet_id="check", cidr=cidr, pools=(pool,))
+        service.check_subnet(subnet)
+        for sentence in compliance.check(compliance.of_service(service, subnet)):
+            sys.stdout.write(f"ok: {sentence}\n")
+    except (DriverRefused, ConfigurationError, IpamError) as refused:
+        raise CommandFailed(str(refused)) from refused
+    sys.stdout.write(f"{service.name} keeps the contract\n")
+    return 0

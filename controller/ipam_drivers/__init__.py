@@ -1,0 +1,1 @@
+"""Which services outside Weft give out addresses, and how are they asked?"""

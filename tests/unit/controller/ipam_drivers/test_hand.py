@@ -1,0 +1,314 @@
+"""Does a subnet whose addresses a service outside gives out work, whatever the service and the process do?
+
+Through the API, with the real database; the service is ``tests.fakes.addresses``.
+"""
+
+import os
+import random
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+
+from api.app import create_app
+from api.auth import NoAuth
+from controller.ipam_drivers import hand
+from controller.ipam_drivers.registry import MOST_ASKING, Services
+from controller.ipam_drivers.sweeper import Sweeper
+from controller.store.database import Database
+from controller.store.ipam_driver_schema import IPAM_ASKS, REMOTE_ADDRESSES
+from ipam.errors import ServiceUnavailable
+from ipam.remote import Held
+from tests.fakes.addresses import Ledger
+from tests.unit.api.conftest import NoController
+
+
+class World:
+    """A Weft with one service, and what is on both sides."""
+
+    def __init__(self, url: str) -> None:
+        self.ledger = Ledger({})
+        self.services = Services({"ledger": self.ledger}, {"ruin": "it would not load"})
+        self.database = Database(url, rng=random.Random(7), services=self.services)
+        self.database.migrate()
+        app = create_app(self.database, auth=NoAuth(), control=NoController())
+        self.client: FlaskClient = app.test_client()
+        self.network = self.post("networks", "network", {})["id"]
+
+    def ask(self, method: str, path: str, body: object = None, *, status: int) -> Any:
+        reply = self.client.open(f"/v2.0/{path}", method=method, json=body)
+        assert reply.status_code == status, reply.text
+        return reply.json
+
+    def post(self, collection: str, member: str, body: object) -> dict[str, Any]:
+        found: dict[str, Any] = self.ask("POST", collection, {member: body}, status=201)[member]
+        return found
+
+    def subnet(self, cidr: str = "10.1.0.0/24", driver: str = "ledger", **more: object) -> dict[str, Any]:
+        version = 6 if ":" in cidr else 4
+        body = {"network_id": self.network, "cidr": cidr, "ip_version": version, "ipam:driver": driver, **more}
+        return self.post("subnets", "subnet", body)
+
+    def port(self, **more: object) -> dict[str, Any]:
+        return self.post("ports", "port", {"network_id": self.network, **more})
+
+    def refused(self, status: int, **more: object) -> str:
+        reply = self.ask("POST", "ports", {"port": {"network_id": self.network, **more}}, status=status)
+        return str(reply["NeutronError"]["message"])
+
+    def sweep(self, *, patience_s: int = 120) -> None:
+        Sweeper(self.database, self.services, patience_s=patience_s).sweep("ledger")
+
+    @property
+    def unsettled(self) -> tuple[int, int]:
+        """Asks, and addresses of the service, that the database knows."""
+        with self.database.read() as tx:
+            count = [
+                tx.connection.scalar(select(func.count()).select_from(one)) for one in (IPAM_ASKS, REMOTE_ADDRESSES)
+            ]
+        return count[0] or 0, count[1] or 0
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(f"sqlite:///{tmp_path}/weft.db")
+    yield made
+    made.database.close()
+
+
+def held(port: dict[str, Any]) -> list[str]:
+    return [one["ip_address"] for one in port["fixed_ips"]]
+
+
+def test_ports_have_what_the_service_gave_and_it_hears_whose_they_are_and_when_they_go(world: World) -> None:
+    assert world.subnet()["ipam:driver"] == "ledger"
+    one = world.port()
+    named = world.port(fixed_ips=[{"ip_address": "10.1.0.77"}])
+    two, three = world.ask("POST", "ports", {"ports": [{"network_id": world.network}] * 2}, status=201)["ports"]
+
+    assert [held(port) for port in (one, named, two, three)] == [
+        ["10.1.0.2"],
+        ["10.1.0.77"],
+        ["10.1.0.3"],
+        ["10.1.0.4"],
+    ]
+    assert world.ledger.addresses == ["10.1.0.2", "10.1.0.3", "10.1.0.4", "10.1.0.77"]
+    assert world.ledger.asked == 3  # a bulk request is one question
+    assert world.unsettled == (0, 4)
+
+    world.sweep()
+    assert sorted(world.ledger.owners.values()) == sorted(port["id"] for port in (one, named, two, three))
+
+    changed = world.ask("PUT", f"ports/{one['id']}", {"port": {"fixed_ips": [{"ip_address": "10.1.0.9"}]}}, status=200)
+    assert held(changed["port"]) == ["10.1.0.9"]
+    world.ask("DELETE", f"ports/{two['id']}", status=204)
+    world.sweep()
+    assert world.ledger.addresses == ["10.1.0.4", "10.1.0.77", "10.1.0.9"]
+
+
+def test_a_failed_request_leaves_nothing_at_the_service(world: World) -> None:
+    world.subnet()
+    mac = {"mac_address": "02:00:00:00:00:01"}
+    world.port(**mac)
+    assert "10.1.0.2 already allocated" in world.refused(409, fixed_ips=[{"ip_address": "10.1.0.2"}])
+    assert world.ledger.asked == 1  # Weft knew that itself
+    full = world.post("networks", "network", {})["id"]
+    world.post("subnets", "subnet", {"network_id": full, "cidr": "10.9.0.0/31", "ip_version": 4, "enable_dhcp": False})
+    ports = [{"network_id": world.network}, *[{"network_id": full}] * 3]
+    world.ask("POST", "ports", {"ports": ports}, status=409)
+    assert world.ledger.asked == 2
+    assert world.ledger.addresses == ["10.1.0.2"]
+    world.ask("PUT", "ports/" + world.port()["id"], {"port": {"fixed_ips": [{}] * 2}}, status=400)
+    assert world.ledger.addresses == ["10.1.0.2", "10.1.0.3"]
+    assert world.unsettled == (0, 2)
+
+
+def test_addresses_that_hosts_make_themselves_are_reserved_too(world: World) -> None:
+    port = world.port(mac_address="02:00:00:00:00:01")
+    slaac = {"ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"}
+    world.subnet("2001:db8::/64", **slaac)
+    later = world.port()
+    shown = world.ask("GET", f"ports/{port['id']}", status=200)["port"]
+    assert held(shown) == ["2001:db8::ff:fe00:1"]
+    assert world.ledger.addresses == sorted(held(shown) + held(later))
+
+
+def test_a_full_subnet_of_one_driver_passes_on_to_the_next(world: World) -> None:
+    world.subnet("10.1.0.0/30")
+    world.subnet("10.2.0.0/30", driver="built-in")
+    world.subnet("10.3.0.0/30")
+    given = [held(world.port())[0] for _ in range(3)]
+    assert given == ["10.1.0.2", "10.2.0.2", "10.3.0.2"]
+    assert "No more IP addresses" in world.refused(409)
+    assert world.unsettled == (0, 2)
+
+
+def test_subnet_and_network_deletion_give_everything_back(world: World) -> None:
+    subnet = world.subnet()
+    port = world.port(device_owner="network:dhcp")
+    world.ask("DELETE", f"networks/{world.network}", status=204)
+    assert world.ledger.addresses == held(port)  # until it is told
+    world.sweep()
+    assert world.ledger.addresses == []
+    assert world.unsettled == (0, 0)
+    world.ask("GET", f"subnets/{subnet['id']}", status=404)
+
+
+def test_a_service_that_is_away_is_said_and_hears_of_releases_when_it_is_back(world: World) -> None:
+    world.subnet()
+    port = world.port()
+    world.ledger.is_away = True
+    message = world.refused(503)
+    assert "'ledger'" in message
+    assert "nobody answers at ledger.example" in message
+    assert "Try again later" in message
+    world.ask("DELETE", f"ports/{port['id']}", status=204)
+    with pytest.raises(ServiceUnavailable):
+        world.sweep()
+    world.ledger.is_away = False
+    time.sleep(1.1)  # what was put off is not asked at once again
+    world.sweep()
+    assert world.ledger.addresses == []
+    assert world.unsettled == (0, 0)
+
+
+def test_an_address_that_is_still_owed_can_be_asked_for_by_name(world: World) -> None:
+    world.subnet()
+    port = world.port()
+    world.ask("DELETE", f"ports/{port['id']}", status=204)
+    again = world.port(fixed_ips=[{"ip_address": held(port)[0]}])
+    world.sweep()
+    assert world.ledger.addresses == held(again)
+
+
+@pytest.mark.parametrize("moment", ["after reserve", "before commit"])
+def test_what_a_killed_process_had_reserved_is_swept(
+    world: World, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The child is the process that dies; what it reserved is told to the parent's service through a pipe."""
+    world.subnet()
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+
+        def die() -> None:
+            (only,) = world.ledger.held.values()
+            os.write(writing, f"{only.subnet_id} {only.address} {only.mark}".encode())
+            if moment == "after reserve":
+                os._exit(9)
+
+        world.ledger.on_reserve = die
+        monkeypatch.setattr(hand.Hand, "settle", lambda _hand, _tx: os._exit(9))
+        world.database._engine.dispose(close=False)  # connections are the parent's
+        world.port()
+        os._exit(0)
+    os.close(writing)
+    _pid, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 9
+    subnet_id, address, mark = os.read(reading, 1000).decode().split()
+    os.close(reading)
+    world.ledger.held["1"] = Held(subnet_id=subnet_id, version=4, address=int(address), handle="1", mark=mark)
+
+    assert world.unsettled == (1, 0)
+    world.sweep()
+    assert world.ledger.addresses == ["10.1.0.2"]  # it may be used yet
+    time.sleep(1.1)
+    world.sweep(patience_s=0)
+    assert world.ledger.addresses == []
+    assert world.unsettled == (0, 0)
+    assert held(world.port()) == ["10.1.0.2"]
+
+
+def test_a_reservation_that_was_swept_meanwhile_is_made_again(world: World) -> None:
+    world.subnet()
+
+    def slow() -> None:
+        world.ledger.on_reserve = lambda: None
+        time.sleep(1.1)
+        world.sweep(patience_s=0)
+
+    world.ledger.on_reserve = slow
+    assert held(world.port()) == ["10.1.0.2"]
+    assert world.ledger.asked == 2
+    assert world.ledger.addresses == ["10.1.0.2"]
+    assert world.unsettled == (0, 1)
+
+
+def test_what_nobody_knows_of_is_found_by_the_census(world: World) -> None:
+    world.subnet()
+    port = world.port()
+    world.ledger.held["77"] = Held(subnet_id="", version=4, address=1, handle="77", mark="long-ago")
+    world.sweep()
+    assert world.ledger.addresses == held(port)
+
+
+def test_a_slow_service_delays_only_its_own_subnets(world: World) -> None:
+    """The database is not locked for writing while a service is asked, and it cannot take every thread."""
+    world.subnet()
+    go, begun = threading.Event(), threading.Semaphore(0)
+
+    def wait() -> None:
+        begun.release()
+        go.wait(20)
+
+    world.ledger.on_reserve = wait
+    asking = [threading.Thread(target=world.port) for _ in range(MOST_ASKING)]
+    for thread in asking:
+        thread.start()
+    for _ in asking:
+        begun.acquire(timeout=20)
+    try:
+        other = world.post("networks", "network", {})["id"]
+        world.post("subnets", "subnet", {"network_id": other, "cidr": "10.9.0.0/24", "ip_version": 4})
+        started = time.monotonic()
+        world.post("ports", "port", {"network_id": other})
+        assert time.monotonic() - started < 2
+        assert f"{MOST_ASKING} requests wait for it already" in world.refused(503)
+    finally:
+        go.set()
+        for thread in asking:
+            thread.join()
+    assert len(set(world.ledger.addresses)) == MOST_ASKING
+    assert world.unsettled == (0, MOST_ASKING)
+
+
+def test_a_service_that_gives_what_is_taken_or_foreign_is_refused_and_gets_it_back(world: World) -> None:
+    subnet = world.subnet()
+    port = world.port()
+    mine = dict(world.ledger.held)
+    world.ledger.held.clear()  # it forgets, and gives the same again
+    assert "10.1.0.2, which a port of the subnet has already" in world.refused(409)
+    assert world.ledger.addresses == []
+    world.ledger.held = mine
+    outside = Held(subnet_id=subnet["id"], version=4, address=0x0A090909, handle="z", mark="")
+    world.ledger._one = lambda *_: outside  # type: ignore[method-assign]
+    assert "10.9.9.9, which is in no allocation pool" in world.refused(409)
+    assert world.ledger.addresses == held(port)
+
+
+def test_a_driver_of_somebody_that_raises_anything_is_unavailable(world: World) -> None:
+    world.subnet()
+
+    def broken() -> None:
+        raise KeyError("results")
+
+    world.ledger.on_reserve = broken
+    assert "it failed (KeyError('results'))" in world.refused(503)
+    assert world.unsettled == (1, 0)
+    world.sweep()  # what it had reserved all the same
+    assert world.ledger.addresses == []
+    assert world.unsettled == (0, 0)
+
+
+def test_a_driver_that_is_not_there_is_refused_for_new_subnets_with_its_name(world: World) -> None:
+    body = {"network_id": world.network, "cidr": "10.1.0.0/24", "ip_version": 4, "ipam:driver": "ruin"}
+    refused = world.ask("POST", "subnets", {"subnet": body}, status=400)
+    assert "IPAM driver 'ruin' is not there" in refused["NeutronError"]["message"]
+    world.ledger.refuses = "it has no prefix 10.1.0.0/24; create it there"
+    refused = world.ask("POST", "subnets", {"subnet": body | {"ipam:driver": "ledger"}}, status=409)
+    assert "has no prefix 10.1.0.0/24; create it there" in refused["NeutronError"]["message"]
