@@ -6,10 +6,11 @@ from functools import partial
 
 from flask import Flask, Response, request
 
-from api import extensions, faults, instance_data, ipam_drivers, lookups, plugins, versions
+from api import extensions, faults, imports, instance_data, ipam_drivers, lookups, plugins, versions
 from api.auth import Auth, Gate
 from api.control import Control
 from api.extensions import EXTENSIONS, Extensions
+from api.imports import Imports
 from api.instance_data import InstanceData
 from api.ipam_drivers import IpamDrivers
 from api.keystone import KeystoneAuth
@@ -81,6 +82,7 @@ OPERATIONS = (
     *containers.OPERATIONS,
     *network_moves.OPERATIONS,
     *ipam_drivers.OPERATIONS,
+    *imports.OPERATIONS,
 )
 """What the paths do that are no declared resource."""
 
@@ -168,6 +170,7 @@ def create_app(
     ContainerDrift(database=database, auth=auth).register(app)
     NetworkMoves(database=database, auth=auth).register(app)
     IpamDrivers(database=database, auth=auth).register(app)
+    Imports(database=database, auth=auth).register(app)
     app.extensions[RESOURCES] = tuple(endpoint.resource for endpoint in (*core, *extended))
     described = (*OPERATIONS, *(one for resource in app.extensions[RESOURCES] for one in tags.operations(resource)))
     OpenApi(

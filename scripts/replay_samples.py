@@ -71,6 +71,7 @@ NEWER = frozenset(
     {
         "attachment",
         "weft:plugin",
+        "ipam:driver",
         "pvlan",
         "pvlan_type",
         "pvlan_community",

@@ -15,6 +15,7 @@ from controller.cli import (
     flows,
     host,
     identity,
+    importing,
     ipam,
     network,
     plugin,
@@ -76,6 +77,7 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     usage.add_commands(commands)
     plugin.add_commands(commands)
     ipam.add_commands(commands)
+    importing.add_commands(commands)
     identity.add_commands(commands)
     completion.add_commands(commands)
     _add_everyday(commands, verbs, wanted=given[0] if given else "")

@@ -3,7 +3,7 @@
 import argparse
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -16,6 +16,8 @@ _UNAUTHORIZED = 401
 DEFAULT_URL = "http://127.0.0.1:9696"
 _TIMEOUT_S = 30.0
 """Longer than any deadline inside the server, so that its own answer is seen."""
+PAGE = 500
+"""Objects asked for at a time where all are wanted."""
 _FIRST_ERROR = 400
 _NO_CONTENT = 204
 
@@ -31,10 +33,11 @@ class NotThere(CommandFailed):
 class Client:
     """The API at one URL."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, timeout_s: float = _TIMEOUT_S) -> None:
         import requests  # noqa: PLC0415 - half of the time a command needs that asks no server (--help, completion)
 
         self._url = url.rstrip("/").removesuffix("/v2.0")
+        self._timeout_s = timeout_s
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy for the web must not see requests to a local controller
         self._session.headers.update(credentials(os.environ))
@@ -42,6 +45,19 @@ class Client:
     def get(self, *path: str, **query: str | None) -> Mapping[str, object]:
         """Return the answer to GET."""
         return self._ask("GET", path, query=query)
+
+    def pages(self, collection: str, name: str) -> Iterator[Mapping[str, object]]:
+        """Return every object of a collection, a page at a time."""
+        marker: str | None = None
+        while True:
+            query = {"limit": str(PAGE)} | ({} if marker is None else {"marker": marker})
+            found = self._ask("GET", (collection,), query=query).get(name)
+            if not isinstance(found, list):
+                raise CommandFailed(f"{self._url} is no Weft API: it has no list of {name}. Check --url or WEFT_URL.")
+            yield from found
+            if len(found) < PAGE:
+                return
+            marker = str(found[-1]["id"])
 
     def post(self, *path: str, body: Mapping[str, object]) -> Mapping[str, object]:
         """Return the answer to POST."""
@@ -82,10 +98,12 @@ class Client:
         import requests  # noqa: PLC0415 - as above
 
         try:
-            reply = self._session.request(method, url, params=query, data=content, headers=sent, timeout=_TIMEOUT_S)
+            reply = self._session.request(
+                method, url, params=query, data=content, headers=sent, timeout=self._timeout_s
+            )
         except requests.Timeout:
             raise CommandFailed(
-                f"{self._url} did not answer within {_TIMEOUT_S:g} s. Look at the log of `weft serve` there."
+                f"{self._url} did not answer within {self._timeout_s:g} s. Look at the log of `weft serve` there."
             ) from None
         except requests.RequestException as error:
             raise CommandFailed(

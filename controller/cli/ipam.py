@@ -1,11 +1,15 @@
-"""What can be typed after ``weft ipam``? Who gives out addresses, and a check for authors of drivers."""
+"""What can be typed after ``weft ipam``? Who gives out addresses, a check for authors of drivers, and files."""
 
 import argparse
 import importlib
+import os
 import sys
+from pathlib import Path
 from typing import Any
 
-from controller.cli.client import Client, CommandFailed, add_options
+from controller.cli import ipam_files
+from controller.cli.client import DEFAULT_URL, Client, CommandFailed, add_options
+from controller.cli.importing import add_plan, send
 from controller.cli.output import members, print_json, print_table
 
 
@@ -32,6 +36,20 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     check.set_defaults(run=_check)
 
+    summary = "write subnet pools, networks, subnets and addresses into a file"
+    export = verbs.add_parser("export", help=summary, description=summary)
+    export.add_argument("--format", choices=("csv", "json"), default="csv", help="of the file (default: csv)")
+    export.add_argument("--output", type=Path, metavar="FILE", help="where to (default: standard output)")
+    export.add_argument("--url", default=os.environ.get("WEFT_URL") or DEFAULT_URL, help="the API")
+    export.set_defaults(run=_export)
+
+    summary = "store what such a file has: all of it, or nothing and what is wrong with each line"
+    importing = verbs.add_parser("import", help=summary, description=summary)
+    importing.add_argument("file", type=Path, metavar="FILE", help="CSV or JSON")
+    add_plan(importing)
+    add_options(importing)
+    importing.set_defaults(run=_import)
+
 
 def _list(args: argparse.Namespace) -> int:
     found: list[dict[str, Any]] = [dict(one) for one in members(Client(args.url).get("ipam-drivers"), "ipam_drivers")]
@@ -44,11 +62,33 @@ def _list(args: argparse.Namespace) -> int:
     return 0
 
 
+def _export(args: argparse.Namespace) -> int:
+    client = Client(args.url)
+    objects = {kind: list(client.pages(f"{kind}s", f"{kind}s")) for kind in ipam_files.TYPES}
+    text = ipam_files.write_csv(objects) if args.format == "csv" else ipam_files.write_json(objects)
+    if args.output is None:
+        sys.stdout.write(text)
+        return 0
+    try:
+        args.output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CommandFailed(f"--output {args.output}: {error.strerror}") from error
+    return 0
+
+
+def _import(args: argparse.Namespace) -> int:
+    try:
+        text = args.file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandFailed(f"{args.file} cannot be read: {error}") from error
+    return send(args, ipam_files.read(text))
+
+
 def _check(args: argparse.Namespace) -> int:
     # The contract's imports are the server's; the other client commands do without them.
     from controller.errors import ConfigurationError  # noqa: PLC0415
+    from controller.ipam_driver_errors import DriverRefused  # noqa: PLC0415
     from controller.ipam_drivers import compliance, registry  # noqa: PLC0415
-    from controller.ipam_errors import DriverRefused  # noqa: PLC0415
     from ipam.addresses import Pool, parse_cidr, usable  # noqa: PLC0415
     from ipam.errors import IpamError  # noqa: PLC0415
     from ipam.remote import SubnetFacts  # noqa: PLC0415

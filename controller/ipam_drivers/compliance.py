@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from controller.ipam_errors import DriverRefused
+from controller.ipam_driver_errors import DriverRefused
 from ipam.addresses import text
 from ipam.driver import AddressRequest, AnyAddress, Assigned, Driver, Reservation, SpecificAddress
 from ipam.errors import AddressesExhausted, AddressTaken, IpamError

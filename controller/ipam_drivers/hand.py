@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from controller.errors import IpAddressAlreadyAllocated
+from controller.ipam_driver_errors import AddressServiceInconsistent, AddressServiceUnavailable, SubnetRefusedByDriver
 from controller.ipam_drivers.registry import Services
-from controller.ipam_errors import AddressServiceInconsistent, AddressServiceUnavailable, SubnetRefusedByDriver
 from controller.store import remote_addresses as store
 from controller.store.transaction import Transaction
 from ipam.addresses import text

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 
 from controller.errors import ConfigurationError
+from controller.ipam_driver_errors import AddressServiceUnavailable, DriverRefused, NoSuchIpamDriver
 from controller.ipam_drivers.settings import BUILT_IN
-from controller.ipam_errors import AddressServiceUnavailable, DriverRefused, NoSuchIpamDriver
 from ipam.remote import CONTRACT, ENTRY_POINTS, AddressService
 
 _log = logging.getLogger(__name__)

@@ -45,6 +45,7 @@ class Sweeper:
         self._patience_s, self._census_s = patience_s, census_s
         self._stopping = False
         self._hints = {name: threading.Event() for name in services.loaded}
+        self._swept: set[str] = set()
         self._counted: dict[str, float] = {}
         self.problems: dict[str, str] = {}
         """By driver, what went wrong the last time."""
@@ -79,6 +80,7 @@ class Sweeper:
         self._take_back(name, service)
         self._tell_owners(name, service)
         self._release(name, service)
+        self._swept.add(name)
         if self._monotonic() - self._counted.get(name, -self._census_s) >= self._census_s:
             self._count(name, service)
             self._counted[name] = self._monotonic()
@@ -110,14 +112,19 @@ class Sweeper:
             if store.counts(tx, name)["asks"] == 0:
                 return
         with self._database.write() as tx:
-            marks = store.void_old(tx, name, patience_s=self._patience_s)
-        for mark in marks:
+            # What an earlier process asked for is used by nobody; what this one did meanwhile is asked for again.
+            patience_s = self._patience_s if name in self._swept else 0
+            asks = store.void_old(tx, name, patience_s=patience_s)
+        for mark, asked_at in asks:
             held = service.find(mark)
             if held:
                 service.release(held)
                 _log.info("ipam_orphans_released driver=%s addresses=%s", name, ",".join(map(str, held)))
             with self._database.write() as tx:
-                store.drop(tx, [mark])
+                if tx.timestamp - asked_at >= self._patience_s:
+                    store.drop(tx, [mark])
+                else:  # a slow service may do it yet: it is looked for once more
+                    store.void(tx, [mark], until=asked_at + self._patience_s)
 
     def _tell_owners(self, name: str, service: AddressService) -> None:
         with self._database.read() as tx:

@@ -224,6 +224,7 @@ RULES: Mapping[str, str] = {
     "get_network_move": "admin",
     "move_network": "admin",
     "get_ipam_driver": "admin",
+    "create_import": "admin",
     "get_host": "admin",
     "update_host": "admin",
     "delete_host": "admin",

@@ -6,13 +6,13 @@ becomes allocations like those of the built-in driver, with a row beside each th
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from controller.errors import IpAddressAlreadyAllocated, IpAddressGenerationFailure
+from controller.ipam_driver_errors import AddressServiceInconsistent, AddressServiceUnavailable
 from controller.ipam_drivers.settings import BUILT_IN
-from controller.ipam_errors import AddressServiceInconsistent, AddressServiceUnavailable
 from controller.records import FixedIp, SubnetId
 from controller.store import remote_addresses
 from controller.store.allocations import Allocations
@@ -81,7 +81,7 @@ def _ways(subnets: "Mapping[str, PortSubnet]", request: AddressRequest) -> list[
     if not isinstance(request, AnyAddress):
         return [(subnets[request.subnet_id].driver, request)]
     in_turn = groupby(request.subnet_ids, key=lambda subnet_id: subnets[subnet_id].driver)
-    return [(driver, AnyAddress(subnet_ids=tuple(ids))) for driver, ids in in_turn] or [(BUILT_IN, request)]
+    return [(driver, replace(request, subnet_ids=tuple(ids))) for driver, ids in in_turn] or [(BUILT_IN, request)]
 
 
 def _drivers(wishes: Sequence[_Wish]) -> list[str]:

@@ -11,8 +11,8 @@ from sqlalchemy import update as sql_update
 
 from controller.caller import Caller
 from controller.errors import InvalidInput, SubnetInUse, SubnetNotFound
+from controller.ipam_driver_errors import AddressServiceUnavailable
 from controller.ipam_drivers.settings import BUILT_IN
-from controller.ipam_errors import AddressServiceUnavailable
 from controller.records import NetworkId, Subnet, SubnetId
 from controller.services import (
     addressing,

@@ -69,8 +69,8 @@ def drop(tx: Transaction, marks: Sequence[str]) -> None:
     tx.connection.execute(delete(IPAM_ASKS).where(IPAM_ASKS.c.mark.in_(marks)))
 
 
-def void_old(tx: Transaction, driver: str, *, patience_s: int) -> list[str]:
-    """Void what was asked too long ago, and return every void ask that is due."""
+def void_old(tx: Transaction, driver: str, *, patience_s: int) -> list[tuple[str, int]]:
+    """Void what was asked too long ago, and return every void ask that is due, with its time."""
     of_driver = IPAM_ASKS.c.driver == driver
     oldest = tx.timestamp - patience_s
     tx.connection.execute(
@@ -78,8 +78,10 @@ def void_old(tx: Transaction, driver: str, *, patience_s: int) -> list[str]:
         .where(of_driver, IPAM_ASKS.c.asked_at < oldest, IPAM_ASKS.c.is_void.is_(False))
         .values(is_void=True)
     )
-    due = select(IPAM_ASKS.c.mark).where(of_driver, IPAM_ASKS.c.is_void, IPAM_ASKS.c.not_before <= tx.timestamp)
-    return list(tx.connection.scalars(due.limit(AT_ONCE)))
+    due = select(IPAM_ASKS.c.mark, IPAM_ASKS.c.asked_at).where(
+        of_driver, IPAM_ASKS.c.is_void, IPAM_ASKS.c.not_before <= tx.timestamp
+    )
+    return [(row.mark, row.asked_at) for row in tx.connection.execute(due.limit(AT_ONCE))]
 
 
 def keep(tx: Transaction, driver: str, given: Sequence[tuple[Held, str]]) -> None:

@@ -16,6 +16,7 @@ from flask import Flask
 
 from api.attributes import Resource
 from api.machinery import Endpoint
+from controller.ipam_drivers.hand import Hand
 from controller.policy.expression import holds, parse
 from controller.policy.table import PLAIN, RULES
 from controller.policy.words import WORDS, effective
@@ -67,8 +68,8 @@ class Rehearsal(Database):
     is_rehearsing = False
 
     @contextmanager
-    def write(self) -> Iterator[Transaction]:
-        with super().write() as tx:
+    def write(self, *, hand: Hand | None = None) -> Iterator[Transaction]:
+        with super().write(hand=hand) as tx:
             if not self.is_rehearsing:
                 yield tx
                 return
@@ -203,6 +204,7 @@ def _values(world: World) -> Mapping[str, object]:
         "pvlan_type": "isolated",
         "pvlan_community": "c",
         "service_types": [],
+        "ipam:driver": "built-in",
         "availability_zone_hints": [],
         "description": "d",
         "security_groups": [],
@@ -343,6 +345,8 @@ def _other_cells(world: World, caller: str) -> Iterator[tuple[str, tuple[str, st
         ("get_plugin", ("GET", "/plugins", None), facts, True),
         ("get_network_move", ("GET", f"{network}/move", None), facts, sees_network),
         ("move_network", ("PUT", f"{network}/move", {"plugin": "openflow"}), facts, sees_network),
+        ("get_ipam_driver", ("GET", "/ipam-drivers", None), facts, True),
+        ("create_import", ("POST", "/imports", {"import": {"objects": []}}), facts, True),
         ("get_host_flows", ("GET", f"/hosts/{host}/flows", None), facts, _sees(world, caller, "host")),
         ("update_host_reconcile", ("PUT", f"/hosts/{host}/reconcile", None), facts, _sees(world, caller, "host")),
     ]

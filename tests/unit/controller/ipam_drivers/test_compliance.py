@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from controller.ipam_driver_errors import DriverRefused
 from controller.ipam_drivers.compliance import Trial, check, of_service
 from controller.ipam_drivers.netbox import NetBox
-from controller.ipam_errors import DriverRefused
 from controller.services import addressing
 from controller.store.database import Database
 from ipam.addresses import Pool, parse_cidr
