@@ -21,8 +21,8 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from api.app import create_app
 from api.auth import NoAuth
 from controller.cli import main
-from controller.store.database import Database
 from scripts.replay_samples import samples
+from tests.databases import a_database
 from tests.unit.api.conftest import NoController
 
 COLLECTIONS = ("subnetpools", "address-groups", "security-groups", "networks", "subnets", "ports")
@@ -39,9 +39,8 @@ class Quiet(WSGIRequestHandler):
 class Served:
     """A Weft over HTTP."""
 
-    def __init__(self, path: Path) -> None:
-        self.database = Database(f"sqlite:///{path}", rng=random.Random(3))
-        self.database.migrate()
+    def __init__(self, directory: Path) -> None:
+        self.database = a_database(directory, rng=random.Random(3))
         self.app: Flask = create_app(self.database, auth=NoAuth(), control=NoController())
         self.client: FlaskClient = self.app.test_client()
         self.server = make_server("127.0.0.1", 0, self.app, threaded=True, request_handler=Quiet)
@@ -78,7 +77,7 @@ class Served:
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    weft = Served(tmp_path_factory.mktemp("source") / "weft.db")
+    weft = Served(tmp_path_factory.mktemp("source"))
     members = weft.make("address-groups", "address_group", name="dns", addresses=["192.0.2.53/32"])
     group = weft.make("security-groups", "security_group", name="web", description="w")
     rule = {"security_group_id": group["id"], "direction": "ingress", "protocol": "tcp", "port_range_min": 80}
@@ -103,7 +102,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture
 def target(tmp_path: Path) -> Iterator[Served]:
-    weft = Served(tmp_path / "target.db")
+    weft = Served(tmp_path)
     yield weft
     weft.close()
 

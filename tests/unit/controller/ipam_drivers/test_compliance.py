@@ -13,6 +13,7 @@ from controller.store.database import Database
 from ipam.addresses import Pool, parse_cidr
 from ipam.driver import AddressRequest, Assigned, Reservation
 from ipam.remote import Held, SubnetFacts, Wanted
+from tests.databases import a_database
 from tests.fakes.addresses import Ledger
 from tests.fakes.netbox import TOKEN, NetBoxStub
 from tests.unit.controller.store.builders import a_network, a_port, a_subnet
@@ -52,8 +53,7 @@ def netbox(tmp_path: Path) -> Iterator[tuple[NetBoxStub, NetBox]]:
 
 
 def test_the_built_in_driver_keeps_the_contract(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path}/weft.db")
-    database.migrate()
+    database = a_database(tmp_path)
     with database.write() as tx:
         network = a_network(tx)
         subnet = a_subnet(tx, network, cidr=str(CIDR))

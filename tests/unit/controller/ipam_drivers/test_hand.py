@@ -24,6 +24,7 @@ from controller.store.database import Database
 from controller.store.ipam_driver_schema import IPAM_ASKS, REMOTE_ADDRESSES
 from ipam.errors import ServiceUnavailable
 from ipam.remote import Held
+from tests.databases import a_database
 from tests.fakes.addresses import Ledger
 from tests.unit.api.conftest import NoController
 
@@ -31,11 +32,10 @@ from tests.unit.api.conftest import NoController
 class World:
     """A Weft with one service, and what is on both sides."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, directory: Path) -> None:
         self.ledger = Ledger({})
         self.services = Services({"ledger": self.ledger}, {"ruin": "it would not load"})
-        self.database = Database(url, rng=random.Random(7), services=self.services)
-        self.database.migrate()
+        self.database = a_database(directory, rng=random.Random(7), services=self.services)
         app = create_app(self.database, auth=NoAuth(), control=NoController())
         self.client: FlaskClient = app.test_client()
         self.network = self.post("networks", "network", {})["id"]
@@ -79,7 +79,7 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World(f"sqlite:///{tmp_path}/weft.db")
+    made = World(tmp_path)
     yield made
     made.database.close()
 
@@ -338,3 +338,18 @@ def test_a_subnet_that_names_no_driver_has_the_operator_s(world: World) -> None:
     assert world.post("subnets", "subnet", body)["ipam:driver"] == "ledger"
     assert len(world.ask("GET", "subnets?ipam:driver=ledger", status=200)["subnets"]) == 1
     assert world.ask("GET", "subnets?ipam:driver=built-in", status=200)["subnets"] == []
+
+
+def test_a_driver_that_is_no_longer_enabled_is_named_and_ports_can_still_go(world: World) -> None:
+    world.subnet()
+    port = world.port()
+    url = world.database._engine.url.render_as_string()
+    without = Database(url)
+    client = create_app(without, auth=NoAuth(), control=NoController()).test_client()
+    refused = client.post("/v2.0/ports", json={"port": {"network_id": world.network}})
+    assert refused.status_code == 503
+    assert "IPAM driver 'ledger' cannot give out addresses now: it is not enabled" in refused.text
+    assert client.delete(f"/v2.0/ports/{port['id']}").status_code == 204
+    without.close()
+    world.sweep()
+    assert world.ledger.addresses == []
