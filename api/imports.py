@@ -30,6 +30,7 @@ from api.schema import INTEGER, TEXT, array, record
 from api.wire import API_ROOT, answer
 from controller.caller import Caller
 from controller.errors import InvalidInput, Kind, WeftError
+from controller.ipam_drivers.hand import AsksFirst, Question
 from controller.policy.words import Target
 from controller.services import security_groups
 from controller.services.addressing import is_automatic
@@ -174,6 +175,7 @@ def _given(position: int, one: object) -> _Given:
 
 
 def _store_all(tx: Transaction, caller: Caller, given: Sequence[_Given], outcome: _Outcome) -> None:
+    questions: list[Question] = []
     for kind, resource in TYPES.items():
         of_kind = [one for one in given if one.type == kind]
         if resource is SECURITY_GROUP:  # any other group of a project makes its default group
@@ -182,16 +184,18 @@ def _store_all(tx: Transaction, caller: Caller, given: Sequence[_Given], outcome
             if one.attributes.get("device_owner") in _OWN_WORK and resource is PORT:
                 outcome.left_out.append(f"{one}: Weft itself does what the port is for")
                 continue
-            savepoint = tx.connection.begin_nested()
             try:
-                is_new = _store(tx, caller, resource, one, outcome)
+                with tx.connection.begin_nested():
+                    is_new = _store(tx, caller, resource, one, outcome)
+            except AsksFirst as needed:  # the others are asked for at the same time
+                questions += needed.questions
             except WeftError as error:
-                savepoint.rollback()
                 outcome.problems.append(f"{one}: {error}")
             else:
-                savepoint.commit()
                 counts = outcome.created if is_new else outcome.unchanged
                 counts[kind] = counts.get(kind, 0) + 1
+    if questions:
+        raise AsksFirst(*questions)
 
 
 def _store(tx: Transaction, caller: Caller, resource: Resource[Any, Any], one: _Given, outcome: _Outcome) -> bool:

@@ -15,6 +15,7 @@ the process dies first, the ask is still there and the sweeper releases what bea
 
 import logging
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -31,8 +32,8 @@ from ipam.remote import AddressService, Held, SubnetFacts, Wanted
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
-MOST_RUNS = 8
-"""Each run but the last finds something new to ask for."""
+MOST_RUNS = 128
+"""Each run but the last finds something new to ask for; one for each thing that is asked for by itself."""
 
 
 class Store(Protocol):
@@ -63,9 +64,9 @@ class _Given:
 class AsksFirst(Exception):  # noqa: N818 - no error: it ends a run that cannot go on without an answer
     """A run has come to where a service must be asked."""
 
-    def __init__(self, question: Question) -> None:
-        self.question = question
-        super().__init__(f"driver {question.driver} has to be asked first")
+    def __init__(self, *questions: Question) -> None:
+        self.questions = questions
+        super().__init__(f"{len(questions)} question(s) to IPAM drivers come first")
 
 
 class _Lost(Exception):  # noqa: N818 - no error: the run is repeated
@@ -79,7 +80,9 @@ class Hand:
         self.services = services
         self._seed, self._new_id = seed, new_id
         self._ids: list[str] = []
-        self._answers: dict[Question, _Given | AddressesExhausted | None] = {}
+        self._answers: dict[Question, list[_Given | AddressesExhausted | None]] = {}
+        self._heard: Counter[Question] = Counter()
+        """How often each question was asked in this run: who asks again wants more."""
         self._used: set[str] = set()
         self.marks: list[str] = []
         """Of every ask that was written."""
@@ -87,6 +90,7 @@ class Hand:
     def rewind(self) -> tuple[random.Random, Callable[[], str]]:
         """Begin a run; return its sources of chance and identity, the same as in the run before."""
         self._used.clear()
+        self._heard.clear()
         ids = self._same_ids()
         return random.Random(self._seed), lambda: next(ids)  # noqa: S311 - addresses are drawn with it, no secrets
 
@@ -98,9 +102,11 @@ class Hand:
             AddressesExhausted: it has no more of them.
         """
         question = Question(driver, tuple(wanted))
-        if question not in self._answers:
+        answers = self._answers.get(question, [])
+        if self._heard[question] == len(answers):
             raise AsksFirst(question)
-        answer = self._answers[question]
+        answer = answers[self._heard[question]]
+        self._heard[question] += 1
         if isinstance(answer, AddressesExhausted):
             raise answer
         if answer is None:
@@ -127,18 +133,17 @@ class Hand:
         with self.services.asking(question.driver) as service:
             if question.subnet is not None:
                 _call(question.driver, lambda: service.check_subnet(question.subnet))  # type: ignore[arg-type]
-                self._answers[question] = None
+                self._answers[question] = [None]
             else:
-                self._answers[question] = self._reserve(database, service, question)
+                self._reserve(database, service, question)
 
     def settle(self, tx: Transaction) -> None:
         """Finish a run: what was given and not used is left to be released, and no ask stays open."""
-        for question, answer in self._answers.items():
-            if isinstance(answer, _Given):
-                if not store.use_ask(tx, answer.mark):
-                    raise _Lost
-                if answer.mark not in self._used:
-                    store.leave(tx, question.driver, answer.held)
+        for driver, given in self._given():
+            if not store.use_ask(tx, given.mark):
+                raise _Lost
+            if given.mark not in self._used:
+                store.leave(tx, driver, given.held)
 
     def forget(self) -> None:
         """Take no answer for good any more."""
@@ -154,17 +159,23 @@ class Hand:
             return
         with database.write() as tx:
             store.void(tx, sorted(unused))
-        for question, answer in self._answers.items():
-            if isinstance(answer, _Given) and answer.mark in unused:
+        for driver, given in self._given():
+            if given.mark in unused:
                 try:
-                    self.services.get(question.driver).release(answer.held)
+                    self.services.get(driver).release(given.held)
                 except Exception as error:  # noqa: BLE001 - the request is answered already; the sweeper tries again
-                    _log.warning("ipam_release_put_off driver=%s reason=%s", question.driver, error)
+                    _log.warning("ipam_release_put_off driver=%s reason=%s", driver, error)
                 else:
                     with database.write() as tx:
-                        store.drop(tx, [answer.mark])
+                        store.drop(tx, [given.mark])
 
-    def _reserve(self, database: Store, service: AddressService, question: Question) -> "_Given | AddressesExhausted":
+    def _given(self) -> Iterator[tuple[str, _Given]]:
+        for question, answers in self._answers.items():
+            for answer in answers:
+                if isinstance(answer, _Given):
+                    yield question.driver, answer
+
+    def _reserve(self, database: Store, service: AddressService, question: Question) -> None:
         driver, named = question.driver, [w for w in question.wanted if w.address is not None]
         if named:
             addresses = [text(one.subnets[0].cidr.version, one.address or 0) for one in named]
@@ -179,14 +190,13 @@ class Hand:
             with database.write() as tx:
                 store.drop(tx, [mark])
             if isinstance(refusal, AddressesExhausted):
-                return refusal
+                self._answers.setdefault(question, []).append(refusal)
+                return
             if isinstance(refusal, AddressTaken):
                 raise IpAddressAlreadyAllocated(refusal.address, refusal.subnet_id) from refusal
             raise
-        given = _Given(mark, held)
-        self._answers[question] = given  # whatever is wrong with it, it is given back
+        self._answers.setdefault(question, []).append(_Given(mark, held))  # whatever is wrong with it, it is given back
         _check(driver, question.wanted, held)
-        return given
 
     def _same_ids(self) -> Iterator[str]:
         position = 0
@@ -211,14 +221,15 @@ def carry_out(database: Store, hand: Hand, work: Callable[[Transaction], T]) -> 
                     result = work(tx)
                     hand.settle(tx)
             except AsksFirst as needed:
-                question = needed.question
+                questions = needed.questions
             except _Lost:
                 hand.forget()
                 continue
             else:
                 return result
-            hand.ask(database, question)
-        raise AddressServiceUnavailable(question.driver, "what is asked of it changed with every try")
+            for question in questions:
+                hand.ask(database, question)
+        raise AddressServiceUnavailable(questions[0].driver, "what is asked of it changed with every try")
     finally:
         hand.give_back(database)
 

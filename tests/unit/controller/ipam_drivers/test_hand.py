@@ -353,3 +353,24 @@ def test_a_driver_that_is_no_longer_enabled_is_named_and_ports_can_still_go(worl
     without.close()
     world.sweep()
     assert world.ledger.addresses == []
+
+
+def test_ports_made_one_by_one_in_one_transaction_get_different_addresses(world: World) -> None:
+    """As a container makes them; each asks for the same, and wants another one."""
+    subnet = world.subnet()
+    wanted = {"type": "port", "attributes": {"network_id": world.network}}
+    done = world.ask("POST", "imports", {"import": {"objects": [wanted] * 12}}, status=201)
+    assert done["import"]["created"] == {"port": 12}
+    assert len(set(world.ledger.addresses)) == 12
+    assert world.unsettled == (0, 12)
+
+    moved = [
+        {"type": "port", "attributes": {"network_id": world.network, "fixed_ips": [{"ip_address": f"10.1.0.{n}"}]}}
+        for n in range(50, 62)
+    ]
+    world.ask("POST", "imports", {"import": {"objects": moved, "plan": True}}, status=200)
+    assert len(world.ledger.addresses) == 12
+    world.ask("POST", "imports", {"import": {"objects": [*moved, *moved[:1]]}}, status=409)
+    assert len(world.ledger.addresses) == 12
+    assert world.unsettled == (0, 12)
+    assert subnet["ipam:driver"] == "ledger"
