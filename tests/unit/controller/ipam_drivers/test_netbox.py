@@ -2,16 +2,23 @@
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from api.app import create_app
+from api.auth import NoAuth
 from controller.errors import ConfigurationError
 from controller.ipam_drivers.netbox import PAGE, NetBox
+from controller.ipam_drivers.registry import Services
+from controller.ipam_drivers.sweeper import Sweeper
 from ipam.addresses import Pool, parse_address, parse_cidr
 from ipam.errors import AddressesExhausted, AddressTaken, ServiceUnavailable, SubnetRefused
 from ipam.remote import SubnetFacts, Wanted
+from tests.databases import a_database
 from tests.fakes.netbox import TOKEN, NetBoxStub
+from tests.unit.api.conftest import NoController
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +70,7 @@ def test_a_reservation_is_seen_in_netbox_with_its_mark_and_then_with_its_port(st
     assert (one["status"]["value"], one["description"]) == ("reserved", "weft:mark-1")
     netbox.commit(held[:1], ["port-1"])
     assert (one["status"]["value"], one["description"]) == ("active", "weft:mark-1 port port-1")
-    assert list(netbox.find("mark-1")) == [h.__class__(**{**_fields(h), "subnet_id": ""}) for h in held]
-
-
-def _fields(held: object) -> dict[str, object]:
-    return {name: getattr(held, name) for name in ("subnet_id", "version", "address", "handle", "mark")}
+    assert list(netbox.find("mark-1")) == [replace(one, subnet_id="") for one in held]
 
 
 def test_pools_are_kept_where_netbox_would_choose_outside(stub: NetBoxStub, netbox: NetBox) -> None:
@@ -177,3 +180,32 @@ def test_the_token_is_read_from_a_file_and_never_said(
 def test_a_wrong_setting_is_named(settings: dict[str, str], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         NetBox(settings)
+
+
+def test_a_port_is_refused_when_netbox_is_too_slow_and_what_it_did_later_is_taken_back(
+    stub: NetBoxStub, netbox: NetBox, tmp_path: Path
+) -> None:
+    services = Services({"netbox": netbox}, default="netbox")
+    database = a_database(tmp_path, services=services)
+    client = create_app(database, auth=NoAuth(), control=NoController()).test_client()
+    network = client.post("/v2.0/networks", json={"network": {}}).json["network"]["id"]
+    subnet = {"network_id": network, "cidr": "10.1.0.0/24", "ip_version": 4}
+    assert client.post("/v2.0/subnets", json={"subnet": subnet}).status_code == 201
+    port = {"port": {"network_id": network}}
+    for fault, said in ((500, "answered 500"), (None, "did not answer within 0.5 s")):
+        stub.fault, stub.delay_s = fault, 0.0 if fault else 0.7
+        refused = client.post("/v2.0/ports", json=port)
+        assert refused.status_code == 503
+        assert said in refused.text
+    stub.fault, stub.delay_s = None, 0.0
+    mark = "weft:00000000-0000-0000-0000-000000000000"
+    stub.add("10.1.0.9/24", description=mark)  # what a request did that nobody waited for
+    Sweeper(database, services).sweep("netbox")
+    assert stub.held == []
+    made = client.post("/v2.0/ports", json=port).json["port"]
+    assert stub.held == [made["fixed_ips"][0]["ip_address"]]
+    taken = {"port": {"network_id": network, "fixed_ips": [{"ip_address": "10.1.0.20"}]}}
+    stub.add("10.1.0.20/24", description="a printer")
+    refused = client.post("/v2.0/ports", json=taken)
+    assert (refused.status_code, "10.1.0.20 already allocated" in refused.text) == (409, True)
+    database.close()
