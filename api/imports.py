@@ -5,6 +5,7 @@ wrong is said of every one at once. What is there already under its id and says 
 import can be repeated.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -55,6 +56,7 @@ TYPES: Mapping[str, Resource[Any, Any]] = {
 }
 """In the order in which they refer to each other."""
 _MOST_SAID = 200
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MEANS_NONE = frozenset({"gateway_ip"})
 """Null says something: nothing else that is null is more than not given."""
 _OWN_WORK = frozenset({"network:dhcp"})
@@ -169,9 +171,15 @@ def _given(position: int, one: object) -> _Given:
     if not isinstance(one, dict) or not isinstance(one.get("attributes"), dict):
         raise InvalidInput(f"{where} is no object with type and attributes")
     where = str(one.get("where") or where)
-    if one.get("type") not in TYPES:
+    if str(one.get("type")) not in TYPES:
         raise InvalidInput(f"{where}: there is no type {one.get('type')!r}; there are {', '.join(TYPES)}")
-    return _Given(type=one["type"], where=where, attributes=one["attributes"])
+    attributes = one["attributes"]
+    tags = attributes.get("tags") or []
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise InvalidInput(f"{where}: tags must be a list of texts")
+    if attributes.get("id") is not None and not _UUID.fullmatch(str(attributes["id"])):
+        raise InvalidInput(f"{where}: {attributes['id']!r} is no UUID; leave id out to have one made")
+    return _Given(type=str(one["type"]), where=where, attributes=attributes)
 
 
 def _store_all(tx: Transaction, caller: Caller, given: Sequence[_Given], outcome: _Outcome) -> None:
@@ -181,7 +189,7 @@ def _store_all(tx: Transaction, caller: Caller, given: Sequence[_Given], outcome
         if resource is SECURITY_GROUP:  # any other group of a project makes its default group
             of_kind.sort(key=lambda one: one.attributes.get("name") != security_groups.DEFAULT_NAME)
         for one in of_kind:
-            if one.attributes.get("device_owner") in _OWN_WORK and resource is PORT:
+            if str(one.attributes.get("device_owner")) in _OWN_WORK and resource is PORT:
                 outcome.left_out.append(f"{one}: Weft itself does what the port is for")
                 continue
             try:
@@ -266,7 +274,7 @@ def _with_own_addresses(tx: Transaction, wire: Mapping[str, Any]) -> dict[str, A
     )
     automatic = {row.id for row in rows if is_automatic(row.ipv6_ra_mode, row.ipv6_address_mode)}
     kept = [
-        {"subnet_id": one["subnet_id"]} if isinstance(one, dict) and one.get("subnet_id") in automatic else one
+        {"subnet_id": one["subnet_id"]} if isinstance(one, dict) and str(one.get("subnet_id")) in automatic else one
         for one in fixed_ips
     ]
     return {**wire, "fixed_ips": kept}

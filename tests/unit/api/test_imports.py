@@ -298,3 +298,19 @@ def test_every_bad_line_of_a_file_is_named(target: Served, tmp_path: Path, capsy
 
 def test_the_drivers_are_listed_for_people(target: Served, capsys: pytest.CaptureFixture[str]) -> None:
     assert "built-in  up" in run(capsys, "ipam", "list", "--url", target.url)
+
+
+@pytest.mark.parametrize(
+    ("one", "said"),
+    [
+        ({"type": ["port"], "attributes": {}}, "there is no type"),
+        ({"type": "port", "attributes": {"id": "me"}}, "'me' is no UUID"),
+        ({"type": "port", "attributes": {"tags": 5}}, "tags must be a list of texts"),
+        ({"type": "port", "attributes": {"device_owner": [], "fixed_ips": [{"subnet_id": {}}]}}, "network_id"),
+    ],
+)
+def test_what_is_no_object_is_refused_by_its_place(target: Served, one: object, said: str) -> None:
+    reply = target.client.post("/v2.0/imports", json={"import": {"objects": [one]}})
+    assert reply.status_code in {400, 409}
+    assert "object 1" in reply.text
+    assert said in reply.text
