@@ -24,7 +24,6 @@ from controller.cli import (
     trace,
     usage,
 )
-
 from controller.cli.client import CommandFailed
 from controller.cli.everyday.catalog import load
 from controller.cli.everyday.verbs import add_verbs
