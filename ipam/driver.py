@@ -22,6 +22,8 @@ class AnyAddress:
     """Any free address of the first of these subnets that has room."""
 
     subnet_ids: tuple[str, ...]
+    mac_address: str | None = None
+    """Whose it will be, for subnets whose strategy makes addresses of it; None where nobody knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
