@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, NewType
 if TYPE_CHECKING:
     from controller.sighting_records import Sighting
 
+from controller.ipam_records import USUAL, SubnetIpam
+
 NetworkId = NewType("NetworkId", str)
 SubnetId = NewType("SubnetId", str)
 PortId = NewType("PortId", str)
@@ -180,6 +182,8 @@ class Subnet:
     """Device owners it is for, when an address is chosen; none: all."""
     driver: str = "built-in"
     """Who gives out its addresses."""
+    ipam: SubnetIpam = USUAL
+    """How addresses are chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,9 @@
 """Which free address does a port get?
 
-The built-in driver. A free address is drawn at random, as Neutron does, so that an address just given back is seldom
-the next one given out. The cost of an allocation does not grow with the number of addresses taken:
+The built-in driver. A subnet's strategy says which: a free address is drawn at random, as Neutron does, so that an
+address just given back is seldom the next one given out; or it is the first free one; or the one a host would make of
+its MAC address (RFC 4291 appendix A), and a random one where that is not to be had. The cost of an allocation does not
+grow with the number of addresses taken; a random one is found so, and a sequential one by the second step alone:
 
 1. a few random candidates are looked up with one query; the first free one is taken (many requests at once share the
    query, with fewer candidates each, and those without luck draw again);
@@ -16,6 +18,7 @@ The store's unique constraint is the arbiter; a candidate is only ever a proposa
 import random
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 from itertools import chain
 from typing import Protocol
 
@@ -23,6 +26,7 @@ from ipam.addresses import Cidr, Pool, eui64, text
 from ipam.blocks import OPEN_STEP, block_count, block_of, block_range, nth_address, open_size
 from ipam.driver import AddressRequest, AnyAddress, Assigned, Reservation, SpecificAddress
 from ipam.errors import AddressesExhausted, AddressTaken
+from ipam.exclusions import OCTETS, count
 
 CANDIDATES = 8
 """Random candidates for one request: at half occupancy 1 draw in 256 goes on to the blocks."""
@@ -33,6 +37,14 @@ Candidate = tuple[str, int, int]
 """Subnet id, IP version, address."""
 
 
+class Strategy(Enum):
+    """Which of a subnet's free addresses is given to who asks for any."""
+
+    RANDOM = "random"
+    SEQUENTIAL = "sequential"
+    EUI64 = "eui64"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubnetSpace:
     """What the allocator must know of a subnet."""
@@ -40,9 +52,28 @@ class SubnetSpace:
     subnet_id: str
     cidr: Cidr
     pools: tuple[Pool, ...]
+    """Without the ranges that are excluded."""
     open_blocks: int
     has_seen: bool = False
     """Somebody was seen to use an address of it that nobody holds: the store says which."""
+    strategy: Strategy = Strategy.RANDOM
+    octets: frozenset[int] = frozenset()
+    """Last octets that are passed over."""
+
+    def block_of(self, address: int) -> int | None:
+        """Return the number of the block that counts an address; None for one that is never chosen."""
+        if self.octets and address % OCTETS in self.octets:
+            return None
+        return block_of(self.pools, address)
+
+    def block_size(self, number: int) -> int:
+        """Return how many addresses of a block may be chosen."""
+        return count(block_range(self.pools, number), self.octets)
+
+    @property
+    def size(self) -> int:
+        """How many addresses may be chosen in all."""
+        return sum(count(pool, self.octets) for pool in self.pools)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +94,7 @@ class AllocationStore(Protocol):
         """Return which (subnet id, address) of the (subnet id, version, address) candidates are held."""
 
     def blocks_with_room(self, subnet_id: str, at_most: int) -> list[int]:
-        """Return the numbers of some open blocks that have a free address."""
+        """Return the numbers of the first open blocks that have a free address; others who search wait meanwhile."""
 
     def taken_in_block(self, subnet_id: str, block: int) -> set[int]:
         """Return the addresses held in one block; at most 256."""
@@ -109,8 +140,9 @@ class BuiltInDriver:
                     chosen[position] = free
                     del waiting[position]
             looked_up = []
+        seen: _Seen = {}
         for position, request in waiting.items():
-            free = self._search(request.subnet_ids, reserved)
+            free = self._search(request.subnet_ids, reserved, seen)
             reserved.add((free.subnet_id, free.address))
             chosen[position] = free
         return Reservation(addresses=tuple(chosen[position] for position in range(len(requests))))
@@ -124,7 +156,7 @@ class BuiltInDriver:
                 subnet_id=one.subnet_id,
                 version=one.version,
                 address=one.address,
-                block=block_of(self._spaces[one.subnet_id].pools, one.address),
+                block=self._spaces[one.subnet_id].block_of(one.address),
                 owner=owner,
             )
             for one, owner in zip(reservation.addresses, owners, strict=True)
@@ -166,18 +198,26 @@ class BuiltInDriver:
         while left > 0:
             each = min(CANDIDATES, max(1, CANDIDATES_AT_ONCE // max(1, len(waiting))))
             left -= each
-            yield {position: self._draw(request.subnet_ids, each) for position, request in waiting.items()}
+            yield {position: self._draw(request, each) for position, request in waiting.items()}
             if not waiting:
                 return
 
-    def _draw(self, subnet_ids: Sequence[str], count: int) -> Sequence[Candidate]:
-        """Draw candidates of the first subnet that has open blocks."""
-        for subnet_id in subnet_ids:
+    def _draw(self, request: AnyAddress, count: int) -> Sequence[Candidate]:
+        """Draw candidates of the first subnet that has open blocks; none of a sequential one."""
+        for subnet_id in request.subnet_ids:
             space = self._spaces[subnet_id]
             size = open_size(space.pools, space.open_blocks)
-            if size:
-                positions = {self._rng.randrange(size): None for _ in range(count)}
-                return [(subnet_id, space.cidr.version, nth_address(space.pools, position)) for position in positions]
+            if not size:
+                continue
+            if space.strategy is Strategy.SEQUENTIAL:
+                return ()
+            positions = {self._rng.randrange(size): None for _ in range(count)}
+            drawn = [nth_address(space.pools, position) for position in positions]
+            if space.strategy is Strategy.EUI64 and request.mac_address is not None:
+                own = eui64(space.cidr, request.mac_address)
+                drawn = [own, *drawn] if space.block_of(own) is not None else drawn
+            version, octets = space.cidr.version, space.octets
+            return [(subnet_id, version, one) for one in drawn if not octets or one % OCTETS not in octets]
         return ()
 
     def _avoided(self, subnet_id: str) -> Collection[int]:
@@ -195,46 +235,55 @@ class BuiltInDriver:
                 return Assigned(subnet_id=subnet_id, version=version, address=address)
         return None
 
-    def _search(self, subnet_ids: tuple[str, ...], reserved: Collection[tuple[str, int]]) -> Assigned:
+    def _search(self, subnet_ids: tuple[str, ...], reserved: Collection[tuple[str, int]], seen: "_Seen") -> Assigned:
         """Find a free address where random draws did not, block by block.
 
         Raises:
             AddressesExhausted: there is none in any of the subnets.
         """
         for subnet_id in subnet_ids:
-            address = self._search_subnet(self._spaces[subnet_id], {a for s, a in reserved if s == subnet_id})
+            address = self._search_subnet(self._spaces[subnet_id], {a for s, a in reserved if s == subnet_id}, seen)
             if address is not None:
                 return Assigned(subnet_id=subnet_id, version=self._spaces[subnet_id].cidr.version, address=address)
         raise AddressesExhausted(subnet_ids)
 
-    def _search_subnet(self, space: SubnetSpace, reserved: Collection[int]) -> int | None:
-        address = self._search_open(space, reserved)
+    def _search_subnet(self, space: SubnetSpace, reserved: Collection[int], seen: "_Seen") -> int | None:
+        address = self._search_open(space, reserved, seen)
         total = block_count(space.pools)
         while address is None and space.open_blocks < total:
             space = open_more(space, self._store)
             self._spaces[space.subnet_id] = space
-            address = self._search_open(space, reserved)
+            address = self._search_open(space, reserved, seen)
         return address
 
-    def _search_open(self, space: SubnetSpace, reserved: Collection[int]) -> int | None:
+    def _search_open(self, space: SubnetSpace, reserved: Collection[int], seen: "_Seen") -> int | None:
         """Look into one block more than can be full of what is not counted: own choices, and what is avoided."""
         uncounted = len(reserved) + len(self._avoided(space.subnet_id))
         for number in self._store.blocks_with_room(space.subnet_id, uncounted + 1):
-            free = self._free_in_block(space, number, reserved)
+            if (space.subnet_id, number) not in seen:
+                seen[space.subnet_id, number] = self._free_in_block(space, number)
+            free = [address for address in seen[space.subnet_id, number] if address not in reserved]
             if free:
-                return self._rng.choice(free)
+                return free[0] if space.strategy is Strategy.SEQUENTIAL else self._rng.choice(free)
         return None
 
-    def _free_in_block(self, space: SubnetSpace, number: int, reserved: Collection[int]) -> list[int]:
+    def _free_in_block(self, space: SubnetSpace, number: int) -> list[int]:
         block = block_range(space.pools, number)
-        taken = self._store.taken_in_block(space.subnet_id, number)
-        closed = {*taken, *reserved, *self._avoided(space.subnet_id)}
-        return [a for a in range(block.first, block.last + 1) if a not in closed]
+        closed = {*self._store.taken_in_block(space.subnet_id, number), *self._avoided(space.subnet_id)}
+        octets = space.octets
+        return [
+            address
+            for address in range(block.first, block.last + 1)
+            if address not in closed and not (octets and address % OCTETS in octets)
+        ]
+
+
+_Seen = dict[tuple[str, int], list[int]]
+"""What blocks (subnet id, number) had free when one request first looked."""
 
 
 def open_more(space: SubnetSpace, store: AllocationStore) -> SubnetSpace:
     """Open the next step of blocks and return the space with them."""
     end = min(space.open_blocks + OPEN_STEP, block_count(space.pools))
-    sizes = {number: block_range(space.pools, number).size for number in range(space.open_blocks, end)}
-    store.open_blocks(space.subnet_id, sizes)
+    store.open_blocks(space.subnet_id, {number: space.block_size(number) for number in range(space.open_blocks, end)})
     return replace(space, open_blocks=end)

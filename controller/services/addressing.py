@@ -6,7 +6,7 @@ Turns Neutron's ``fixed_ips`` into typed requests for the address driver. Driver
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -26,19 +26,23 @@ from controller.errors import (
     SubnetNotFound,
 )
 from controller.ipam_drivers.settings import BUILT_IN
+from controller.ipam_records import space_of
 from controller.policy.expression import Expression
 from controller.records import FixedIp, Port, SubnetId
-from controller.services import listing, remote_addressing, routed, visibility
+from controller.services import address_holds, listing, remote_addressing, routed, visibility
 from controller.services.sentinels import Sentinel
+from controller.store import subnet_ipam
 from controller.store.allocations import Allocations
+from controller.store.holds import expire
 from controller.store.ipam_driver_schema import SUBNET_DRIVERS
+from controller.store.ipam_schema import SUBNET_IPAM
 from controller.store.physnets import has_way
 from controller.store.plugin_schema import is_host_of
 from controller.store.schema import ALLOCATION_POOLS, HOSTS, NETWORKS, SUBNETS
 from controller.store.sightings import HAS_ANY
 from controller.store.transaction import Transaction
 from ipam.addresses import IPV4, Pool, eui64, parse_address, parse_cidr, text, usable
-from ipam.allocator import BuiltInDriver, SubnetSpace
+from ipam.allocator import BuiltInDriver, Strategy, SubnetSpace
 from ipam.driver import AddressRequest, AnyAddress, Assigned, Eui64Address, Reservation, SpecificAddress
 from ipam.errors import AddressesExhausted, AddressTaken
 
@@ -74,6 +78,7 @@ _PLACE = (
         SUBNETS.c.service_types,
         HAS_ANY.label("has_seen"),
         SUBNET_DRIVERS.c.driver,
+        *subnet_ipam.COLUMNS,
         ALLOCATION_POOLS.c.first,
         ALLOCATION_POOLS.c.last,
         case((has_way(NETWORKS.c.id, HOSTS.c.id), HOSTS.c.datapath_type)).label("datapath_type"),
@@ -81,6 +86,7 @@ _PLACE = (
     .select_from(
         NETWORKS.outerjoin(SUBNETS, SUBNETS.c.network_id == NETWORKS.c.id)
         .outerjoin(SUBNET_DRIVERS, SUBNET_DRIVERS.c.subnet_id == SUBNETS.c.id)
+        .outerjoin(SUBNET_IPAM, SUBNET_IPAM.c.subnet_id == SUBNETS.c.id)
         .outerjoin(ALLOCATION_POOLS, ALLOCATION_POOLS.c.subnet_id == SUBNETS.c.id)
         .outerjoin(HOSTS, and_(HOSTS.c.name == bindparam("host"), is_host_of(HOSTS, NETWORKS.c.plugin)))
     )
@@ -214,7 +220,12 @@ def driver_for(tx: Transaction, place: Place) -> BuiltInDriver:
 
 
 def manual_requests(
-    tx: Transaction, place: Place, fixed_ips: Sequence[Mapping[str, Any]] | Sentinel, *, device_owner: str
+    tx: Transaction,
+    place: Place,
+    fixed_ips: Sequence[Mapping[str, Any]] | Sentinel,
+    *,
+    mac_address: str,
+    device_owner: str,
 ) -> list[AddressRequest]:
     """Return what a caller's ``fixed_ips`` ask of the driver; AUTO asks for one address of each IP version.
 
@@ -228,10 +239,12 @@ def manual_requests(
             raise IpAddressGenerationFailureNoMatchingSubnet
         manual = [subnet for subnet in serving if not subnet.is_automatic]
         return [
-            AnyAddress(subnet_ids=tuple(subnet.id for subnet in manual if subnet.version == version))
+            AnyAddress(
+                subnet_ids=tuple(subnet.id for subnet in manual if subnet.version == version), mac_address=mac_address
+            )
             for version in sorted({subnet.version for subnet in manual})
         ]
-    requests = (_requested(tx, place, wanted, device_owner) for wanted in fixed_ips)
+    requests = (_requested(tx, place, wanted, mac_address, device_owner) for wanted in fixed_ips)
     return [request for request in requests if request is not None]
 
 
@@ -253,6 +266,7 @@ def assign(
 
     Raises:
         IpAddressAlreadyAllocated: a requested address is another port's.
+        IpAddressHeld: a requested address is held for another project.
         IpAddressGenerationFailure: no address is left.
         AsksFirst, and more that ``remote_addressing.assign`` raises: where a service outside gives out addresses.
     """
@@ -270,13 +284,20 @@ def _assign_here(
     if not asked:
         return dict.fromkeys(requests, ())
     driver = driver_for(tx, place)
+    in_order = [one.id for one in place.subnets if one.space.strategy is Strategy.SEQUENTIAL]
+    if in_order:
+        expire(tx, in_order)  # the first free address may be one whose quarantine is over
     drawn_again = 0
     while True:
         try:
             reservation: Reservation = driver.reserve(asked)
         except AddressTaken as error:
+            if address_holds.give_way(tx, requests, error.subnet_id, error.address):
+                continue
             raise IpAddressAlreadyAllocated(error.address, error.subnet_id) from error
         except AddressesExhausted as error:
+            if expire(tx, error.subnet_ids):
+                continue
             raise IpAddressGenerationFailure(place.network_id) from error
         try:
             driver.commit(reservation, owners)
@@ -320,7 +341,7 @@ def readdress(
         kept, missing = [], wanted
     else:
         kept, missing = _match(manual, own, wanted)
-    requests = manual_requests(tx, place, missing, device_owner=port.device_owner)
+    requests = manual_requests(tx, place, missing, mac_address=port.mac_address, device_owner=port.device_owner)
     for request in automatic_requests(place, mac_address=port.mac_address, device_owner=port.device_owner):
         cidr = automatic[request.subnet_id].space.cidr
         address = text(cidr.version, eui64(cidr, request.mac_address))
@@ -378,11 +399,8 @@ def _port_subnet(rows: Sequence[Any]) -> PortSubnet:
         if row.first is not None
     )
     return PortSubnet(
-        space=SubnetSpace(
-            subnet_id=first.subnet_id,
-            cidr=parse_cidr(first.cidr),
-            pools=pools,
-            open_blocks=first.open_blocks,
+        space=replace(
+            space_of(first.subnet_id, parse_cidr(first.cidr), pools, first.open_blocks, subnet_ipam.chosen_of(first)),
             has_seen=first.has_seen,
         ),
         is_automatic=is_automatic(first.ipv6_ra_mode, first.ipv6_address_mode),
@@ -392,7 +410,9 @@ def _port_subnet(rows: Sequence[Any]) -> PortSubnet:
     )
 
 
-def _requested(tx: Transaction, place: Place, wanted: Mapping[str, Any], device_owner: str) -> AddressRequest | None:
+def _requested(
+    tx: Transaction, place: Place, wanted: Mapping[str, Any], mac_address: str, device_owner: str
+) -> AddressRequest | None:
     """Return the request for one entry of ``fixed_ips``, or None where the subnet gives an address anyway."""
     subnet_id, ip_address = wanted.get("subnet_id"), wanted.get("ip_address")
     if not place.subnets:
@@ -402,7 +422,7 @@ def _requested(tx: Transaction, place: Place, wanted: Mapping[str, Any], device_
     subnet = _subnet_of(tx, place, subnet_id, ip_address, device_owner)
     makes_its_own = subnet.is_automatic and device_owner not in ROUTER_OWNERS
     if ip_address is None:
-        return None if makes_its_own else AnyAddress(subnet_ids=(subnet.id,))
+        return None if makes_its_own else AnyAddress(subnet_ids=(subnet.id,), mac_address=mac_address)
     version, address = _parsed(ip_address)
     if not _is_assignable(subnet, version, address, device_owner):
         raise InvalidIpForSubnet(ip_address)

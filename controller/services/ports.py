@@ -404,7 +404,7 @@ def _address(tx: Transaction, drafts: Sequence[_Draft]) -> Mapping[str, tuple[Fi
 def _requests(tx: Transaction, draft: _Draft) -> list[AddressRequest]:
     place, mac, owner = draft.place, draft.row["mac_address"], draft.row["device_owner"]
     return [
-        *addressing.manual_requests(tx, place, draft.wanted["fixed_ips"], device_owner=owner),
+        *addressing.manual_requests(tx, place, draft.wanted["fixed_ips"], mac_address=mac, device_owner=owner),
         *addressing.automatic_requests(place, mac_address=mac, device_owner=owner),
     ]
 

@@ -13,6 +13,7 @@ from controller.caller import Caller
 from controller.errors import InvalidInput, SubnetInUse, SubnetNotFound
 from controller.ipam_driver_errors import AddressServiceUnavailable
 from controller.ipam_drivers.settings import BUILT_IN
+from controller.ipam_records import USUAL, space_of
 from controller.records import NetworkId, Subnet, SubnetId
 from controller.services import (
     addressing,
@@ -24,6 +25,7 @@ from controller.services import (
     realisation,
     routed,
     sharing,
+    subnet_ipam,
     subnet_rules,
     tags,
     visibility,
@@ -36,9 +38,10 @@ from controller.store.ipam_driver_schema import SUBNET_DRIVERS
 from controller.store.loading import SELECT_SUBNETS, in_chunks, subnets_of
 from controller.store.pools_schema import POOLED_SUBNETS
 from controller.store.schema import ALLOCATION_POOLS, ALLOCATIONS, BINDINGS, NETWORKS, PORTS, SUBNETS
+from controller.store.subnet_ipam import store as store_ipam
 from controller.store.transaction import Transaction
 from ipam.addresses import Cidr, Pool, is_overlapping, parse_address, parse_cidr, text
-from ipam.allocator import SubnetSpace, open_more
+from ipam.allocator import open_more
 from ipam.driver import Eui64Address
 from ipam.remote import SubnetFacts
 
@@ -77,7 +80,7 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Subnet
     Raises:
         NetworkNotFound, BadRequest, InvalidInput, InvalidAllocationPool, OutOfBoundsAllocationPool,
         OverlappingAllocationPools, GatewayConflictWithAllocationPools, PolicyNotAuthorized, OverQuota, and what
-        ``pooling`` and ``routed.checked_segment_id`` raise
+        ``pooling``, ``routed.checked_segment_id`` and ``subnet_ipam.checked`` raise
     """
     network = listing.one(tx, caller, networks.RESOURCE, wanted["network_id"], lock=True)
     facts = visibility.network_facts
@@ -98,7 +101,8 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Subnet
     segment_id = routed.checked_segment_id(tx, network.id, wanted)
     _check_overlap(tx, network.id, cidr)
     pooling.check_affinity(tx, network.id, cut)
-    subnet = replace(_record(tx, network.id, wanted, cut=cut, pools=pools), segment_id=segment_id)
+    chosen = subnet_ipam.checked(cidr, USUAL, wanted)
+    subnet = replace(_record(tx, network.id, wanted, cut=cut, pools=pools), segment_id=segment_id, ipam=chosen)
     _check_driver(tx, subnet, cidr, pools)
     _insert(tx, subnet, cidr, pools)
     if addressing.is_automatic(subnet.ipv6_ra_mode, subnet.ipv6_address_mode):
@@ -149,7 +153,8 @@ def update(
     check_revision(if_revision, old.revision_number)
     cidr = parse_cidr(old.cidr)
     pools = _changed_pools(old, cidr, changes)
-    new = replace(old, **_changed_values(old, cidr, changes), allocation_pools=_as_text(pools))
+    chosen = subnet_ipam.checked(cidr, old.ipam, changes)
+    new = replace(old, **_changed_values(old, cidr, changes), allocation_pools=_as_text(pools), ipam=chosen)
     if "segment_id" in changes:
         listing.one(tx, caller, networks.RESOURCE, old.network_id, lock=True)
         new = replace(new, segment_id=routed.changed_segment_id(tx, old, changes["segment_id"]))
@@ -163,7 +168,10 @@ def update(
     if new.allocation_pools != old.allocation_pools:
         tx.connection.execute(sql_delete(ALLOCATION_POOLS).where(ALLOCATION_POOLS.c.subnet_id == old.id))
         _insert_pools(tx, old.id, pools)
-        Allocations(tx).recount(SubnetSpace(subnet_id=old.id, cidr=cidr, pools=pools, open_blocks=0))
+    if new.ipam != old.ipam:
+        store_ipam(tx, old.id, new.ipam)
+    if new.allocation_pools != old.allocation_pools or new.ipam != old.ipam:
+        Allocations(tx).recount(space_of(old.id, cidr, pools, 0, new.ipam))
     realisation.check_subnet(tx, new)
     tx.journal("subnet", old.id, old.network_id)
     return new
@@ -274,7 +282,9 @@ def _insert(tx: Transaction, subnet: Subnet, cidr: Cidr, pools: tuple[Pool, ...]
     if subnet.subnetpool_id is not None:
         free_prefixes.note_subnet(tx, subnet.subnetpool_id, subnet.id, subnet.project_id, cidr)
     _insert_pools(tx, subnet.id, pools)
-    open_more(SubnetSpace(subnet_id=subnet.id, cidr=cidr, pools=pools, open_blocks=0), Allocations(tx))
+    if subnet.ipam != USUAL:
+        store_ipam(tx, subnet.id, subnet.ipam)
+    open_more(space_of(subnet.id, cidr, pools, 0, subnet.ipam), Allocations(tx))
 
 
 def _insert_pools(tx: Transaction, subnet_id: str, pools: Sequence[Pool]) -> None:

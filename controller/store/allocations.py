@@ -1,23 +1,24 @@
 """Which addresses are held, and which blocks have room? The store behind ``ipam.allocator``.
 
-A held address is a live row; the partial unique index over live rows decides who gets it. A row given back keeps its
-time in ``released_at`` for a day, so that "who had this address?" can be answered, and is then removed by later
-releases, a few at a time.
+A port's address is a live row. The partial unique index over what is taken - live rows, and those held for nobody
+(``controller.store.holds``) - decides who gets it. A row given back keeps its time in ``released_at`` for a day, so
+that "who had this address?" can be answered, and is then removed by later releases, a few at a time.
 """
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 
-from controller.store import sightings
+from controller.store import holds, sightings
+from controller.store.blocks import count
 from controller.store.dialects import insert_all, insert_or_ignore
 from controller.store.loading import in_chunks
-from controller.store.schema import ADDRESS_BLOCKS, ALLOCATIONS, HAS_ROOM, LIVE, SUBNETS
+from controller.store.schema import ADDRESS_BLOCKS, ALLOCATIONS, HAS_ROOM, SUBNETS, TAKEN
 from controller.store.transaction import Transaction
 from ipam.addresses import parse_address, text
 from ipam.allocator import Claim, SubnetSpace, open_more
-from ipam.blocks import block_of
 from ipam.driver import Assigned
 
 RELEASED_KEPT_S = 86_400
@@ -28,37 +29,40 @@ _IS_LIVE = ALLOCATIONS.c.released_at.is_(None)
 _TAKEN = select(ALLOCATIONS.c.subnet_id, ALLOCATIONS.c.address).where(
     ALLOCATIONS.c.subnet_id.in_(bindparam("subnet_ids", expanding=True)),
     ALLOCATIONS.c.address.in_(bindparam("addresses", expanding=True)),
-    _IS_LIVE,
+    TAKEN,
 )
 _CLAIM = insert_or_ignore(
     ALLOCATIONS,
     conflict=(ALLOCATIONS.c.subnet_id, ALLOCATIONS.c.address),
-    where=LIVE,
+    where=TAKEN,
     returning=(ALLOCATIONS.c.subnet_id, ALLOCATIONS.c.address),
+)
+_RELEASED = (
+    ALLOCATIONS.c.id,
+    ALLOCATIONS.c.subnet_id,
+    ALLOCATIONS.c.address,
+    ALLOCATIONS.c.block,
+    ALLOCATIONS.c.port_id,
 )
 _RELEASE = (
     update(ALLOCATIONS)
     .where(ALLOCATIONS.c.subnet_id == bindparam("of_subnet"), ALLOCATIONS.c.address == bindparam("held"), _IS_LIVE)
     .values(released_at=bindparam("at"))
-    .returning(ALLOCATIONS.c.subnet_id, ALLOCATIONS.c.block)
+    .returning(*_RELEASED)
 )
 _RELEASE_ALL_OF_PORT = (
     update(ALLOCATIONS)
     .where(ALLOCATIONS.c.port_id == bindparam("owner"), _IS_LIVE)
     .values(released_at=bindparam("at"))
-    .returning(ALLOCATIONS.c.subnet_id, ALLOCATIONS.c.block)
+    .returning(*_RELEASED)
 )
 _PRUNE = delete(ALLOCATIONS).where(
     ALLOCATIONS.c.id.in_(
         select(ALLOCATIONS.c.id)
         .where(ALLOCATIONS.c.subnet_id == bindparam("of_subnet"), ALLOCATIONS.c.released_at < bindparam("before"))
+        .where(ALLOCATIONS.c.held_until.is_(None))
         .limit(PRUNED_AT_ONCE)
     )
-)
-_COUNT = (
-    update(ADDRESS_BLOCKS)
-    .where(ADDRESS_BLOCKS.c.subnet_id == bindparam("of_subnet"), ADDRESS_BLOCKS.c.number == bindparam("block"))
-    .values(free=ADDRESS_BLOCKS.c.free + bindparam("change"))
 )
 _WITH_ROOM = (
     select(ADDRESS_BLOCKS.c.number)
@@ -67,8 +71,9 @@ _WITH_ROOM = (
     .limit(bindparam("at_most"))
 )
 _IN_BLOCK = select(ALLOCATIONS.c.address).where(
-    ALLOCATIONS.c.subnet_id == bindparam("of_subnet"), ALLOCATIONS.c.block == bindparam("number"), _IS_LIVE
+    ALLOCATIONS.c.subnet_id == bindparam("of_subnet"), ALLOCATIONS.c.block == bindparam("number"), TAKEN
 )
+_WITH_ROOM_ALONE = _WITH_ROOM.with_for_update()
 
 
 class Allocations:
@@ -89,8 +94,16 @@ class Allocations:
         return {(place[0], wanted[place]) for place in found & wanted.keys()}
 
     def blocks_with_room(self, subnet_id: str, at_most: int) -> list[int]:
-        """Return the numbers of some open blocks that have a free address."""
-        return list(self._connection.scalars(_WITH_ROOM, {"of_subnet": subnet_id, "at_most": at_most}))
+        """Return the numbers of the first open blocks that have a free address; others who search wait meanwhile.
+
+        Who waited for a block that is full then gets fewer rows, or none, although there are more (PostgreSQL, SELECT,
+        "The Locking Clause"): as long as there are any, the question is asked again.
+        """
+        asked = {"of_subnet": subnet_id, "at_most": at_most}
+        while True:
+            found = list(self._connection.scalars(_WITH_ROOM_ALONE, asked))
+            if found or not list(self._connection.scalars(_WITH_ROOM, asked)):
+                return found
 
     def taken_in_block(self, subnet_id: str, block: int) -> set[int]:
         """Return the addresses held in one block."""
@@ -115,10 +128,10 @@ class Allocations:
             return  # another transaction has just opened them
         held = self._connection.execute(
             select(ALLOCATIONS.c.block, func.count())
-            .where(ALLOCATIONS.c.subnet_id == subnet_id, ALLOCATIONS.c.block.between(first, last), _IS_LIVE)
+            .where(ALLOCATIONS.c.subnet_id == subnet_id, ALLOCATIONS.c.block.between(first, last), TAKEN)
             .group_by(ALLOCATIONS.c.block)
         )
-        used = {block: count for block, count in held}  # noqa: C416  (a row is no pair to dict()'s types)
+        used = {block: found for block, found in held}  # noqa: C416  (a row is no pair to dict()'s types)
         rows = [
             {"subnet_id": subnet_id, "number": number, "free": size - used.get(number, 0)}
             for number, size in sizes.items()
@@ -134,54 +147,43 @@ class Allocations:
         ]
         result = insert_all(self._connection, self._tx.variant(_CLAIM), rows)
         stored = [wanted[row.subnet_id, row.address] for row in result]
-        self._count(((claim.subnet_id, claim.block) for claim in stored), sign=-1)
+        count(self._tx, ((claim.subnet_id, claim.block) for claim in stored), sign=-1)
         return {(claim.subnet_id, claim.address) for claim in stored}
 
     def release(self, addresses: Sequence[Assigned]) -> None:
-        """Mark addresses as free again."""
-        freed: list[tuple[str, int | None]] = []
+        """Mark addresses as free again, or hold those that are to be held."""
+        freed: list[Row[Any]] = []
         for one in addresses:
             rows = self._connection.execute(
                 _RELEASE,
                 {"of_subnet": one.subnet_id, "held": text(one.version, one.address), "at": self._tx.timestamp},
             )
-            freed += [(subnet_id, block) for subnet_id, block in rows]
+            freed += rows.all()
         self._freed(freed)
 
     def release_all(self, port_id: str) -> None:
-        """Mark every address of a port as free again."""
-        rows = self._connection.execute(_RELEASE_ALL_OF_PORT, {"owner": port_id, "at": self._tx.timestamp})
-        self._freed([(subnet_id, block) for subnet_id, block in rows])
+        """Mark every address of a port as free again, or hold those that are to be held."""
+        self._freed(self._connection.execute(_RELEASE_ALL_OF_PORT, {"owner": port_id, "at": self._tx.timestamp}).all())
 
     def recount(self, space: SubnetSpace) -> None:
-        """Number the blocks of a subnet anew after its pools changed; costs as much as the subnet has addresses."""
+        """Number the blocks of a subnet anew after its pools or exclusions changed; as dear as it has addresses."""
         subnet_id = space.subnet_id
         held = self._connection.execute(
-            select(ALLOCATIONS.c.id, ALLOCATIONS.c.address).where(ALLOCATIONS.c.subnet_id == subnet_id, _IS_LIVE)
+            select(ALLOCATIONS.c.id, ALLOCATIONS.c.address).where(ALLOCATIONS.c.subnet_id == subnet_id, TAKEN)
         )
-        moved = [
-            {"row": row_id, "number": block_of(space.pools, parse_address(address)[1])} for row_id, address in held
-        ]
+        moved = [{"row": row_id, "number": space.block_of(parse_address(address)[1])} for row_id, address in held]
         if moved:
             statement = update(ALLOCATIONS).where(ALLOCATIONS.c.id == bindparam("row"))
             self._connection.execute(statement.values(block=bindparam("number")), moved)
         self._connection.execute(delete(ADDRESS_BLOCKS).where(ADDRESS_BLOCKS.c.subnet_id == subnet_id))
         self._connection.execute(update(SUBNETS).where(SUBNETS.c.id == subnet_id).values(open_blocks=0))
-        closed = SubnetSpace(subnet_id=subnet_id, cidr=space.cidr, pools=space.pools, open_blocks=0)
-        open_more(closed, self)
+        open_more(replace(space, open_blocks=0), self)
 
-    def _freed(self, freed: Sequence[tuple[str, int | None]]) -> None:
-        self._count(freed, sign=1)
-        for subnet_id in {subnet_id for subnet_id, _ in freed}:
+    def _freed(self, released: Sequence[Row[Any]]) -> None:
+        if not released:
+            return
+        held = holds.keep(self._tx, released)
+        count(self._tx, [(row.subnet_id, row.block) for row in released if row.id not in held], sign=1)
+        for subnet_id in {row.subnet_id for row in released}:
             oldest = self._tx.timestamp - RELEASED_KEPT_S
             self._connection.execute(_PRUNE, {"of_subnet": subnet_id, "before": oldest})
-
-    def _count(self, blocks: Iterable[tuple[str, int | None]], *, sign: int) -> None:
-        """Add to or take from the blocks' free addresses; blocks not open yet are counted when they open."""
-        changes = Counter((subnet_id, block) for subnet_id, block in blocks if block is not None)
-        if changes:
-            rows = [
-                {"of_subnet": subnet_id, "block": block, "change": sign * count}
-                for (subnet_id, block), count in sorted(changes.items())
-            ]
-            self._connection.execute(_COUNT, rows)

@@ -7,7 +7,7 @@ many rows there are. ``ids=None`` means the whole table, which needs no list of 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Column, ColumnElement, Connection, Row, RowMapping, Select, and_, bindparam, case, not_, select
 
@@ -36,7 +36,9 @@ from controller.records import (
     Subnet,
     SubnetId,
 )
+from controller.store import subnet_ipam
 from controller.store.ipam_driver_schema import SUBNET_DRIVERS
+from controller.store.ipam_schema import SUBNET_IPAM
 from controller.store.physnets import PHYSNETS, has_way
 from controller.store.plugin_schema import is_host_of
 from controller.store.pools_schema import POOLED_SUBNETS, SUBNETPOOLS
@@ -58,13 +60,19 @@ from controller.store.schema import (
 from controller.store.sharing import is_shared_with_everybody
 from controller.store.vnics_schema import VNICS
 
+Each = TypeVar("Each")
+
 IDS_PER_QUERY = 5_000
 """SQLite takes 32,766 parameters a statement, PostgreSQL 65,535."""
 
 SELECT_NETWORKS = select(NETWORKS, is_shared_with_everybody(NETWORKS.c.id).label("shared"))
-SELECT_SUBNETS = select(SUBNETS, POOLED_SUBNETS.c.subnetpool_id, SUBNET_DRIVERS.c.driver).select_from(
-    SUBNETS.outerjoin(POOLED_SUBNETS, POOLED_SUBNETS.c.subnet_id == SUBNETS.c.id).outerjoin(
-        SUBNET_DRIVERS, SUBNET_DRIVERS.c.subnet_id == SUBNETS.c.id
+SELECT_SUBNETS = select(
+    SUBNETS, POOLED_SUBNETS.c.subnetpool_id, SUBNET_DRIVERS.c.driver, *subnet_ipam.COLUMNS
+).select_from(
+    SUBNETS.outerjoin(POOLED_SUBNETS, POOLED_SUBNETS.c.subnet_id == SUBNETS.c.id)
+    .outerjoin(SUBNET_DRIVERS, SUBNET_DRIVERS.c.subnet_id == SUBNETS.c.id)
+    .outerjoin(
+        SUBNET_IPAM, SUBNET_IPAM.c.subnet_id == SUBNETS.c.id
     )
 )
 SELECT_HOSTS = select(HOSTS)
@@ -139,7 +147,7 @@ _PHYSNETS_AMONG = _PHYSNETS.where(_among(PHYSNETS.c.host_id))
 _RULES_AMONG = _RULES.where(_among(SECURITY_GROUP_RULES.c.security_group_id))
 
 
-def in_chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+def in_chunks(ids: Sequence[Each]) -> Iterator[Sequence[Each]]:
     """Yield the ids in parts that fit one statement."""
     for start in range(0, len(ids), IDS_PER_QUERY):
         yield ids[start : start + IDS_PER_QUERY]
@@ -374,6 +382,7 @@ def _subnet(row: Row[Any], pools: Sequence[tuple[str, str]]) -> Subnet:
         subnetpool_id=row.subnetpool_id,
         service_types=tuple(json.loads(row.service_types)),
         driver=row.driver or BUILT_IN,
+        ipam=subnet_ipam.chosen_of(row),
         created_at=instant(row.created_at),
         updated_at=instant(row.updated_at),
         revision_number=row.revision_number,

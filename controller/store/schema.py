@@ -230,22 +230,34 @@ ALLOCATIONS = Table(
     Column("port_id", ForeignKey("ports.id", ondelete="SET NULL"), index=True),
     Column("released_at", BigInteger),
     CheckConstraint("port_id IS NOT NULL OR released_at IS NOT NULL", name="live_has_port"),
+    # Nobody's address that nobody is given: until when (seconds since 1970), why, and for which project.
+    Column("held_until", BigInteger),
+    Column("held_as", String(16)),
+    Column("held_for", String(NAME_LENGTH)),
 )
-LIVE = text("released_at IS NULL")
+TAKEN = text("(released_at IS NULL OR held_until IS NOT NULL)")
 Index(
     "uq_allocations_live",
     ALLOCATIONS.c.subnet_id,
     ALLOCATIONS.c.address,
     unique=True,
-    sqlite_where=LIVE,
-    postgresql_where=LIVE,
+    sqlite_where=TAKEN,
+    postgresql_where=TAKEN,
 )
 Index(
     "ix_allocations_live_block",
     ALLOCATIONS.c.subnet_id,
     ALLOCATIONS.c.block,
-    sqlite_where=LIVE,
-    postgresql_where=LIVE,
+    sqlite_where=TAKEN,
+    postgresql_where=TAKEN,
+)
+HELD = text("held_until IS NOT NULL")
+Index(
+    "ix_allocations_held",
+    ALLOCATIONS.c.subnet_id,
+    ALLOCATIONS.c.held_until,
+    sqlite_where=HELD,
+    postgresql_where=HELD,
 )
 RELEASED = text("released_at IS NOT NULL")
 Index(

@@ -54,6 +54,8 @@ class Settings:
     """Of tunnel endpoints; an IPv6 header takes 20 bytes more."""
     quotas: tuple[tuple[str, int], ...] = (("rbac_policy", 10),)
     """(resource, limit) pairs of projects that have no limit of their own; -1, and what is not named, is no limit."""
+    ipam_quarantine_s: int = 0
+    """Seconds for which a released address is given to nobody, in subnets that do not say it themselves."""
 
 
 class Transaction:
