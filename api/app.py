@@ -6,10 +6,21 @@ from functools import partial
 
 from flask import Flask, Response, request
 
-from api import extensions, faults, imports, instance_data, ipam_drivers, lookups, plugins, versions
+from api import (
+    extensions,
+    faults,
+    free_addresses,
+    imports,
+    instance_data,
+    ipam_drivers,
+    lookups,
+    plugins,
+    versions,
+)
 from api.auth import Auth, Gate
 from api.control import Control
 from api.extensions import EXTENSIONS, Extensions
+from api.free_addresses import FreeAddresses
 from api.imports import Imports
 from api.instance_data import InstanceData
 from api.ipam_drivers import IpamDrivers
@@ -42,6 +53,7 @@ from api.resources.containers import CONTAINER, ContainerDrift
 from api.resources.default_security_group_rules import DEFAULT_SECURITY_GROUP_RULE
 from api.resources.hosts import HOST
 from api.resources.ip_availability import IP_AVAILABILITY
+from api.resources.ip_reservations import IP_RESERVATION
 from api.resources.network_moves import NetworkMoves
 from api.resources.network_segment_ranges import NETWORK_SEGMENT_RANGE
 from api.resources.networks import NETWORK
@@ -74,6 +86,7 @@ OPERATIONS = (
     *instance_data.OPERATIONS,
     *usage.OPERATIONS,
     *lookups.OPERATIONS,
+    *free_addresses.OPERATIONS,
     *quotas.OPERATIONS,
     *availability_zones.OPERATIONS,
     *unrouted.OPERATIONS,
@@ -133,6 +146,7 @@ def create_app(
         Endpoint(DEFAULT_SECURITY_GROUP_RULE, database=database, auth=auth),
         groups,
         Endpoint(ADDRESS_SCOPE, database=database, auth=auth),
+        Endpoint(IP_RESERVATION, database=database, auth=auth),
         Endpoint(VNIC, database=database, auth=auth),
         Endpoint(SEGMENT, database=database, auth=auth),
         Endpoint(NETWORK_SEGMENT_RANGE, database=database, auth=auth),
@@ -165,6 +179,7 @@ def create_app(
     UsageDocuments(database=database, auth=auth).register(app)
     InstanceData(database=database, auth=auth).register(app)
     Lookups(database=database, auth=auth, control=control).register(app)
+    FreeAddresses(database=database, auth=auth).register(app)
     Plugins(database=database, auth=auth).register(app)
     ContainerFlavorDocuments(database=database, auth=auth).register(app)
     ContainerDrift(database=database, auth=auth).register(app)

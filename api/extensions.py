@@ -457,6 +457,12 @@ EXTENSIONS: tuple[Extension, ...] = (
         updated="2016-09-12T10:00:00-00:00",
     ),
     Extension(
+        alias="weft-ipam",
+        name="Address management",
+        description="How a subnet's addresses are chosen, quarantined and reserved, which are free, and for how long",
+        updated="2026-11-21T18:00:00-00:00",
+    ),
+    Extension(
         alias="weft-vnic",
         name="Weft vNICs",
         description="Virtual network interface cards, plugged into available ports of networks and taken out again.",

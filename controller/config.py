@@ -86,6 +86,7 @@ class Config:
     usage_period: str = "60"
     usage_sample: str = "300"
     usage_keep: str = "30"
+    ipam_quarantine: str = "0"
     quotas: str = ""
     seen_addresses_keep: str = seen_settings.DEFAULT
     enabled_plugins: str = plugin_settings.DEFAULT

@@ -9,6 +9,8 @@ from ipam.addresses import Cidr, Pool, parse_pool
 from ipam.allocator import Strategy, SubnetSpace
 from ipam.exclusions import without
 
+LONGEST_QUARANTINE_S = 366 * 86_400
+
 
 class HeldAs(Enum):
     """Why is an address given to nobody although nobody has it?"""

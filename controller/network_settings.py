@@ -1,4 +1,4 @@
-"""What may the operator say about kinds of networks and quotas, and which values does that make?
+"""What may the operator say about kinds of networks, quotas and addresses, and which values does that make?
 
 The words are Neutron's (ml2_conf.ini): ``1:1000,2000:2999`` for VNIs, ``physnet1:100:199,physnet2`` for VLANs, where a
 physical network without numbers is known but gives out none by itself.
@@ -8,6 +8,7 @@ import argparse
 from collections.abc import Iterator, Mapping
 
 from controller.errors import ConfigurationError
+from controller.ipam_records import LONGEST_QUARANTINE_S
 from controller.store.quotas import HIGHEST_LIMIT, NO_LIMIT, QUOTA_RESOURCES
 from controller.store.transaction import DefaultRange, Settings
 
@@ -25,6 +26,7 @@ _HELP: Mapping[str, tuple[str, str]] = {
     "underlay_mtu": ("BYTES", "largest IP packet between hosts (default 1500)"),
     "physnet_mtus": ("LIST", "MTUs of physical networks that differ, for example physnet1:9000"),
     "overlay_ip_version": ("VERSION", "of tunnel endpoints, 4 or 6 (default 4)"),
+    "ipam_quarantine": ("SECONDS", "for which a released address is given to nobody, where its subnet does not say"),
     "quotas": ("LIST", "limits of each project that has none of its own, for example network=100,port=500 (-1: none)"),
 }
 NAMES = tuple(_HELP)
@@ -68,6 +70,7 @@ def parse(given: Mapping[str, str | None]) -> Settings:
         underlay_mtu=_mtu("underlay-mtu", given.get("underlay_mtu") or str(usual.underlay_mtu)),
         physnet_mtus=tuple(_physnet_mtu(item) for item in _items(given.get("physnet_mtus"))),
         overlay_ip_version=int(version),
+        ipam_quarantine_s=_quarantine(given.get("ipam_quarantine") or "0"),
         quotas=tuple((dict(usual.quotas) | dict(_quota(item) for item in _items(given.get("quotas")))).items()),
     )
 
@@ -116,6 +119,14 @@ def _quota(item: str) -> tuple[str, int]:
     if not (limit.isascii() and limit.isdigit() and NO_LIMIT <= int(written) <= HIGHEST_LIMIT):
         raise ConfigurationError(f"quotas: {item!r} is not RESOURCE=LIMIT, with a limit from -1 to {HIGHEST_LIMIT}")
     return resource, int(written)
+
+
+def _quarantine(written: str) -> int:
+    if not (written.isascii() and written.isdigit() and int(written) <= LONGEST_QUARANTINE_S):
+        raise ConfigurationError(
+            f"ipam-quarantine: {written!r} is no number of seconds from 0 to {LONGEST_QUARANTINE_S}"
+        )
+    return int(written)
 
 
 def _mtu(setting: str, written: str, *, lowest: int = _LEAST_UNDERLAY_MTU) -> int:

@@ -4,11 +4,13 @@ Neutron API reference, subnets; extension subnet-external-network.
 """
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
 from api.attributes import (
+    Action,
+    Argument,
     Attribute,
     Audience,
     Default,
@@ -23,6 +25,7 @@ from api.attributes import (
 )
 from api.common import TAG_FILTERS, bookkeeping, identity
 from api.errors import InvalidInputSubnetServiceType, InvalidSubnetServiceType
+from api.resources import ipam_values
 from api.schema import ADDRESS, BOOLEAN, PREFIX, record
 from api.validators import (
     Refused,
@@ -41,8 +44,8 @@ from api.validators import (
     without_duplicates,
 )
 from controller.caller import Caller
-from controller.records import Subnet
-from controller.services import networks, subnets
+from controller.records import Port, Subnet
+from controller.services import free_addresses, networks, subnets
 from controller.services.query import Filter, Query
 from controller.services.sentinels import DEFAULT_GATEWAY
 from controller.store.database import Transaction
@@ -123,6 +126,17 @@ def _service_type(value: object) -> object:
     return text()(value)
 
 
+def _restore(tx: Transaction, caller: Caller, object_id: str, values: Mapping[str, object]) -> Port:
+    return free_addresses.restore(tx, caller, object_id, values)
+
+
+def _restored(done: object) -> object:
+    if not isinstance(done, Port):
+        raise TypeError(f"{done!r} is no port")
+    fixed_ips = [{"subnet_id": one.subnet_id, "ip_address": one.ip_address} for one in done.fixed_ips]
+    return {"restored": {"port_id": done.id, "fixed_ips": fixed_ips}}
+
+
 SUBNET: Resource[Subnet, SubnetView] = Resource(
     collection="subnets",
     member="subnet",
@@ -139,6 +153,18 @@ SUBNET: Resource[Subnet, SubnetView] = Resource(
     identify=attrgetter("id"),
     extra_filters=TAG_FILTERS,
     tagged=subnets.RESOURCE,
+    actions=(
+        Action(
+            name="restore",
+            doc="Takes an address out of quarantine and gives it to a port, whose addresses are the answer.",
+            arguments=(
+                Argument(name="ip_address", doc="The address.", parse=ip_address),
+                Argument(name="port_id", doc="The port.", parse=uuid),
+            ),
+            perform=_restore,
+            show=_restored,
+        ),
+    ),
     attributes=(
         *identity(lambda view: view.subnet),
         Attribute(
@@ -337,6 +363,7 @@ SUBNET: Resource[Subnet, SubnetView] = Resource(
             set_by=Audience.ADMIN,
             filter=by("driver"),
         ),
+        *ipam_values.attributes(),
         *bookkeeping(lambda view: view.subnet),
     ),
 )

@@ -21,6 +21,7 @@ from controller.cli import (
     plugin,
     port,
     reconcile,
+    subnet,
     trace,
     usage,
 )
@@ -67,7 +68,7 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_serve(commands, wanted=given[:1] == ["serve"])
-    by_hand = {"host": host, "port": port, "network": network}
+    by_hand = {"host": host, "port": port, "network": network, "subnet": subnet}
     verbs = {noun: module.add_commands(commands) for noun, module in by_hand.items()}
     verbs |= container.add_commands(commands)
     flows.add_commands(commands)

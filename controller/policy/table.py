@@ -45,6 +45,13 @@ RULES: Mapping[str, str] = {
     "update_subnet": "admin or (member and (owner or network_owner))",
     "update_subnet:segment_id": "admin",
     "delete_subnet": "admin or (member and (owner or network_owner))",
+    # Weft's own: what is free; the owner of an address in quarantine is the project that had it last.
+    "get_subnet_free": "admin or service or (reader and (owner or network_owner))",
+    "restore_address": "admin or (member and (owner or network_owner))",
+    "create_ip_reservation": "admin or (member and network_owner)",
+    "get_ip_reservation": "admin or (reader and (owner or network_owner))",
+    "update_ip_reservation": "admin or (member and (owner or network_owner))",
+    "delete_ip_reservation": "admin or (member and (owner or network_owner))",
     # --- ports; flows trust a port whose device_owner begins with network:, so only few may say so
     "create_port": "admin or service or (member and network_owner) or shared",
     "create_port:device_id": "admin or service or (member and owner)",
@@ -243,7 +250,7 @@ PLAIN: Mapping[str, str] = {
     "availability_zone_hints availability_zones ipv4_address_scope ipv6_address_scope is_default dns_domain",
     "subnet": f"{_STANDARD} network_id ip_version subnetpool_id enable_dhcp ipv6_ra_mode ipv6_address_mode gateway_ip "
     "cidr prefixlen use_default_subnetpool allocation_pools host_routes dns_nameservers router:external service_types "
-    "shared ipam:driver",
+    "shared ipam:driver ipam:strategy ipam:quarantine ipam:exclusions",
     "port": f"{_STANDARD} network_id mac_address admin_state_up status device_id device_owner fixed_ips "
     "port_security_enabled security_groups allowed_address_pairs pvlan_type pvlan_community extra_dhcp_opts "
     "binding:vnic_type attachment ip_allocation dns_name dns_domain dns_assignment",
@@ -261,6 +268,7 @@ PLAIN: Mapping[str, str] = {
     "container": f"{_STANDARD} flavor_id flavor flavor_version parameters endpoints members outputs status "
     "status_reason changes",
     "vnic": f"{_STANDARD} mac_address owner device_owner port_id network_id status",
+    "ip_reservation": f"{_STANDARD} subnet_id network_id ip_address port_id expires_at",
     "agent": "id agent_type binary host topic admin_state_up created_at started_at heartbeat_timestamp alive "
     "configurations description availability_zone",
     "network_ip_availability": "network_id network_name project_id tenant_id subnet_ip_availability used_ips total_ips "

@@ -2,6 +2,10 @@
 
 Neutron API reference, network IP availability; extensions network-ip-availability, network-ip-availability-details.
 Administrators only: to anybody else there is none. The addresses are counted by the database, from an index.
+
+Used is what nobody else can get: a port's address, and one that is quarantined or reserved. An excluded address is not
+counted in the pools, as if they had been made without it; so what is left is total less used, as Neutron's clients work
+it out, as long as no address was given by name from outside the pools.
 """
 
 import ipaddress
@@ -9,17 +13,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, bindparam, func, select
+from sqlalchemy import BindParameter, ColumnElement, bindparam, func, or_, select
 
 from controller.caller import Caller
 from controller.errors import NetworkNotFound
+from controller.ipam_records import space_of
 from controller.services import listing
 from controller.services.query import Query
 from controller.services.visibility import of_networks
+from controller.store import subnet_ipam
+from controller.store.ipam_schema import SUBNET_IPAM
 from controller.store.loading import in_chunks
-from controller.store.schema import ALLOCATION_POOLS, ALLOCATIONS, NETWORKS, SUBNETS
+from controller.store.schema import ALLOCATION_POOLS, ALLOCATIONS, NETWORKS, SUBNETS, TAKEN
 from controller.store.transaction import Transaction
 from controller.store.uncommon import predicate
+from ipam.addresses import Pool, parse_cidr, parse_pool
 
 _IPV4 = 4
 _POINT_TO_POINT = 31
@@ -92,7 +100,10 @@ RESOURCE = listing.Resource(
 )
 _AMONG: BindParameter[str] = bindparam("ids", expanding=True)
 _SUBNETS = (
-    select(SUBNETS.c.id, SUBNETS.c.network_id, SUBNETS.c.name, SUBNETS.c.ip_version, SUBNETS.c.cidr)
+    select(
+        SUBNETS.c.id, SUBNETS.c.network_id, SUBNETS.c.name, SUBNETS.c.ip_version, SUBNETS.c.cidr, *subnet_ipam.COLUMNS
+    )
+    .select_from(SUBNETS.outerjoin(SUBNET_IPAM, SUBNET_IPAM.c.subnet_id == SUBNETS.c.id))
     .where(SUBNETS.c.network_id.in_(_AMONG))
     .order_by(SUBNETS.c.id)
 )
@@ -102,7 +113,11 @@ _POOLS = select(ALLOCATION_POOLS.c.subnet_id, ALLOCATION_POOLS.c.first, ALLOCATI
 # An address inside a pool has the number of its block (``ipam.blocks``).
 _USED = (
     select(ALLOCATIONS.c.subnet_id, func.count().label("used"), func.count(ALLOCATIONS.c.block).label("in_pools"))
-    .where(ALLOCATIONS.c.subnet_id.in_(_AMONG), ALLOCATIONS.c.released_at.is_(None))
+    .where(
+        ALLOCATIONS.c.subnet_id.in_(_AMONG),
+        TAKEN,
+        or_(ALLOCATIONS.c.held_until.is_(None), ALLOCATIONS.c.held_until > bindparam("at")),
+    )
     .group_by(ALLOCATIONS.c.subnet_id)
 )
 
@@ -136,11 +151,15 @@ def find(tx: Transaction, caller: Caller, query: Query) -> list[NetworkAvailabil
 def _availabilities(tx: Transaction, networks: Sequence[Any]) -> list[NetworkAvailability]:
     subnets = _chunked(tx, _SUBNETS, [network.id for network in networks])
     ids = [subnet.id for subnet in subnets]
-    pools: dict[str, int] = {}
+    ranges: dict[str, list[Pool]] = {}
     for pool in _chunked(tx, _POOLS, ids):
-        size = int(ipaddress.ip_address(pool.last)) - int(ipaddress.ip_address(pool.first)) + 1
-        pools[pool.subnet_id] = pools.get(pool.subnet_id, 0) + size
-    used = {row.subnet_id: (row.used, row.in_pools) for row in _chunked(tx, _USED, ids)}
+        ranges.setdefault(pool.subnet_id, []).append(parse_pool(pool.first, pool.last))
+    pools = {
+        row.id: space_of(row.id, parse_cidr(row.cidr), tuple(ranges[row.id]), 0, subnet_ipam.chosen_of(row)).size
+        for row in subnets
+        if row.id in ranges
+    }
+    used = {row.subnet_id: (row.used, row.in_pools) for row in _chunked(tx, _USED, ids, at=tx.timestamp)}
     of_network: dict[str, list[SubnetAvailability]] = {}
     for subnet in subnets:
         of_network.setdefault(subnet.network_id, []).append(_subnet(subnet, pools, used))
@@ -170,5 +189,5 @@ def _subnet(row: Any, pools: Mapping[str, int], used: Mapping[str, tuple[int, in
     return SubnetAvailability(subnet_id=row.id, name=row.name, ip_version=row.ip_version, cidr=row.cidr, counts=counts)
 
 
-def _chunked(tx: Transaction, statement: Any, ids: Sequence[str]) -> list[Any]:
-    return [row for chunk in in_chunks(ids) for row in tx.connection.execute(statement, {"ids": list(chunk)})]
+def _chunked(tx: Transaction, statement: Any, ids: Sequence[str], **more: int) -> list[Any]:
+    return [row for chunk in in_chunks(ids) for row in tx.connection.execute(statement, {"ids": list(chunk)} | more)]

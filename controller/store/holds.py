@@ -164,6 +164,14 @@ def expire(tx: Transaction, subnet_ids: Sequence[str], *, at_most: int = EXPIRED
     return freed
 
 
+def has_expired(tx: Transaction, subnet_id: str) -> bool:
+    """Say whether a subnet has a held address whose time is over."""
+    over = select(ALLOCATIONS.c.id).where(
+        ALLOCATIONS.c.subnet_id == subnet_id, HELD, ALLOCATIONS.c.held_until <= tx.timestamp
+    )
+    return tx.connection.execute(over.limit(1)).first() is not None
+
+
 def with_expired(tx: Transaction, at_most: int) -> list[str]:
     """Return subnets that have something whose time is over, whose ``expire`` finds it."""
     held_over = select(ALLOCATIONS.c.subnet_id).where(HELD, ALLOCATIONS.c.held_until <= tx.timestamp)

@@ -47,7 +47,9 @@ UNMADE: Mapping[str, str] = {
     "address_conflict": "id",
 }
 """Resources nobody creates: they are there with a host and a network. The attribute names them in a path."""
-SPECIAL = frozenset({"create_default_security_group", "plug_vnic:mac_address", "remove_container_member"})
+SPECIAL = frozenset(
+    {"create_default_security_group", "plug_vnic:mac_address", "remove_container_member", "restore_address"}
+)
 LATER = frozenset(
     {
         "create_network:is_default",
@@ -133,6 +135,7 @@ def _bodies(made: Mapping[str, dict[str, Any]]) -> Iterator[tuple[str, dict[str,
     yield "network", {"project_id": OWNER, "name": "n"}
     network = {"project_id": OWNER, "network_id": made["network"]["id"]}
     yield "subnet", network | {"ip_version": 4, "cidr": "10.0.0.0/24"}
+    yield "ip_reservation", {"project_id": OWNER, "name": "r", "subnet_id": made["subnet"]["id"]}
     yield "security_group", {"project_id": OWNER, "name": "web"}
     yield "port", network | {"security_groups": [made["security_group"]["id"]]}
     yield "port of a machine", network | {"device_owner": "compute:nova", "device_id": "vm", "binding:host_id": "h1"}
@@ -206,6 +209,7 @@ def _values(world: World) -> Mapping[str, object]:
         "service_types": [],
         "ipam:driver": "built-in",
         "availability_zone_hints": [],
+        "ip_address": "10.0.0.77",
         "description": "d",
         "security_groups": [],
         "allocation_pools": [{"start": "10.0.0.2", "end": "10.0.0.200"}],
@@ -254,6 +258,7 @@ def _parent_is_seen(world: World, caller: str, member: str) -> bool:
         "port": "network",
         "security_group_rule": "security_group",
         "rbac_policy": "network",
+        "ip_reservation": "subnet",
     }
     return member not in parents or _sees(world, caller, parents[member])
 
@@ -340,6 +345,8 @@ def _other_cells(world: World, caller: str) -> Iterator[tuple[str, tuple[str, st
         ("activate", ("PUT", f"{bindings}/h1/activate", None), of_machine, sees),
         ("get_port_status", ("GET", f"/ports/{port}/status", None), facts, sees),
         ("get_network_data", ("GET", f"/ports/{port}/network-data", None), facts, sees),
+        ("get_subnet_free", ("GET", f"/subnets/{world.objects['subnet']['id']}/free", None), facts, True),
+        ("get_subnet_free", ("GET", f"/subnets/{world.objects['subnet']['id']}/forecast", None), facts, True),
         ("get_usage", ("GET", f"/usage?project_id={OWNER}", None), facts, True),
         ("create_trace", ("POST", "/traces", {"trace": {"from": port, "to": machine}}), facts, True),
         ("get_plugin", ("GET", "/plugins", None), facts, True),
