@@ -60,7 +60,7 @@ def attributes() -> tuple[Attribute[V], ...]:
     return (
         Attribute(
             name="ipam:strategy",
-            doc="Which free address is given to who asks for any: random, the first (sequential), or the MAC's (eui64).",
+            doc="Which free address is given unasked: random, the first (sequential), or the one of the MAC (eui64).",
             show=lambda view: view.subnet.ipam.strategy.value,
             key=STRATEGY,
             parse=one_of([one.value for one in Strategy]),
