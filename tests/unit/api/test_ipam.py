@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 
 from controller.store import subnet_samples
 from controller.store.database import Database
+from tests.databases import a_database
 from tests.unit.api.identities import As, a_token, an_app
 
 HOUR = 3600
@@ -36,8 +35,7 @@ def clock() -> Clock:
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory, clock: Clock) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path_factory.mktemp('ipam')}/weft.db", now=clock)
-    database.migrate()
+    database = a_database(tmp_path_factory.mktemp("ipam"), now=clock)
     yield database
     database.close()
 
@@ -47,8 +45,12 @@ def ask(database: Database) -> SimpleNamespace:
     """Callers of one application: admin, the network's owner (blue), and another project (red)."""
     app = an_app(database)
     tokens = {"admin": ("ops", "admin"), "blue": ("blue", "member"), "red": ("red", "member")}
+    days = timedelta(days=99)
     return SimpleNamespace(
-        **{name: As(app, a_token(database, role, project_id=project)) for name, (project, role) in tokens.items()}
+        **{
+            name: As(app, a_token(database, role, project_id=project, lifetime=days))
+            for name, (project, role) in tokens.items()
+        }
     )
 
 
