@@ -93,8 +93,8 @@ class AllocationStore(Protocol):
     def taken(self, candidates: Collection[Candidate]) -> set[tuple[str, int]]:
         """Return which (subnet id, address) of the (subnet id, version, address) candidates are held."""
 
-    def blocks_with_room(self, subnet_id: str, at_most: int) -> list[int]:
-        """Return the numbers of the first open blocks that have a free address; others who search wait meanwhile."""
+    def blocks_with_room(self, subnet_id: str, at_most: int, *, alone: bool = False) -> list[int]:
+        """Return the numbers of the first open blocks that have a free address; ``alone``: others wait to ask so."""
 
     def taken_in_block(self, subnet_id: str, block: int) -> set[int]:
         """Return the addresses held in one block; at most 256."""
@@ -259,12 +259,13 @@ class BuiltInDriver:
     def _search_open(self, space: SubnetSpace, reserved: Collection[int], seen: "_Seen") -> int | None:
         """Look into one block more than can be full of what is not counted: own choices, and what is avoided."""
         uncounted = len(reserved) + len(self._avoided(space.subnet_id))
-        for number in self._store.blocks_with_room(space.subnet_id, uncounted + 1):
+        is_first = space.strategy is Strategy.SEQUENTIAL  # everybody wants the same one
+        for number in self._store.blocks_with_room(space.subnet_id, uncounted + 1, alone=is_first):
             if (space.subnet_id, number) not in seen:
                 seen[space.subnet_id, number] = self._free_in_block(space, number)
             free = [address for address in seen[space.subnet_id, number] if address not in reserved]
             if free:
-                return free[0] if space.strategy is Strategy.SEQUENTIAL else self._rng.choice(free)
+                return free[0] if is_first else self._rng.choice(free)
         return None
 
     def _free_in_block(self, space: SubnetSpace, number: int) -> list[int]:

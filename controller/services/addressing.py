@@ -32,7 +32,7 @@ from controller.records import FixedIp, Port, SubnetId
 from controller.services import address_holds, listing, remote_addressing, routed, visibility
 from controller.services.sentinels import Sentinel
 from controller.store import subnet_ipam
-from controller.store.allocations import Allocations
+from controller.store.allocations import Allocations, attempt
 from controller.store.holds import expire
 from controller.store.ipam_driver_schema import SUBNET_DRIVERS
 from controller.store.ipam_schema import SUBNET_IPAM
@@ -57,7 +57,7 @@ ROUTER_OWNERS = frozenset(
     }
 )
 """Routers get no automatic addresses (Neutron, device_owner)."""
-COMMIT_TRIES = 8
+COMMIT_TRIES = 32
 """Another transaction can take a drawn address before the commit only where writers do not queue (PostgreSQL)."""
 
 _PLACE = (
@@ -300,7 +300,8 @@ def _assign_here(
                 continue
             raise IpAddressGenerationFailure(place.network_id) from error
         try:
-            driver.commit(reservation, owners)
+            with attempt(tx):
+                driver.commit(reservation, owners)
         except AddressTaken as error:
             drawn_again += 1
             if drawn_again == COMMIT_TRIES:

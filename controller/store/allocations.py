@@ -6,6 +6,7 @@ that "who had this address?" can be answered, and is then removed by later relea
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -74,6 +75,20 @@ _IN_BLOCK = select(ALLOCATIONS.c.address).where(
     ALLOCATIONS.c.subnet_id == bindparam("of_subnet"), ALLOCATIONS.c.block == bindparam("number"), TAKEN
 )
 _WITH_ROOM_ALONE = _WITH_ROOM.with_for_update()
+_LOCK = (
+    select(ADDRESS_BLOCKS.c.number)
+    .where(
+        ADDRESS_BLOCKS.c.subnet_id == bindparam("of_subnet"),
+        ADDRESS_BLOCKS.c.number.in_(bindparam("numbers", expanding=True)),
+    )
+    .order_by(ADDRESS_BLOCKS.c.number)
+    .with_for_update()
+)
+
+
+def attempt(tx: Transaction) -> AbstractContextManager[object]:
+    """Open what is undone alone when it fails, and keeps no locks then; SQLite, where nobody competes, needs none."""
+    return tx.connection.begin_nested() if tx.connection.dialect.name == "postgresql" else nullcontext()
 
 
 class Allocations:
@@ -93,16 +108,16 @@ class Allocations:
             found.update((row.subnet_id, row.address) for row in rows)
         return {(place[0], wanted[place]) for place in found & wanted.keys()}
 
-    def blocks_with_room(self, subnet_id: str, at_most: int) -> list[int]:
-        """Return the numbers of the first open blocks that have a free address; others who search wait meanwhile.
+    def blocks_with_room(self, subnet_id: str, at_most: int, *, alone: bool = False) -> list[int]:
+        """Return the numbers of the first open blocks that have a free address; ``alone``: others wait to ask so.
 
         Who waited for a block that is full then gets fewer rows, or none, although there are more (PostgreSQL, SELECT,
         "The Locking Clause"): as long as there are any, the question is asked again.
         """
         asked = {"of_subnet": subnet_id, "at_most": at_most}
         while True:
-            found = list(self._connection.scalars(_WITH_ROOM_ALONE, asked))
-            if found or not list(self._connection.scalars(_WITH_ROOM, asked)):
+            found = list(self._connection.scalars(_WITH_ROOM_ALONE if alone else _WITH_ROOM, asked))
+            if found or not alone or not list(self._connection.scalars(_WITH_ROOM, asked)):
                 return found
 
     def taken_in_block(self, subnet_id: str, block: int) -> set[int]:
@@ -141,6 +156,8 @@ class Allocations:
     def claim(self, claims: Sequence[Claim]) -> Collection[tuple[str, int]]:
         """Store the claims and return those that were free."""
         wanted = {(claim.subnet_id, text(claim.version, claim.address)): claim for claim in claims}
+        if self._connection.dialect.name == "postgresql":
+            self._lock(claims)
         rows = [
             {"subnet_id": subnet_id, "address": address, "block": claim.block, "port_id": claim.owner}
             for (subnet_id, address), claim in wanted.items()
@@ -178,6 +195,18 @@ class Allocations:
         self._connection.execute(delete(ADDRESS_BLOCKS).where(ADDRESS_BLOCKS.c.subnet_id == subnet_id))
         self._connection.execute(update(SUBNETS).where(SUBNETS.c.id == subnet_id).values(open_blocks=0))
         open_more(replace(space, open_blocks=0), self)
+
+    def _lock(self, claims: Sequence[Claim]) -> None:
+        """Keep others from the blocks that are counted below, in one order; SQLite has locked everything.
+
+        Two who each stored what the other is about to would else wait for each other.
+        """
+        blocks: dict[str, set[int]] = {}
+        for claim in claims:
+            if claim.block is not None:
+                blocks.setdefault(claim.subnet_id, set()).add(claim.block)
+        for subnet_id in sorted(blocks):
+            self._connection.execute(_LOCK, {"of_subnet": subnet_id, "numbers": sorted(blocks[subnet_id])})
 
     def _freed(self, released: Sequence[Row[Any]]) -> None:
         if not released:

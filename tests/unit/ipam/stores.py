@@ -17,7 +17,7 @@ class MemoryStore:
     def taken(self, candidates: Collection[tuple[str, int, int]]) -> set[tuple[str, int]]:
         return {(subnet_id, address) for subnet_id, _, address in candidates if (subnet_id, address) in self.held}
 
-    def blocks_with_room(self, subnet_id: str, at_most: int) -> list[int]:
+    def blocks_with_room(self, subnet_id: str, at_most: int, *, alone: bool = False) -> list[int]:
         return sorted(number for (of, number), free in self.free.items() if of == subnet_id and free)[:at_most]
 
     def taken_in_block(self, subnet_id: str, block: int) -> set[int]:
