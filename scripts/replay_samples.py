@@ -80,6 +80,9 @@ NEWER = frozenset(
         "dns_assignment",
         "segment_id",
         "ip_allocation",
+        "ipam:strategy",
+        "ipam:quarantine",
+        "ipam:exclusions",
     }
 )
 """Attributes of extensions the recorded Neutron did not have."""
