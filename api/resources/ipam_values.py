@@ -3,7 +3,7 @@
 from typing import Protocol, TypeVar
 
 from api.attributes import Attribute, Default
-from api.schema import ADDRESS, record
+from api.schema import ADDRESS, array, record
 from api.validators import Refused, described, integer, ip_address, list_of, members, nullable, one_of, shown
 from controller.ipam_records import LONGEST_QUARANTINE_S
 from controller.records import Subnet
@@ -24,19 +24,26 @@ class HasSubnet(Protocol):
 V = TypeVar("V", bound=HasSubnet)
 
 
-@described({"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": OCTETS - 1}, "maxItems": OCTETS - 1})
 def _octets(value: object) -> object:
+    if isinstance(value, str):  # a command line has no lists of numbers
+        value = value.split()
     given = list_of(integer(lowest=0, highest=OCTETS - 1), what="octets", longest=OCTETS - 1)(value)
     return sorted(set(given)) if isinstance(given, list) else given
 
 
 @described(
-    {
-        "anyOf": [
-            record({"start": ADDRESS, "end": ADDRESS}, required=("start", "end")),
-            record({"octets": {"type": "array", "items": {"type": "integer"}}}, required=("octets",)),
-        ]
-    }
+    record(
+        {
+            "start": ADDRESS,
+            "end": ADDRESS,
+            "octets": {
+                "anyOf": [
+                    array({"type": "integer", "minimum": 0, "maximum": OCTETS - 1}, longest=OCTETS - 1),
+                    {"type": "string", "pattern": "^[0-9 ]+$"},
+                ]
+            },
+        }
+    )
 )
 def _exclusion(value: object) -> object:
     if isinstance(value, dict) and "octets" in value:

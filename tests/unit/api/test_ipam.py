@@ -257,3 +257,8 @@ def test_a_forecast_says_how_fast_a_subnet_fills_and_what_that_stands_on(
     assert (found["days_left"], "last 1 days" in found["basis"]) == (round(233 / 4, 2), True)
     assert found["exhausted_at"].startswith("2027-01")
     assert ask.red("GET", path).status_code == 404
+
+
+def test_octets_may_be_written_as_a_command_line_can(ask: SimpleNamespace) -> None:
+    subnet = _subnet(ask, ipam__exclusions=[{"octets": "0 255 7"}])
+    assert subnet["ipam:exclusions"] == [{"octets": [0, 7, 255]}]
