@@ -25,7 +25,7 @@ from controller.store.schema import ADDRESS_BLOCKS, ALLOCATIONS
 from controller.store.transaction import Transaction
 from ipam.addresses import Pool, parse_address
 from ipam.blocks import block_range
-from tests.databases import a_database
+from tests.databases import NAME, a_database
 from tests.unit.controller.store.builders import ADMIN, a_network, a_port, a_subnet, addresses, counted
 
 STEPS_COUNTED_AS_ONE = 10
@@ -184,7 +184,7 @@ def test_eight_threads_share_a_slash_24_without_a_duplicate_or_a_lock_error(data
 
 
 def _process(directory: str, network_id: str, results: "multiprocessing.queues.Queue[object]") -> None:
-    database = a_database(Path(directory))
+    database = Database(f"sqlite:///{Path(directory) / NAME}")  # the one that is there, no fresh copy
     created, failures = _in_threads(database, network_id, 2)
     results.put((created, [repr(failure) for failure in failures]))
     database.close()
