@@ -33,6 +33,7 @@ from controller.cli.parsing import Parser
 FAILED = 1
 """Exit status when the server said no or could not be reached; argparse ends with 2 for a wrong command line."""
 _BY_HAND = {
+    "network": ("move",),
     "host": ("create", "list", "show", "delete"),
     "container": container.CONTAINER_VERBS,
     "container-flavor": container.FLAVOR_VERBS,

@@ -71,9 +71,7 @@ SELECT_SUBNETS = select(
 ).select_from(
     SUBNETS.outerjoin(POOLED_SUBNETS, POOLED_SUBNETS.c.subnet_id == SUBNETS.c.id)
     .outerjoin(SUBNET_DRIVERS, SUBNET_DRIVERS.c.subnet_id == SUBNETS.c.id)
-    .outerjoin(
-        SUBNET_IPAM, SUBNET_IPAM.c.subnet_id == SUBNETS.c.id
-    )
+    .outerjoin(SUBNET_IPAM, SUBNET_IPAM.c.subnet_id == SUBNETS.c.id)
 )
 SELECT_HOSTS = select(HOSTS)
 _STANDBY = BINDINGS.alias("standby")
