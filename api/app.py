@@ -28,6 +28,7 @@ from api.keystone import KeystoneAuth
 from api.lookups import Lookups
 from api.machinery import METHODS, Endpoint
 from api.openapi import OpenApi
+from api.planning import Planner
 from api.plugins import Plugins
 from api.resources import (
     address_groups,
@@ -187,6 +188,7 @@ def create_app(
     IpamDrivers(database=database, auth=auth).register(app)
     Imports(database=database, auth=auth).register(app)
     app.extensions[RESOURCES] = tuple(endpoint.resource for endpoint in (*core, *extended))
+    Planner(endpoints=(*core, *extended), database=database, auth=auth).register(app)
     described = (*OPERATIONS, *(one for resource in app.extensions[RESOURCES] for one in tags.operations(resource)))
     OpenApi(
         app.url_map,

@@ -5,7 +5,7 @@
     ├── MissingAttribute, UnknownAttributes, NotAllowedInPost,
     │   ReadOnlyAttribute, InvalidAttribute, ProjectMismatch        one attribute of the body
     ├── UnknownFilter, UnknownSortKey, BadSortDirection,
-    │   UnevenSort                                                  the query string
+    │   UnevenSort, PlanOfNothing                                   the query string
     ├── InvalidCidr, SecurityGroupRuleInvalidProtocol,
     │   SecurityGroupRuleInvalidEtherType, MissingPairAddress,
     │   BadAddressPair, DuplicateAddressPair, TooManyAddressPairs,
@@ -337,3 +337,13 @@ class ControllerRefused(WeftError):
         super().__init__(message)
         self.remote_type = error_type
         self.remote_kind = kind
+
+
+class PlanOfNothing(WeftError):
+    """A plan was asked for of a request that changes nothing."""
+
+    kind = Kind.INVALID
+    neutron_type = "HTTPBadRequest"
+
+    def __init__(self) -> None:
+        super().__init__("plan is for requests that change something: POST, PUT and DELETE.")

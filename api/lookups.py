@@ -16,6 +16,7 @@ from api.control import Control
 from api.errors import UnknownFilter
 from api.machinery import admit
 from api.operations import Operation
+from api.plan_schema import PARAMETER
 from api.resources.traces import Traces
 from api.schema import BOOLEAN, OBJECT, TEXT, TIME, UUID, array, or_null, record
 from api.validators import boolean
@@ -144,12 +145,12 @@ class Lookups:
         """Say what keeps a host from being as desired; ``?accept=true`` lets deletes that nothing explains be done."""
         caller = admit(self._auth)
         asked = dict(query.pairs(request.query_string))
-        if unknown := asked.keys() - {"accept"}:
+        if unknown := asked.keys() - {"accept", PARAMETER}:
             raise UnknownFilter(sorted(unknown))
         with self._database.read() as tx:
             name = hosts.get(tx, caller, host).name
         authorize(caller, "update_host_reconcile", Target())
-        accept = bool(boolean(asked.get("accept", "false")))
+        accept = bool(boolean(asked.get("accept", "false"))) and not self._database.is_planning
         return answer(200, {"reconcile": self._control.call("reconcile", {"host": name, "accept": accept})})
 
     def metrics(self) -> Response:

@@ -4,7 +4,7 @@
 
     WeftError (controller.errors)
     ├── INVALID      NoSuchIpamDriver
-    ├── CONFLICT     SubnetRefusedByDriver, AddressServiceInconsistent
+    ├── CONFLICT     SubnetRefusedByDriver, AddressServiceInconsistent, NotPlannable
     ├── UNAVAILABLE  AddressServiceUnavailable
     └── (internal)   DriverRefused: a driver that cannot be used; shown in the log and by `weft ipam list`
 """
@@ -44,6 +44,19 @@ class AddressServiceInconsistent(WeftError):
         super().__init__(
             f"IPAM driver '{name}' gave {given}, {problem}. Nothing was stored, and it was given back: compare what "
             "the service holds with what Weft does, then try again."
+        )
+
+
+class NotPlannable(WeftError):
+    """A plan would have to ask a service, which reserves what it gives."""
+
+    kind = Kind.CONFLICT
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(
+            f"This cannot be planned: IPAM driver '{name}' would choose addresses, and asking it reserves them. "
+            "Send it without plan."
         )
 
 

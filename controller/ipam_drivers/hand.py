@@ -22,7 +22,12 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from controller.errors import IpAddressAlreadyAllocated
-from controller.ipam_driver_errors import AddressServiceInconsistent, AddressServiceUnavailable, SubnetRefusedByDriver
+from controller.ipam_driver_errors import (
+    AddressServiceInconsistent,
+    AddressServiceUnavailable,
+    NotPlannable,
+    SubnetRefusedByDriver,
+)
 from controller.ipam_drivers.registry import Services
 from controller.store import remote_addresses as store
 from controller.store.transaction import Transaction
@@ -232,6 +237,24 @@ def carry_out(database: Store, hand: Hand, work: Callable[[Transaction], T]) -> 
         raise AddressServiceUnavailable(questions[0].driver, "what is asked of it changed with every try")
     finally:
         hand.give_back(database)
+
+
+def rehearse(database: Store, hand: Hand, work: Callable[[Transaction], T]) -> T:
+    """Do one unit of work that is taken back; no service is asked for addresses.
+
+    Raises:
+        NotPlannable: one would have to be, and whatever ``work`` raises
+    """
+    while True:
+        try:
+            with database.write(hand=hand) as tx:
+                return work(tx)
+        except AsksFirst as needed:
+            questions = needed.questions
+        for question in questions:
+            if question.subnet is None:
+                raise NotPlannable(question.driver)
+            hand.ask(database, question)  # whether it can serve a subnet, which changes nothing there
 
 
 def _call(driver: str, ask: Callable[[], T]) -> T:

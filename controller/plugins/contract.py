@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, ClassVar
 from controller.records import HostName, Network, Port, Subnet
 
 if TYPE_CHECKING:  # what only engines use, and the store must not need
-    from controller.reconcile.feed import Feed
+    from controller.reconcile.feed import Changes, Feed
     from controller.reconcile.neighbours import Sink
+    from controller.records import Snapshot
 
 CONTRACT = 1
 """Grows when a plug-in written for the number before would no longer work."""
@@ -233,6 +234,17 @@ class Plugin(ABC):
     def verify_port(self, network: Network, port: Port) -> Sequence[Objection]:  # noqa: ARG002 - for those who override it
         """Return why a port, new or changed, cannot be realised."""
         return ()
+
+    def rows_changed(self, before: "Snapshot", changes: "Changes") -> tuple[int, int, int] | None:  # noqa: ARG002 - for those who override it
+        """Return how many rows (or what else it keeps) a change would add, modify and delete; None when it cannot say.
+
+        Asked in the API process for a plan, from the arguments alone: nothing may be connected to.
+
+        Args:
+            before: the part of the plug-in's intent that is concerned, its networks whole.
+            changes: what becomes of it.
+        """
+        return None
 
     @abstractmethod
     def vif(self, datapath_type: str) -> Vif:

@@ -26,7 +26,7 @@ from controller.records import (
     Subnet,
 )
 from controller.sighting_records import Sighting
-from controller.southbound.openflow.mark import IntentMark
+from controller.southbound.openflow.intent_mark import IntentMark
 from controller.store import sightings
 from controller.store import snapshot as store
 from controller.store.database import Database
@@ -58,6 +58,26 @@ class Changes:
     """There was more than one poll reads: poll again."""
     lost: bool = False
     """The journal does not go back far enough, or the database is another one: read everything again."""
+
+
+def load_changes(tx: Transaction, ids: Mapping[str, Collection[str]]) -> Changes:
+    """Return some objects, by the kinds of the journal, as they are in a transaction; None for what is not there."""
+    networks = store.load_networks(tx, ids.get("network", ()))
+    subnets = store.load_subnets(tx, ids.get("subnet", ()))
+    ports = store.load_ports(tx, ids.get("port", ()))
+    hosts = store.load_hosts(tx, ids.get("host", ()))
+    security_groups = store.load_security_groups(tx, ids.get("security_group", ()))
+    address_groups = store.load_address_groups(tx, ids.get("address_group", ()))
+    seen = sightings.load_sightings(tx, ids.get(sightings.KIND, ()))
+    return Changes(
+        networks={NetworkId(i): networks.get(i) for i in ids.get("network", ())},
+        subnets={i: subnets.get(i) for i in ids.get("subnet", ())},
+        ports={PortId(i): ports.get(i) for i in ids.get("port", ())},
+        hosts={i: hosts.get(i) for i in ids.get("host", ())},
+        security_groups={i: security_groups.get(i) for i in ids.get("security_group", ())},
+        address_groups={i: address_groups.get(i) for i in ids.get("address_group", ())},
+        sightings={i: seen.get(i) for i in ids.get(sightings.KIND, ())},
+    )
 
 
 class Feed:
@@ -119,21 +139,15 @@ class Feed:
             ids["subnet"] |= store.ids_in_networks(tx, SUBNETS, moved)
             ids["port"] |= store.ids_in_networks(tx, PORTS, moved)
             ids[sightings.KIND] |= store.ids_in_networks(tx, sightings.ADDRESS_SIGHTINGS, moved)
-            subnets = store.load_subnets(tx, ids["subnet"])
-            ports = store.load_ports(tx, ids["port"])
-            hosts = store.load_hosts(tx, ids["host"])
-            security_groups = store.load_security_groups(tx, ids["security_group"])
-            address_groups = store.load_address_groups(tx, ids["address_group"])
-            seen = sightings.load_sightings(tx, ids[sightings.KIND])
+            changes = load_changes(tx, {**ids, "network": ()})
         self._seq = entries[-1].seq
-        return Changes(
+        return replace(
+            changes,
             networks={NetworkId(i): networks.get(i) if self._is_own(i) else None for i in ids["network"]},
-            subnets={i: self._inside(subnets.get(i)) for i in ids["subnet"]},
-            ports={PortId(i): self._inside(ports.get(i)) for i in ids["port"]},
-            hosts={i: self._own_host(hosts.get(i)) for i in ids["host"]},
-            security_groups={i: security_groups.get(i) for i in ids["security_group"]},
-            address_groups={i: address_groups.get(i) for i in ids["address_group"]},
-            sightings={i: self._inside(seen.get(i)) for i in ids[sightings.KIND]},
+            subnets={i: self._inside(subnet) for i, subnet in changes.subnets.items()},
+            ports={i: self._inside(port) for i, port in changes.ports.items()},
+            hosts={i: self._own_host(host) for i, host in changes.hosts.items()},
+            sightings={i: self._inside(seen) for i, seen in changes.sightings.items()},
             more=len(entries) == BATCH,
         )
 

@@ -6,7 +6,7 @@ from typing import Protocol
 from controller.dhcp6.ra import RouterFacts
 from controller.reconcile.model import Model
 from controller.records import HostName, HostState, NetworkId, PortId, PortState
-from controller.southbound.openflow.mark import IntentMark
+from controller.southbound.openflow.intent_mark import IntentMark
 from controller.southbound.ovsdb.model import BridgeConfig, HostDesired, HostView, PrewiredPort, RowChanges
 from flows.delta import Delta, Tables
 

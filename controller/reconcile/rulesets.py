@@ -133,15 +133,19 @@ class Rulesets:
         """
         intent = self._intents.get(ruleset)
         if intent is None:
-            known = (self.security_groups.get(group_id) for group_id in self._groups.get(ruleset, ()))
-            groups = [group for group in known if group is not None]
-            self._intents[ruleset] = intent = RulesetIntent(
-                ruleset=ruleset,
-                stateful=not groups or any(group.stateful for group in groups),
-                from_port=rule_intents(groups, "egress", self._group_of),
-                to_port=rule_intents(groups, "ingress", self._group_of),
-            )
+            self._intents[ruleset] = intent = self.translated(ruleset, self._groups.get(ruleset, ()))
         return intent
+
+    def translated(self, ruleset: int, group_ids: Collection[str]) -> RulesetIntent:
+        """Return what some security groups allow together, whether a bound port has them or not."""
+        known = (self.security_groups.get(group_id) for group_id in group_ids)
+        groups = [group for group in known if group is not None]
+        return RulesetIntent(
+            ruleset=ruleset,
+            stateful=not groups or any(group.stateful for group in groups),
+            from_port=rule_intents(groups, "egress", self._group_of),
+            to_port=rule_intents(groups, "ingress", self._group_of),
+        )
 
     def _group_of(self, rule: SecurityGroupRule) -> int | None:
         if rule.remote_group_id is not None:

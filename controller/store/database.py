@@ -10,7 +10,9 @@ import random
 import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -24,7 +26,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from controller.errors import ConfigurationError, DatabaseError
-from controller.ipam_drivers.hand import Hand, carry_out
+from controller.ipam_drivers.hand import Hand, carry_out, rehearse
 from controller.ipam_drivers.registry import Services
 from controller.plugins.faces import Faces
 from controller.plugins.registry import load
@@ -37,6 +39,7 @@ from controller.store.dialects import insert_or_ignore
 from controller.store.group_commit import GroupCommit
 from controller.store.schema import META
 from controller.store.segment_ranges import store_default_ranges
+from controller.store.touched import Touched
 from controller.store.transaction import JOURNAL_LOCK, Settings, Transaction
 
 __all__ = ["Database", "Settings", "Transaction"]
@@ -49,6 +52,21 @@ POOLED_CONNECTIONS = 16
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 _INSERT_META = insert_or_ignore(META)
+
+Look = Callable[[Transaction, Transaction, Touched], None]
+"""Given the database as it is and as it would be, and which objects the statements touched."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rehearsal:
+    """What is done instead of committing."""
+
+    look: Look
+    readers: ExitStack
+    """The transactions that see the database as it was; open until the rehearsal ends."""
+
+
+_REHEARSAL: ContextVar[_Rehearsal | None] = ContextVar("rehearsal", default=None)
 
 
 class Database:
@@ -135,7 +153,7 @@ class Database:
             with self.write() as tx:
                 return work(tx)
         hand = Hand(self._services, seed=self._rng.getrandbits(64), new_id=self._new_id)
-        return carry_out(self, hand, work)
+        return (rehearse if self.is_planning else carry_out)(self, hand, work)
 
     @contextmanager
     def write(self, *, hand: Hand | None = None) -> Iterator[Transaction]:
@@ -147,6 +165,11 @@ class Database:
         Raises:
             DatabaseError: the database refused, or was locked for longer than the busy timeout.
         """
+        rehearsal = _REHEARSAL.get()
+        if rehearsal is not None:
+            with self._rehearsed(rehearsal, hand) as tx:
+                yield tx
+            return
         with self._writing() as connection:
             tx = self._transaction(connection, hand)
             with _wrapped():
@@ -155,6 +178,26 @@ class Database:
         if tx.is_journalled:
             for listener in self._listeners:
                 listener()
+
+    @contextmanager
+    def planning(self, look: Look) -> Iterator[None]:
+        """Take back whatever this thread writes in the block, having looked at it; nobody is told of it.
+
+        Args:
+            look: called at the end of each write with two transactions, one that sees the database as it is and stays
+                open until the block ends, one that sees it as it would be and holds the write lock: be quick with it.
+        """
+        with ExitStack() as readers:
+            token = _REHEARSAL.set(_Rehearsal(look=look, readers=readers))
+            try:
+                yield
+            finally:
+                _REHEARSAL.reset(token)
+
+    @property
+    def is_planning(self) -> bool:
+        """Whether what this thread writes now is taken back: nothing outside the database may be changed either."""
+        return _REHEARSAL.get() is not None
 
     def add_listener(self, listener: Callable[[], None]) -> None:
         """Call ``listener`` after each commit of this process that changed intent: a hint, the journal is the truth."""
@@ -175,6 +218,31 @@ class Database:
                 connection.begin()
                 yield connection
                 connection.commit()
+
+    @contextmanager
+    def _rehearsed(self, rehearsal: _Rehearsal, hand: Hand | None) -> Iterator[Transaction]:
+        with self._trying() as connection, _wrapped():
+            # Nobody else can write now, so the reader sees what the writer began with, and goes on seeing it.
+            before = rehearsal.readers.enter_context(self.read())
+            before.connection.execute(select(META.c.name).limit(1))
+            tx = self._transaction(connection, hand)
+            touched = Touched.by(connection)
+            yield tx
+            rehearsal.look(before, tx, touched)
+
+    @contextmanager
+    def _trying(self) -> Iterator[Connection]:
+        """Give a connection whose changes are taken back."""
+        if self._group is not None:
+            with self._group.rehearse() as connection:
+                yield connection
+        else:
+            with self._connect() as connection, _wrapped():
+                connection.begin()
+                try:
+                    yield connection
+                finally:
+                    connection.rollback()
 
     def _transaction(self, connection: Connection, hand: Hand | None = None) -> Transaction:
         now = self._now().astimezone(UTC).replace(microsecond=0)

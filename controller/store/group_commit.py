@@ -78,7 +78,29 @@ class GroupCommit:
         if group.error is not None:
             raise DatabaseError(f"The database refused to commit: {group.error}. Nothing was stored.") from group.error
 
+    @contextmanager
+    def rehearse(self) -> Iterator[Connection]:
+        """Give a connection for one unit of work that is always taken back; it waits its turn, and rides in no group.
+
+        Who has written and left the commit to those that follow is not kept waiting by what commits nothing.
+        """
+        with self._turn:
+            if self._group is not None:
+                self._commit(self._group)
+            connection = self._locked()
+            try:
+                yield connection
+            finally:
+                try:
+                    self._run(connection, "ROLLBACK")
+                finally:
+                    connection.close()
+
     def _begin(self) -> _Group:
+        self._group = _Group(self._locked())
+        return self._group
+
+    def _locked(self) -> Connection:
         connection = self._connect()
         try:
             # Taking the lock now cannot fail half-way through, as turning a read lock into a write lock can
@@ -87,8 +109,7 @@ class GroupCommit:
         except BaseException:
             connection.close()
             raise
-        self._group = _Group(connection)
-        return self._group
+        return connection
 
     def _commit(self, group: _Group) -> None:
         self._group = None

@@ -102,6 +102,10 @@ class Transaction:
         row: dict[str, object] = {"kind": kind, "object_id": object_id, "network_id": network_id, "at": self.timestamp}
         self._journal.setdefault((kind, object_id), row)
 
+    def journalled(self, kind: str) -> frozenset[str]:
+        """Return the ids of the objects of a kind whose change was noted."""
+        return frozenset(object_id for noted, object_id in self._journal if noted == kind)
+
     def write_journal(self) -> None:
         """Write the noted changes; the last thing before the commit.
 

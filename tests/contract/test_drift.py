@@ -5,7 +5,7 @@ import time
 import pytest
 
 from controller.southbound.openflow.events import Applied, Drifted, Failed, Synced
-from controller.southbound.openflow.mark import IntentMark
+from controller.southbound.openflow.intent_mark import IntentMark
 from controller.southbound.openflow.switch import Switch
 from flows.cookie import Feature, encode
 from flows.delta import Delta

@@ -3,7 +3,8 @@
 import pytest
 
 from controller.southbound.openflow.events import Applied, Disconnected, Synced, Withheld
-from controller.southbound.openflow.mark import IntentMark, is_mark
+from controller.southbound.openflow.intent_mark import IntentMark
+from controller.southbound.openflow.mark import is_mark
 from flows.cookie import LAYOUT, Feature, encode
 from flows.delta import Delta, Tables, diff
 from tests.contract.driver import Identity, SwitchDriver

@@ -4,7 +4,7 @@ import pytest
 
 from controller.southbound.openflow.errors import NotConnectedError, NotLoadedError
 from controller.southbound.openflow.events import Connected, Disconnected, Failed, Synced
-from controller.southbound.openflow.mark import IntentMark
+from controller.southbound.openflow.intent_mark import IntentMark
 from flows import fields
 from flows.cookie import Feature, encode
 from flows.delta import Delta

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from controller.plugins.contract import (
     Advertisement,
@@ -17,7 +17,10 @@ from controller.plugins.contract import (
 from controller.plugins.openflow import OpenFlowPlugin, ovs_vif
 from controller.plugins.ovn import dhcp
 from controller.plugins.ovn.settings import settings_of
-from controller.records import Network, Port
+from controller.records import Network, Port, Snapshot
+
+if TYPE_CHECKING:
+    from controller.reconcile.feed import Changes
 
 
 class OvnPlugin(Plugin):
@@ -83,6 +86,18 @@ class OvnPlugin(Plugin):
     def verify_port(self, network: Network, port: Port) -> Sequence[Objection]:  # noqa: ARG002 - the contract's
         """Object to DHCP options OVN does not know."""
         return list(_unknown_options(port))
+
+    def rows_changed(self, before: Snapshot, changes: "Changes") -> tuple[int, int, int]:
+        """Return how many rows of the northbound database a change would add, modify and delete."""
+        from controller.plugins.ovn.intent import Intent  # noqa: PLC0415 - only plans need it in the API process
+
+        intent = Intent(before)
+        was = dict(intent.rows)
+        touched = intent.change(changes)
+        added = sum(key not in was and key in intent.rows for key in touched)
+        deleted = sum(key in was and key not in intent.rows for key in touched)
+        modified = sum(key in was and key in intent.rows and was[key] != intent.rows[key] for key in touched)
+        return added, modified, deleted
 
     def vif(self, datapath_type: str) -> Vif:
         """Return Neutron's ``ovs``: the port is plugged into the integration bridge that ovn-controller drives."""

@@ -4,10 +4,12 @@ Tokens are the caller's own; they come back in the order in which they were give
 """
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
 
-from controller.southbound.openflow.encode import FlowId
+if TYPE_CHECKING:
+    from controller.southbound.openflow.encode import FlowId  # the bytes are not needed to speak of what was refused
 
-Subject = FlowId | tuple[str, int]
+Subject: TypeAlias = "FlowId | tuple[str, int]"
 """What a message was about: a flow's id, or ``group`` or ``meter`` and its number."""
 
 
@@ -21,7 +23,7 @@ class Refusal:
     """The flow's cookie; None for a group or a meter."""
     error: str
     """The OpenFlow error by its name in the specification."""
-    subject: Subject | None = field(default=None, compare=False, repr=False)
+    subject: "Subject | None" = field(default=None, compare=False, repr=False)
     """What the message was about; None when it was never sent."""
 
     def __str__(self) -> str:

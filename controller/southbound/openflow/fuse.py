@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 from controller.southbound.openflow.encode import FlowId, cookie_of
 from controller.southbound.openflow.events import Subject
-from controller.southbound.openflow.mark import IntentMark, Mark
+from controller.southbound.openflow.intent_mark import IntentMark
+from controller.southbound.openflow.mark import Mark
 from controller.southbound.openflow.mirror import Change, Holdings, Removed
 from flows.cookie import LAYOUT, is_ours
 

@@ -14,8 +14,9 @@ from itertools import islice
 from controller.southbound.openflow import decode, drift, fuse, mark
 from controller.southbound.openflow.encode import Encoder
 from controller.southbound.openflow.events import Drifted, Refusal, Subject, SwitchEvent, Withheld
+from controller.southbound.openflow.intent_mark import IntentMark
 from controller.southbound.openflow.lookout import Lookout
-from controller.southbound.openflow.mark import IntentMark, Mark
+from controller.southbound.openflow.mark import Mark
 from controller.southbound.openflow.mirror import Change, Holdings, Mirror, difference
 from controller.southbound.openflow.plan import Step, change_steps, marked, resync_steps, sweep_steps
 from controller.southbound.openflow.resync import Comparison

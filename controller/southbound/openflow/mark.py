@@ -11,6 +11,7 @@ state and of no comparison; who reads a switch takes it out first (`take`).
 from dataclasses import dataclass
 
 from controller.southbound.openflow.encode import FlowId, cookie_of
+from controller.southbound.openflow.intent_mark import BITS, IntentMark
 from controller.southbound.openflow.mirror import Holdings
 from controller.southbound.openflow.osken import ofp, parser
 from controller.southbound.openflow.plan import FlowMod, Verb
@@ -24,34 +25,8 @@ _TABLE = 250
 """Outside both ranges of tables a layout may use, and one that Open vSwitch shows."""
 _REGISTER, _REGISTER_VALUE = "reg15", 0x57656674
 _EPOCH_REGISTER = "reg14"
-_BITS = 32
-_HOLD = (1 << _BITS) - 1
+_HOLD = (1 << BITS) - 1
 """Instead of a journal number: the journal grows past any number, and would seem to explain what was withheld."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IntentMark:
-    """Which state of the intent a desired state was compiled from.
-
-    Attributes:
-        epoch: The first 32 bits of a hash of the database's epoch.
-        seq: Number of the last journal entry taken in, 32 bits.
-        first: Number of the oldest journal entry that is kept.
-    """
-
-    epoch: int
-    seq: int
-    first: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse what the mark cannot hold.
-
-        Raises:
-            ValueError: A number does not fit 32 bits.
-        """
-        for name, value in (("epoch", self.epoch), ("seq", self.seq)):
-            if not 0 <= value < (1 << _BITS) - (name == "seq"):
-                raise ValueError(f"intent mark: {name} {value} does not fit {_BITS} bits")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +68,7 @@ def take(installed: Holdings) -> Mark | None:
     if entry is None or not is_mark(cookie_of(entry)):
         return None
     del installed.flows[MARK_ID]
-    epoch = int.from_bytes(entry[_EPOCH_AT : _EPOCH_AT + _BITS // 8], "big")
+    epoch = int.from_bytes(entry[_EPOCH_AT : _EPOCH_AT + BITS // 8], "big")
     if entry[8:] != _instructions(epoch):
         return None
     return Mark(epoch=epoch, seq=cookie_of(entry) & 0xFFFFFFFF)

@@ -29,8 +29,8 @@ from controller.southbound.openflow.events import (
     SwitchEvent,
     Synced,
 )
+from controller.southbound.openflow.intent_mark import IntentMark
 from controller.southbound.openflow.keeper import Keeper
-from controller.southbound.openflow.mark import IntentMark
 from controller.southbound.openflow.messages import Messages
 from controller.southbound.openflow.session import Session
 from controller.southbound.openflow.state import SwitchState

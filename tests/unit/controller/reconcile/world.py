@@ -21,7 +21,7 @@ from controller.records import Host, HostName, HostState, NetworkId, PortId, Por
 from controller.services import hosts
 from controller.sighting_records import Sight
 from controller.southbound.openflow.events import Applied, Connected, Synced
-from controller.southbound.openflow.mark import IntentMark
+from controller.southbound.openflow.intent_mark import IntentMark
 from controller.southbound.ovsdb.model import (
     BridgeConfig,
     BridgeRow,

@@ -4,7 +4,8 @@ import pytest
 
 from controller.southbound.openflow.encode import Encoder, cookie_of
 from controller.southbound.openflow.fuse import FUSE_LEAST, Ruling, judge
-from controller.southbound.openflow.mark import IntentMark, Mark
+from controller.southbound.openflow.intent_mark import IntentMark
+from controller.southbound.openflow.mark import Mark
 from controller.southbound.openflow.mirror import Change, Holdings, Removed, difference
 from flows.cookie import LAYOUT, Feature, encode, is_ours
 from tests.contract.harness import a_flow

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from controller.southbound.openflow import mark
 from controller.southbound.openflow.encode import Encoder, cookie_of
-from controller.southbound.openflow.mark import MARK_ID, IntentMark, Mark
+from controller.southbound.openflow.intent_mark import IntentMark
+from controller.southbound.openflow.mark import MARK_ID, Mark
 from controller.southbound.openflow.mirror import Holdings
 from flows.cookie import Feature, encode, is_ours
 from flows.pipeline import PIPELINE
