@@ -61,7 +61,21 @@ _LESS_TELLING = frozenset(
     {"id", "name", "description", "project_id", "tenant_id", "tags", "created_at", "updated_at", "revision_number"}
 )
 RESERVED = frozenset(
-    {"all", "clear", "column", "filter", "format", "help", "if-revision", "limit", "long", "sort", "url", "wait"}
+    {
+        "all",
+        "clear",
+        "column",
+        "filter",
+        "format",
+        "help",
+        "if-revision",
+        "limit",
+        "long",
+        "plan",
+        "sort",
+        "url",
+        "wait",
+    }
 )
 """Options every verb may have of its own."""
 

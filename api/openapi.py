@@ -18,6 +18,9 @@ from api.attributes import Resource
 from api.auth import Auth
 from api.machinery import admit
 from api.operations import Operation
+from api.plan_schema import DOC as PLAN_DOC
+from api.plan_schema import MUTATING, PARAMETER
+from api.plan_schema import SCHEMA as PLAN
 from api.resource_schemas import (
     actions,
     camel,
@@ -30,13 +33,15 @@ from api.resource_schemas import (
     shown,
     updates,
 )
-from api.schema import TEXT, UUID, Schema, array, record
+from api.schema import BOOLEAN, TEXT, UUID, Schema, array, record
 from api.security import secured
 from api.wire import API_ROOT
 
 PATH = "/openapi.json"
 VERSION = "3.1.1"
 _VARIABLE = re.compile(r"<(?:[^:<>]+:)?([^<>]+)>")
+NOTHING_CHANGES = frozenset({f"{API_ROOT}/traces"})
+"""Paths with a body that is a question."""
 _DESCRIBED_METHODS = ("GET", "POST", "PUT", "DELETE")
 _IF_MATCH = parameter(
     "If-Match",
@@ -101,8 +106,9 @@ class OpenApi:
         """Return the description."""
         paths: dict[str, dict[str, object]] = {}
         for path, method, operation in self._everything():
-            paths.setdefault(path, {}).setdefault(method.lower(), operation)
-        schemas: dict[str, Schema] = {"Error": _ERROR}
+            planned = _with_plan(operation) if method in MUTATING and path not in NOTHING_CHANGES else operation
+            paths.setdefault(path, {}).setdefault(method.lower(), planned)
+        schemas: dict[str, Schema] = {"Error": _ERROR, "Plan": PLAN}
         for resource in self._resources:
             name = camel(resource.member)
             schemas[name] = shown(resource)
@@ -300,6 +306,17 @@ def _undescribed(path: str, method: str, view: Callable[..., object] | None) -> 
     if method in ("POST", "PUT"):
         found["requestBody"] = {"content": _json({})}
     return found | {"responses": {"2XX": {"description": "Done."}, **_FAULTS}}
+
+
+def _with_plan(operation: Mapping[str, Any]) -> dict[str, object]:
+    """Return an operation that can be planned only: the parameter, and the plan as another answer."""
+    wanted = parameter(PARAMETER, BOOLEAN, PLAN_DOC)
+    responses = dict(operation["responses"])
+    plan = {"$ref": "#/components/schemas/Plan"}
+    usual = responses.get("200", {}).get("content", {}).get("application/json", {}).get("schema")
+    doc = responses.get("200", {}).get("description", "")
+    responses["200"] = _answer(plan, "The plan.") if usual is None else _answer({"anyOf": [usual, plan]}, doc)
+    return {**operation, "parameters": [*operation.get("parameters", ()), wanted], "responses": responses}
 
 
 def _tags(path: str) -> list[str]:

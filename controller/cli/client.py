@@ -33,9 +33,11 @@ class NotThere(CommandFailed):
 class Client:
     """The API at one URL."""
 
-    def __init__(self, url: str, *, timeout_s: float = _TIMEOUT_S) -> None:
+    def __init__(self, url: str, *, timeout_s: float = _TIMEOUT_S, plan: bool = False) -> None:
+        """Prepare; with ``plan`` whatever would change something is only planned, and answers with its plan."""
         import requests  # noqa: PLC0415 - half of the time a command needs that asks no server (--help, completion)
 
+        self._plan = plan
         self._url = url.rstrip("/").removesuffix("/v2.0")
         self._timeout_s = timeout_s
         self._session = requests.Session()
@@ -67,9 +69,9 @@ class Client:
         """Return the answer to PUT."""
         return self._ask("PUT", path, query=query, body=body)
 
-    def delete(self, *path: str, **query: str | None) -> None:
-        """Send DELETE."""
-        self._ask("DELETE", path, query=query)
+    def delete(self, *path: str, **query: str | None) -> Mapping[str, object]:
+        """Return the answer to DELETE: nothing, or its plan."""
+        return self._ask("DELETE", path, query=query)
 
     def send(
         self,
@@ -92,6 +94,9 @@ class Client:
         body: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Mapping[str, object]:
+        if self._plan and method != "GET":
+            given = query.items() if isinstance(query, Mapping) else query or ()
+            query = [*((name, value) for name, value in given if value is not None), ("plan", "true")]
         url = "/".join([self._url, "v2.0", *(quote(part, safe="") for part in path)])
         content = None if body is None else json.dumps(body)
         sent = {**(headers or {}), **({} if body is None else {"Content-Type": "application/json"})}
@@ -134,6 +139,11 @@ def add_options(parser: argparse.ArgumentParser, *, formats: Sequence[str] = ("t
         help=f"the API (default: $WEFT_URL, else {DEFAULT_URL})",
     )
     parser.add_argument("--format", choices=formats, default="table", help="how to print (default: table)")
+
+
+def add_plan(parser: argparse.ArgumentParser) -> None:
+    """Add the option that only says what a command would do."""
+    parser.add_argument("--plan", action="store_true", help="only say what this would do; nothing is changed")
 
 
 def _message(reply: "requests.Response") -> str:

@@ -5,8 +5,9 @@ import sys
 import time
 from collections.abc import Mapping
 
-from controller.cli.client import Client, CommandFailed, add_options
+from controller.cli.client import Client, CommandFailed, add_options, add_plan
 from controller.cli.output import member, members, print_fields, print_json, print_table
+from controller.cli.plan import print_plan
 
 _POLL_S = 0.2
 _FLUSH_NOTE = (
@@ -57,6 +58,8 @@ def add_commands(
     remove.add_argument("--force", action="store_true", help="even while ports are bound to it")
     remove.set_defaults(run=_remove)
 
+    for parser in (add, remove):
+        add_plan(parser)
     for parser in (add, listing, show, remove):
         add_options(parser)
     return verbs
@@ -80,7 +83,7 @@ def _seconds(text: str) -> float:
 
 
 def _add(args: argparse.Namespace) -> int:
-    client = Client(args.url)
+    client = Client(args.url, plan=args.plan)
     body: dict[str, object] = {
         "name": args.name,
         "ovsdb": args.ovsdb,
@@ -92,7 +95,11 @@ def _add(args: argparse.Namespace) -> int:
         body["adopt"] = args.adopt
     if args.zone is not None:
         body["availability_zone"] = args.zone
-    host = member(client.post("hosts", body={"host": body}), "host")
+    made = client.post("hosts", body={"host": body})
+    if args.plan:
+        print_plan(made, args.format)
+        return 0
+    host = member(made, "host")
     if args.wait is not None:
         host = _wait(client, args.name, args.wait)
     _print(host, args.format)
@@ -150,7 +157,11 @@ def _print(host: Mapping[str, object], form: str) -> None:
 
 
 def _remove(args: argparse.Namespace) -> int:
-    Client(args.url).delete("hosts", args.name, force="true" if args.force else None)
+    client = Client(args.url, plan=args.plan)
+    removed = client.delete("hosts", args.name, force="true" if args.force else None)
+    if args.plan:
+        print_plan(removed, args.format)
+        return 0
     if args.format == "json":
         print_json({"removed": args.name})
     else:

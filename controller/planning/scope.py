@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 
 from controller.reconcile.feed import Changes, load_changes
 from controller.reconcile.places import hosts_of
@@ -177,7 +177,8 @@ def _read(tx: Transaction, compiled: set[str], members: set[str], old: Changes, 
     touched = _both(old.ports, changes.ports)
     turned = set(changes.networks) | _networks_on(tx, {host.name for host in _both(old.hosts, changes.hosts)})
     needs = _needs([port for port in ports.values() if port.network_id in compiled], touched, turned, changes)
-    ports |= store.load_ports(tx, _witnesses(tx, _rulesets(tx, needs, touched, old, changes), set(changes.ports)))
+    rulesets = _rulesets(tx, needs, touched, old, changes)
+    ports |= store.load_ports(tx, _witnesses(tx, rulesets, set(changes.ports), turned))
     networks = store.load_networks(tx, {*whole, *(port.network_id for port in ports.values())})
     there = {
         (host, ruleset_of(port))
@@ -186,7 +187,9 @@ def _read(tx: Transaction, compiled: set[str], members: set[str], old: Changes, 
         if is_up(networks.get(port.network_id), port)
         for host in hosts_of(port)
     }
-    neighbours = store.load_ports(tx, _neighbours(tx, sorted(needs - there), whole))
+    near = {host for port in (*ports.values(), *touched) if port.network_id in compiled for host in hosts_of(port)}
+    own = [*_both(old.networks, changes.networks), *(networks[i] for i in compiled & networks.keys())]
+    neighbours = store.load_ports(tx, _neighbours(tx, sorted(needs - there), whole) | _beside(tx, own, near, compiled))
     ports |= neighbours
     networks |= store.load_networks(tx, {port.network_id for port in neighbours.values()} - networks.keys())
     group_ids = {i for port in (*ports.values(), *touched) for i in port.security_group_ids}
@@ -332,15 +335,27 @@ def _beyond(count: int) -> int:
     return count if count > MOST_PORTS else 0
 
 
-def _witnesses(tx: Transaction, rulesets: Collection[int], besides: Collection[str]) -> set[str]:
-    """Return for each ruleset and host a port that has it there, other than those that change."""
-    found: dict[tuple[int, str], str] = {}
-    bound = select(PORTS.c.id, PORTS.c.ruleset, BINDINGS.c.host).join(BINDINGS, BINDINGS.c.port_id == PORTS.c.id)
-    for chunk in in_chunks([str(ruleset) for ruleset in rulesets]):
-        for row in tx.connection.execute(bound.where(PORTS.c.ruleset.in_([int(one) for one in chunk]))):
-            if row.id not in besides:
-                found.setdefault((row.ruleset, row.host), row.id)
-    return set(found.values())
+def _witnesses(
+    tx: Transaction, rulesets: Collection[int], changed: Collection[str], turned: Collection[str]
+) -> set[str]:
+    """Return for each ruleset and host a port that has it there, other than those that change; best one that is up."""
+    found: dict[tuple[int, str], tuple[bool, str]] = {}
+    bound = (
+        select(
+            PORTS.c.id,
+            PORTS.c.ruleset,
+            PORTS.c.network_id,
+            BINDINGS.c.host,
+            and_(PORTS.c.admin_state_up, NETWORKS.c.admin_state_up).label("is_up"),
+        )
+        .join(BINDINGS, BINDINGS.c.port_id == PORTS.c.id)
+        .join(NETWORKS, NETWORKS.c.id == PORTS.c.network_id)
+    )
+    for row in tx.connection.execute(bound.where(PORTS.c.ruleset.in_(sorted(rulesets)))):
+        if row.id not in changed:
+            key = row.ruleset, row.host
+            found[key] = max(found.get(key, (False, "")), (bool(row.is_up) and row.network_id not in turned, row.id))
+    return {port_id for _, port_id in found.values()}
 
 
 def _neighbours(tx: Transaction, missing: Iterable[tuple[HostName, int]], whole: Collection[str]) -> set[str]:
@@ -368,6 +383,26 @@ def _neighbours(tx: Transaction, missing: Iterable[tuple[HostName, int]], whole:
     for host, ruleset in missing:
         for row in tx.connection.execute(pair.where(here.c.host == host, with_rules.c.ruleset == ruleset)):
             found.update(row)
+    return found
+
+
+def _beside(
+    tx: Transaction, networks: Iterable[Network], hosts: Iterable[HostName], compiled: Collection[str]
+) -> set[str]:
+    """Return ports of other networks that leave some hosts by the same physical networks as these do."""
+    physnets = {one.physical_network for network in networks for one in network.segments if one.physical_network}
+    bound = (
+        select(PORTS.c.id)
+        .join(BINDINGS, BINDINGS.c.port_id == PORTS.c.id)
+        .join(SEGMENTS, SEGMENTS.c.network_id == PORTS.c.network_id)
+        .where(PORTS.c.network_id.not_in(list(compiled)))
+        .limit(1)
+    )
+    found: set[str] = set()
+    for physnet in sorted(physnets):
+        for host in hosts:
+            beside = bound.where(SEGMENTS.c.physical_network == physnet, BINDINGS.c.host == host)
+            found.update(tx.connection.scalars(beside))
     return found
 
 

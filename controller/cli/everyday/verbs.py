@@ -5,12 +5,13 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 
-from controller.cli.client import Client, CommandFailed, add_options
+from controller.cli.client import Client, CommandFailed, add_options, add_plan
 from controller.cli.everyday import options
 from controller.cli.everyday.catalog import Action, Catalog, Noun
 from controller.cli.everyday.names import Names
 from controller.cli.everyday.show import FORMATS, print_list, print_one
 from controller.cli.output import member, members, print_json
+from controller.cli.plan import print_plan
 
 FAILED = 1
 
@@ -59,10 +60,11 @@ def _add_create(parser: argparse.ArgumentParser, noun: Noun, catalog: Catalog) -
             parser.add_argument("name", nargs=count, metavar="NAME", help=value.doc)
         else:
             options.add_value(parser, value, required=value.required, clears=value.means_something)
+    add_plan(parser)
     _add_columns(parser, noun)
 
     def run(args: argparse.Namespace) -> int:
-        client = Client(args.url)
+        client = Client(args.url, plan=args.plan)
         names = Names(client, catalog)
         wanted = options.body(given, args, named=names.id)
         if getattr(args, "name", None) is not None:
@@ -72,8 +74,7 @@ def _add_create(parser: argparse.ArgumentParser, noun: Noun, catalog: Catalog) -
             if source is not None and value.name not in wanted:
                 wanted[value.name] = 6 if ":" in str(wanted.get(source, "")) else 4
         made = client.send("POST", noun.path, body={noun.member: wanted})
-        print_one(member(made, noun.member), args)
-        return 0
+        return _printed(made, noun, args)
 
     parser.set_defaults(run=run)
 
@@ -161,10 +162,11 @@ def _add_set(parser: argparse.ArgumentParser, noun: Noun, catalog: Catalog) -> N
         help=f"make empty or null, as --no-OPTION does: {', '.join(sorted(clearable))}",
     )
     parser.add_argument("--if-revision", type=int, metavar="N", help="only while it is at this revision")
+    add_plan(parser)
     _add_columns(parser, noun)
 
     def run(args: argparse.Namespace) -> int:
-        client = Client(args.url)
+        client = Client(args.url, plan=args.plan)
         names = Names(client, catalog)
         changes = options.body(given, args, named=names.id)
         for option in args.clear:
@@ -174,8 +176,7 @@ def _add_set(parser: argparse.ArgumentParser, noun: Noun, catalog: Catalog) -> N
             raise CommandFailed(f"nothing to change; see: weft {noun.noun} set --help")
         object_id = names.id(noun.collection, args.target)
         changed = client.send("PUT", noun.path, object_id, body={noun.member: changes}, if_revision=args.if_revision)
-        print_one(member(changed, noun.member), args)
-        return 0
+        return _printed(changed, noun, args)
 
     parser.set_defaults(run=run)
 
@@ -187,21 +188,26 @@ def _add_delete(parser: argparse.ArgumentParser, noun: Noun, catalog: Catalog) -
     options.complete(target, noun.collection)
     for option in noun.delete_options:
         parser.add_argument(f"--{option.replace('_', '-')}", dest=f"delete:{option}", action="store_true")
+    add_plan(parser)
     add_options(parser)
 
     def run(args: argparse.Namespace) -> int:
-        client = Client(args.url)
+        client = Client(args.url, plan=args.plan)
         names = Names(client, catalog)
         query = [(option, "true") for option in noun.delete_options if getattr(args, f"delete:{option}")]
         deleted, failed = [], 0
         for given in args.targets:
             try:
-                client.send("DELETE", noun.path, names.id(noun.collection, given), query=query)
+                answer = client.send("DELETE", noun.path, names.id(noun.collection, given), query=query)
             except CommandFailed as failure:
                 failed += 1
                 sys.stderr.write(f"weft: {given}: {failure}\n")
             else:
                 deleted.append(given)
+                if args.plan:
+                    print_plan(answer, args.format)
+        if args.plan:
+            return FAILED if failed else 0
         if args.format == "json":
             print_json({"deleted": deleted})
         elif deleted:
@@ -215,19 +221,28 @@ def _add_action(parser: argparse.ArgumentParser, noun: Noun, catalog: Catalog, a
     _add_target(parser, noun)
     for value in action.attributes:
         options.add_value(parser, value, required=value.required, clears=False)
+    add_plan(parser)
     _add_columns(parser, noun)
 
     def run(args: argparse.Namespace) -> int:
-        client = Client(args.url)
+        client = Client(args.url, plan=args.plan)
         names = Names(client, catalog)
         wanted = options.body(action.attributes, args, named=names.id)
         object_id = names.id(noun.collection, args.target)
         answer = client.send("PUT", noun.path, object_id, action.path, body=wanted)
-        inner = answer.get(noun.member)
-        print_one(inner if isinstance(inner, Mapping) else answer, args)
-        return 0
+        return _printed(answer, noun, args)
 
     parser.set_defaults(run=run)
+
+
+def _printed(answer: Mapping[str, object], noun: Noun, args: argparse.Namespace) -> int:
+    """Print what a command has made of an object, or would make."""
+    inner = answer.get(noun.member)
+    if args.plan:
+        print_plan(answer, args.format)
+    else:
+        print_one(inner if isinstance(inner, Mapping) else answer, args)
+    return 0
 
 
 def _add_target(parser: argparse.ArgumentParser, noun: Noun) -> None:
