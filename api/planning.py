@@ -101,14 +101,15 @@ class _Seen:
             )
         scope = scope_of(self._before, self._changes)
         was = self._views(self._before)
-        sent = preview(scope, OpenFlowPlugin.name)
+        both = models(scope)
+        sent = preview(scope, OpenFlowPlugin.name, both)
         others = of_plugins(scope, self._before.faces.registry.loaded)
         found = {
             "affected": list(plan_schema.affected(was, self._after)),
             "ports": scope.ports,
             **plan_schema.flows(sent),
             "plugins": plan_schema.plugins(others),
-            "connectivity": self._pairs(self._before, connectivity(scope, *models(scope)[:2]), was),
+            "connectivity": self._pairs(self._before, connectivity(scope, both[0], both[1]), was),
         }
         if self._caller.rights.rule("get_host") is True:
             found["hosts"] = plan_schema.hosts(sent.hosts)

@@ -6,7 +6,7 @@ that differ in nothing of this are one *kind*: kinds are compared, not ports. Wh
 for its segment, nor what allowed pairs it may pass for.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -57,7 +57,9 @@ class Kind(NamedTuple):
     ruleset: int
     group_ids: tuple[str, ...]
     groups: tuple[int, ...]
-    """Conjunction ids of the groups it is a member of, security groups and address groups."""
+    """Conjunction ids of the security groups it is a member of."""
+    inside: frozenset[tuple[int, int]]
+    """Conjunction ids of the address groups that hold an address of its, each with the address's IP version."""
     role: int
     segment: int
     """0 where all of the network's ports are on one, and while it is not bound."""
@@ -188,14 +190,20 @@ class _Side:
         own = [prefix_of(fixed.ip_address) for fixed in port.fixed_ips]
         ruleset = ruleset_of(port)
         groups = self._model.rulesets.keys_of(port) if ruleset > DENY_ALL else ()
-        inside = (i for i, of_group in addressed.items() if any(contains(one, a) for one in of_group for a in own))
+        inside = {
+            (group, address.version)
+            for group, of_group in addressed.items()
+            for address in own
+            if any(contains(one, address) for one in of_group)
+        }
         host = None if port.binding is None else self._model.hosts.get(port.binding.host)
         is_one = len(network.segments) == 1 or host is None
         return Kind(
             is_up=is_up(network, port),
             ruleset=ruleset,
             group_ids=port.security_group_ids,
-            groups=(*groups, *sorted(inside)),
+            groups=groups,
+            inside=frozenset(inside),
             role=role_of(network, port),
             segment=0 if is_one else segment_on(network, host).key,
             versions=tuple(sorted({one.version for one in own})),
@@ -221,20 +229,19 @@ def _may_meet(source: Kind, target: Kind, version: int) -> bool:
     return source.role == target.role != ISOLATED
 
 
-def _let_through(kind: Kind, rules: Iterable[RuleIntent], far: Kind, version: int) -> Iterator[Traffic]:
-    """Yield what the rules of one port allow with another."""
+def _let_through(kind: Kind, rules: Iterable[RuleIntent], far: Kind, version: int) -> list[Traffic]:
+    """Return what the rules of one port allow with another."""
     if kind.ruleset == NO_RULES:
-        yield EVERYTHING
-        return
+        return [EVERYTHING]
     if kind.ruleset == DENY_ALL:
-        return
-    for rule in rules:
-        if (
-            rule.version == version
-            and (rule.prefix is None or rule.prefix in far.within)
-            and (rule.group is None or rule.group in far.groups)
-        ):
-            yield Traffic(rule.protocol, rule.low, rule.high)
+        return []
+    return [
+        Traffic(rule.protocol, rule.low, rule.high)
+        for rule in rules
+        if rule.version == version
+        and (rule.prefix is None or rule.prefix in far.within)
+        and (rule.group is None or rule.group in far.groups or (rule.group, version) in far.inside)
+    ]
 
 
 def _meet(one: Traffic, other: Traffic) -> Traffic | None:

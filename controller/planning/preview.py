@@ -5,7 +5,7 @@ that works has. Of a bridge only those units are compiled that change, and those
 the same groups, so that what others want already counts neither as added nor as deleted.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from controller.planning.scope import Scope
@@ -15,7 +15,7 @@ from controller.reconcile.dirty import Dirty
 from controller.reconcile.feed import Changes
 from controller.reconcile.model import Model
 from controller.reconcile.ovsdb_rows import bridge_rows
-from controller.reconcile.places import binding_on, hosts_of
+from controller.reconcile.places import hosts_of
 from controller.reconcile.plugs import Plugs
 from controller.reconcile.rules import is_guarded, ruleset_of
 from controller.reconcile.segments import segment_units
@@ -23,12 +23,15 @@ from controller.reconcile.translate import BridgeView, ipv4_number
 from controller.reconcile.ways import PATCH_TYPE
 from controller.records import Host, HostName, NetworkId, Port, PortId, Snapshot
 from controller.southbound.ovsdb.model import HostView, InterfaceRow, RowChanges
+from flows.contribution import Contribution
 from flows.delta import Delta, Tables
-from flows.intent import Unit, UnitKind
+from flows.features import l2
+from flows.intent import LocalPortIntent, Unit, UnitKind
 
 MOST_UNITS = 60_000
 """Compiled for one plan: some seconds."""
 _BRIDGE = "br-int"
+_OF_PORTS = frozenset({UnitKind.SEGMENT, UnitKind.LOCAL_PORT, UnitKind.REMOTE_PORT})
 _NOTHING = Tables(flows={}, groups={}, meters={})
 
 
@@ -87,26 +90,67 @@ def models(scope: Scope, plugin: str | None = None) -> tuple[Model, Model, Dirty
     return before, after, dirty
 
 
-def preview(scope: Scope, plugin: str) -> Preview:
-    """Return what a change does to the bridges of Weft's own plug-in."""
+def preview(scope: Scope, plugin: str, both: tuple[Model, Model, Dirty]) -> Preview:
+    """Return what a change does to the bridges of Weft's own plug-in.
+
+    Args:
+        scope: what the change concerns.
+        plugin: the plug-in's name.
+        both: the `models` of every plug-in, used again when there is no other one.
+    """
     if scope.too_many:
         return Preview(unknown=f"{scope.too_many} ports are in the networks concerned, too many to compile for a plan")
-    before, after, dirty = models(scope, plugin)
+    before, after, dirty = both if _is_all_of(scope, plugin) else models(scope, plugin)
     names = sorted((dirty.units.keys() | dirty.whole_hosts) & (before.hosts.keys() | after.hosts.keys()))
+    asked = sum(len(of_host) for of_host in dirty.units.values())
+    too_many = Preview(unknown=f"{asked} units on {len(names)} hosts are concerned, too many to compile for a plan")
+    if asked > MOST_UNITS:
+        return too_many
     room = MOST_UNITS
     found: list[HostDelta] = []
+    neighbourhood = _Neighbourhood(before)
     for name in names:
         side = _Side(before=before, after=after, geneve=scope.geneve, name=name)
         units = side.units(dirty)
-        standing = set(side.bystanders(units)) if name in before.hosts else set()
+        standing = set(side.bystanders(units, neighbourhood)) if name in before.hosts else set()
         room -= len(units) + len(standing)
         if room < 0:
-            asked = sum(len(of_host) for of_host in dirty.units.values())
-            return Preview(unknown=f"{asked} units on {len(names)} hosts are concerned, too many to compile for a plan")
-        delta = side.delta(units, standing)
+            return too_many
+        members = set(side.members(units, neighbourhood)) if name in before.hosts else set()
+        delta = side.delta(units, standing, members)
         if delta.flows or delta.groups or delta.meters:
             found.append(delta)
     return Preview(hosts=tuple(found))
+
+
+def _is_all_of(scope: Scope, plugin: str) -> bool:
+    networks = (*scope.before.networks, *scope.changes.networks.values())
+    hosts = (*scope.before.hosts, *scope.changes.hosts.values())
+    return all(one is None or one.plugin == plugin for one in (*networks, *hosts))
+
+
+class _Neighbourhood:
+    """The ports of each network by what they have in common, worked out once for all hosts."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._known: dict[NetworkId, tuple[dict[HostName, list[Port]], dict[object, list[Port]], list[Port]]] = {}
+
+    def of(self, network_id: NetworkId) -> tuple[dict[HostName, list[Port]], dict[object, list[Port]], list[Port]]:
+        """Return the ports on each host, those that want the same of what others want too, and those with pairs."""
+        if network_id not in self._known:
+            here: dict[HostName, list[Port]] = {}
+            alike: dict[object, list[Port]] = {}
+            paired: list[Port] = []
+            for port in self._model.ports_of_network(network_id):
+                bound = hosts_of(port)
+                for host in bound:
+                    here.setdefault(host, []).append(port)
+                alike.setdefault((bound, is_guarded(port), ruleset_of(port), port.role), []).append(port)
+                if port.allowed_address_pairs:
+                    paired.append(port)
+            self._known[network_id] = here, alike, paired
+        return self._known[network_id]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,24 +172,22 @@ class _Side:
                     units.update(_view(model, host, geneve=geneve).units())
         return units
 
-    def bystanders(self, units: Collection[Unit]) -> Iterator[Unit]:
+    def bystanders(self, units: Collection[Unit], neighbourhood: _Neighbourhood) -> Iterator[Unit]:
         """Yield other units of the host that may want flows which those want too, or be in the same groups.
 
-        Of ports elsewhere that differ in nothing that is shared, one is enough.
+        Of ports that differ in nothing that is shared, one is enough.
         """
         model = self.before
-        for network_id in model.networks_of_host(self.name):
+        is_of_ports = any(unit.kind in _OF_PORTS for unit in units)
+        for network_id in model.networks_of_host(self.name) if is_of_ports else ():
             yield from segment_units(model.networks[network_id])
-            seen: set[object] = set()
-            for port in model.ports_of_network(network_id):
-                unit = Unit(UnitKind.LOCAL_PORT, port.key)
-                if binding_on(port, self.name) is not None and unit not in units:
-                    yield unit
-                unit = Unit(UnitKind.REMOTE_PORT, port.key)
-                kind = (hosts_of(port), is_guarded(port), ruleset_of(port))
-                if unit not in units and (kind not in seen or port.allowed_address_pairs):
-                    seen.add(kind)
-                    yield unit
+            _, alike, paired = neighbourhood.of(network_id)
+            found = {Unit(kind, port.key) for port in paired for kind in (UnitKind.LOCAL_PORT, UnitKind.REMOTE_PORT)}
+            for ports in alike.values():
+                kind = UnitKind.LOCAL_PORT if self.name in hosts_of(ports[0]) else UnitKind.REMOTE_PORT
+                unit = next((one for port in ports if (one := Unit(kind, port.key)) not in units), None)
+                found.update(() if unit is None else (unit,))
+            yield from found.difference(units)
         for ruleset in model.rulesets.of_host(self.name):
             yield Unit(UnitKind.RULESET, ruleset)
             for key in model.rulesets.address_groups_of(ruleset):
@@ -155,15 +197,25 @@ class _Side:
         others = (unit for unit in peers if unit not in units and own and unit.key != ipv4_number(own))
         yield from (unit for _, unit in zip(range(1), others, strict=False))
 
-    def delta(self, units: Collection[Unit], bystanders: Collection[Unit]) -> HostDelta:
-        """Return what compiling the units anew does to the host's bridge."""
+    def members(self, units: Collection[Unit], neighbourhood: _Neighbourhood) -> Iterator[Unit]:
+        """Yield the ports on the host that are in the same groups as those units, if any: they are all in them."""
+        if not any(unit.kind in _OF_PORTS for unit in units):
+            return
+        for network_id in self.before.networks_of_host(self.name):
+            for port in neighbourhood.of(network_id)[0].get(self.name, ()):
+                yield Unit(UnitKind.LOCAL_PORT, port.key)
+
+    def delta(self, units: Collection[Unit], bystanders: Collection[Unit], members: Iterable[Unit]) -> HostDelta:
+        """Return what compiling the units anew does to the host's bridge; of `members` only groups are asked."""
         old, new = self.before.hosts.get(self.name), self.after.hosts.get(self.name)
         is_same = old is not None and new is not None and not needs_new_bridge(old, new)
         bridge = Bridge(old or new, 0.0) if old or new else None  # type: ignore[arg-type]
         if bridge is None:
             raise KeyError(self.name)
         if old is not None:
-            bridge.refresh(_view(self.before, old, geneve=self.geneve[0]), {*units, *bystanders}, 0)
+            view = _view(self.before, old, geneve=self.geneve[0])
+            bridge.refresh(view, {*units, *bystanders}, 0)
+            bridge.state.replace({unit: _membership(view, unit) for unit in {*members}.difference(units, bystanders)})
         tables = bridge.state.tables()
         if is_same and new is not None:
             change, _ = bridge.refresh(_view(self.after, new, geneve=self.geneve[1]), units, 1)
@@ -197,6 +249,11 @@ def _counted(name: HostName, before: Tables, delta: Delta) -> HostDelta:
         groups=count(delta.groups, delta.deleted_groups, sum(group.id in before.groups for group in delta.groups)),
         meters=count(delta.meters, delta.deleted_meters, sum(meter.id in before.meters for meter in delta.meters)),
     )
+
+
+def _membership(view: BridgeView, unit: Unit) -> Contribution | None:
+    intent = view.intent(unit)
+    return Contribution(members=tuple(l2.local_members(intent))) if isinstance(intent, LocalPortIntent) else None
 
 
 def _view(model: Model, host: Host, *, geneve: bool) -> BridgeView:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from controller.errors import WeftError
-from controller.planning.preview import Count, Preview, preview
+from controller.planning.preview import Count, Preview, models, preview
 from controller.planning.scope import scope_of
 from controller.reconcile.feed import KINDS, Changes, load_changes
 from controller.store.touched import Touched
@@ -52,7 +52,8 @@ def planned(world: World, call: Callable[[Transaction], Any]) -> Preview:
     with world.database.planning(look):
         with world.database.write() as tx:
             call(tx)
-        return preview(scope_of(*found[0]), "openflow")
+        scope = scope_of(*found[0])
+        return preview(scope, "openflow", models(scope))
 
 
 def counts(before: Mapping[str, Tables], after: Mapping[str, Tables]) -> dict[str, tuple[Count, Count, Count]]:
