@@ -49,7 +49,11 @@ controller nor switches hear of it. Errors are those of the request itself. A pl
   (`lost`): ordered pairs of ports, IP version, protocols (`any`, `tcp:80`, `udp:10-20`, `icmp:8`). Up to 200 pairs
   each are named, those of ports the caller sees; `pairs_gained` and `pairs_lost` count all, `truncated` says that
   there are others. It follows from states, private VLANs, segments and security groups; where ports are bound does
-  not matter, nor what allowed address pairs let them pass for."""
+  not matter, nor what allowed address pairs let them pass for.
+
+A plan costs what it concerns: of 1,000 ports in 20 networks on 20 hosts, 0.1 s of one core for a port and 0.2 s for a
+rule of all of them; in one network with 10,000 ports, 2 s. The write lock is held for the request itself and for
+reading what it changed, not for the rest."""
 TRACE_ANSWER = """The answer, `{"trace": {...}}`, has:
 
 * `verdict`: `delivered`, `dropped`, `answered` (by the network itself: ARP, ND) or `controller` (DHCP);
