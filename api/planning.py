@@ -32,6 +32,7 @@ from controller.services import quotas
 from controller.services.query import Filter, Query
 from controller.store.database import Database
 from controller.store.loading import in_chunks
+from controller.store.metadata import METADATA
 from controller.store.quotas import QUOTAS
 from controller.store.touched import ANYTHING, Touched
 from controller.store.transaction import Transaction
@@ -128,6 +129,8 @@ class _Seen:
         found: dict[tuple[str, str], Mapping[str, Any]] = {}
         for endpoint in self._endpoints:
             resource = endpoint.resource
+            if resource.collection not in METADATA.tables:
+                continue  # what is only counted from others, as the availability of addresses
             ids = sorted(self._touched.ids(resource.collection) | self._touched.ids(ANYTHING))
             for record_, view in zip(*self._visible(tx, endpoint, ids), strict=True):
                 found[resource.member, resource.identify(record_)] = view
