@@ -7,13 +7,14 @@ The tree (one class per Neutron exception)::
     │              NetworkSegmentRangeNetTypeNotSupported, NetworkSegmentRangeDefaultReadOnly, NetworkTunnelRangeError,
     │              NetworkVlanRangeError, PVLANNotEnabledOnNetwork, PVLANCannotSetCommunityName,
     │              PVLANCommunityNameRequired, PVLANPortSecurityDisabled, PVLANNetworkPortSecurityDisabled,
-    │              NetworkIdsDontMatch, SubnetsNotAllAssociatedWithSegments
+    │              NetworkIdsDontMatch, SubnetsNotAllAssociatedWithSegments,
+    │              RbacPolicyInitError
     ├── NOT_FOUND  SegmentNotFound, NetworkSegmentRangeNotFound, PortBindingNotFound
     └── CONFLICT   NetworkMTUSubnetConflict, VlanIdInUse, FlatNetworkInUse, SegmentInUse, NetworkSegmentRangeOverlaps,
                    NetworkSegmentRangeReferencedByProject, PortBindingAlreadyExists, PortBindingAlreadyActive,
                    PortBindingError, SubnetSegmentAssociationChangeNotAllowed,
                    NoUpdateSubnetWhenMultipleSegmentsOnNetwork, HostNotConnectedToAnySegment,
-                   HostNotCompatibleWithFixedIps, RbacPolicyInitError, RbacPolicyInUse, DuplicateRbacPolicy
+                   HostNotCompatibleWithFixedIps, RbacPolicyInUse, DuplicateRbacPolicy
 """
 
 # ruff: noqa: N818  (the class names are Neutron's, they go on the wire)
@@ -346,9 +347,9 @@ class RbacPolicyNotFound(WeftError):
 
 
 class RbacPolicyInitError(WeftError):
-    """Whom the object would be shared with cannot use what it is part of; Neutron has no status for it."""
+    """Whom the object would be shared with cannot use what it is part of."""
 
-    kind = Kind.CONFLICT
+    kind = Kind.INVALID
 
     def __init__(self, object_id: str, reason: str) -> None:
         self.object_id, self.reason = object_id, reason

@@ -81,6 +81,11 @@ def at_once(work: Callable[[int], None]) -> None:
         raise failures[0]
 
 
+def _is_compared(_object: object, name: str | None, kind: str, *_rest: object) -> bool:
+    """PostgreSQL spells an expression with CASE its own way; SQLite's test compares that index."""
+    return (kind, name) != ("index", "uq_segments_wire")
+
+
 def test_migrations_make_the_schema_that_is_declared_also_when_two_processes_begin_at_once(url: str) -> None:
     engine = create_engine(url)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -96,7 +101,8 @@ def test_migrations_make_the_schema_that_is_declared_also_when_two_processes_beg
     at_once(migrate)
     engine = create_engine(fresh)
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        opts = {"compare_type": True, "include_object": _is_compared}
+        context = MigrationContext.configure(connection, opts=opts)
         assert compare_metadata(context, METADATA) == []
     engine.dispose()
 

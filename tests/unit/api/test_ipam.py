@@ -86,7 +86,12 @@ def _free(ask: SimpleNamespace, subnet: dict[str, Any], query: str = "") -> dict
 def test_a_subnet_says_how_its_addresses_are_chosen_and_can_be_changed(ask: SimpleNamespace) -> None:
     subnet = _subnet(ask)
     shown = {name: value for name, value in subnet.items() if name.startswith("ipam:")}
-    assert shown == {"ipam:strategy": "random", "ipam:quarantine": None, "ipam:exclusions": []}
+    assert shown == {
+        "ipam:driver": "built-in",
+        "ipam:strategy": "random",
+        "ipam:quarantine": None,
+        "ipam:exclusions": [],
+    }
     wanted = {
         "ipam:strategy": "sequential",
         "ipam:quarantine": 60,

@@ -187,7 +187,7 @@ def test_an_address_scope_is_shared_before_the_pools_in_it(callers: dict[str, As
         "action": "access_as_shared",
         "target_tenant": "red",
     }
-    assert error(blue, "POST", "/rbac-policies", {"rbac_policy": wanted}) == (409, "RbacPolicyInitError")
+    assert error(blue, "POST", "/rbac-policies", {"rbac_policy": wanted}) == (400, "RbacPolicyInitError")
     own = {"name": "own", "prefixes": ["10.1.0.0/16"], "address_scope_id": scope["id"]}
     assert error(red, "POST", "/subnetpools", {"subnetpool": own}) == (404, "AddressScopeNotFound")
     policy = shared(blue, "address_scope", scope["id"], "red")

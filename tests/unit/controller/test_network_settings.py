@@ -19,6 +19,7 @@ WRITTEN = {
     "physnet_mtus": "physnet1:8000",
     "overlay_ip_version": "6",
     "quotas": "port=500, network=-1",
+    "ipam_quarantine": "60",
 }
 MEANT = Settings(
     default_network_type="vlan",
@@ -32,6 +33,7 @@ MEANT = Settings(
     physnet_mtus=(("physnet1", 8000),),
     overlay_ip_version=6,
     quotas=(("rbac_policy", 10), ("port", 500), ("network", -1)),
+    ipam_quarantine_s=60,
 )
 
 
