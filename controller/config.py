@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
 from pathlib import Path
 
-from controller import network_settings, seen_settings
+from controller import extension_points, network_settings, seen_settings
 from controller.errors import ConfigurationError
 from controller.ipam_drivers import settings as ipam_settings
 from controller.plugins import settings as plugin_settings
@@ -92,9 +92,9 @@ class Config:
     enabled_plugins: str = plugin_settings.DEFAULT
     ipam_drivers: str = ""
     ipam_default_driver: str = ipam_settings.BUILT_IN
-    ipam: ipam_settings.Told = field(default_factory=dict)
+    ipam: extension_points.Told = field(default_factory=dict)
     """What each IPAM driver is told; in the file ``[ipam.NAME]``."""
-    plugins: plugin_settings.Told = field(default_factory=dict)
+    plugins: extension_points.Told = field(default_factory=dict)
     """What each plug-in is told; in the file ``[plugins.NAME]``."""
 
     @property
@@ -170,8 +170,8 @@ class Config:
 def load(
     path: Path | None,
     flags: Mapping[str, str | None],
-    told: plugin_settings.Told | None = None,
-    ipam: ipam_settings.Told | None = None,
+    told: extension_points.Told | None = None,
+    ipam: extension_points.Told | None = None,
 ) -> Config:
     """Return the configuration of a TOML file (same names as the flags, dashes or underscores) with the flags on top.
 
@@ -186,8 +186,8 @@ def load(
     """
     known = {f.name for f in fields(Config)}
     settings: dict[str, str] = {}
-    in_file: plugin_settings.Told = {}
-    ipam_in_file: ipam_settings.Told = {}
+    in_file: extension_points.Told = {}
+    ipam_in_file: extension_points.Told = {}
     if path is not None:
         try:
             content = tomllib.loads(path.read_text())
@@ -209,8 +209,8 @@ def load(
     settings.update((name, value) for name, value in flags.items() if value is not None)
     config = Config(
         **settings,
-        plugins=plugin_settings.together(in_file, told or {}),
-        ipam=plugin_settings.together(ipam_in_file, ipam or {}),
+        plugins=extension_points.together(in_file, told or {}),
+        ipam=extension_points.together(ipam_in_file, ipam or {}),
     )
     _check(config)
     return config

@@ -4,15 +4,15 @@ They are found by entry points and checked when they are loaded. One that does n
 it is shown, subnets that have it can get no addresses, and Weft starts without it.
 """
 
-import inspect
 import logging
-import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
+from typing import cast
 
 from controller.errors import ConfigurationError
+from controller.extension_points import check_class
 from controller.ipam_driver_errors import AddressServiceUnavailable, DriverRefused, NoSuchIpamDriver
 from controller.ipam_drivers.settings import BUILT_IN
 from ipam.remote import CONTRACT, ENTRY_POINTS, AddressService
@@ -22,7 +22,6 @@ OF_WEFT = (EntryPoint(name="netbox", value="controller.ipam_drivers.netbox:NetBo
 """Those of Weft itself: they are there when it runs from its source, too, and nobody else's may take their names."""
 MOST_ASKING = 6
 """Requests that may wait for one service at once: a slow one must not take every thread of the API."""
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _FACE = ("check_subnet", "reserve", "commit", "release", "find")
 
 
@@ -117,24 +116,10 @@ def check(factory: object, name: str) -> type[AddressService]:
     Raises:
         DriverRefused: with what was expected and what was found.
     """
-    if not (isinstance(factory, type) and issubclass(factory, AddressService)):
-        raise DriverRefused(name, f"a subclass of {AddressService.__module__}.AddressService", repr(factory))
-    if getattr(factory, "name", None) != name:
-        raise DriverRefused(name, f"name = {name!r}, as the entry point says", repr(getattr(factory, "name", None)))
-    if not _NAME.fullmatch(name) or name == BUILT_IN:
-        raise DriverRefused(name, f"a name like {_NAME.pattern} that is not {BUILT_IN!r}", repr(name))
-    if not isinstance(getattr(factory, "version", None), str):
-        raise DriverRefused(name, "version, a text", repr(getattr(factory, "version", None)))
-    if factory.contract != CONTRACT:
-        raise DriverRefused(name, f"contract {CONTRACT}", f"contract {factory.contract!r}")
-    missing = sorted(getattr(factory, "__abstractmethods__", ()))
-    if missing:
-        raise DriverRefused(name, f"methods {', '.join(missing)}", "a class without them")
-    for method in _FACE:
-        expected, given = _parameters(AddressService, method), _parameters(factory, method)
-        if given != expected:
-            raise DriverRefused(name, f"{method}({', '.join(expected)})", f"{method}({', '.join(given)})")
-    return factory
+    check_class(factory, name, AddressService, contract=CONTRACT, methods=_FACE, refused=DriverRefused)
+    if name == BUILT_IN:
+        raise DriverRefused(name, f"a name that is not {BUILT_IN!r}", repr(name))
+    return cast("type[AddressService]", factory)
 
 
 def _load(name: str, found: Mapping[str, EntryPoint], settings: Mapping[str, str]) -> AddressService:
@@ -143,7 +128,3 @@ def _load(name: str, found: Mapping[str, EntryPoint], settings: Mapping[str, str
         known = ", ".join(sorted(found)) or "none"
         raise DriverRefused(name, f"an entry point of that name in group {ENTRY_POINTS}", f"only {known}")
     return check(point.load(), name)(settings)
-
-
-def _parameters(owner: type, method: str) -> list[str]:
-    return list(inspect.signature(getattr(owner, method)).parameters)

@@ -1,14 +1,14 @@
 """Which IPAM drivers did the operator enable, and what were they told? Words of the command line and of the file."""
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
+from controller import extension_points
 from controller.errors import ConfigurationError
+from controller.extension_points import Told
 
 BUILT_IN = "built-in"
 """The driver that keeps addresses in Weft's own database; it is always there."""
-Told = Mapping[str, Mapping[str, str]]
-"""Settings by driver, as under ``[ipam.NAME]`` in the configuration file."""
 NAMES = ("ipam_drivers", "ipam_default_driver")
 
 
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def flags(names: Iterable[str], default: str, told: Told) -> list[str]:
     """Return the flags that say the same on another command line."""
-    settings = [f"--ipam-setting={name}.{key}={told[name][key]}" for name in sorted(told) for key in sorted(told[name])]
+    settings = extension_points.flags("ipam-setting", told)
     return [f"--ipam-drivers={','.join(names)}", f"--ipam-default-driver={default}", *settings]
 
 
@@ -53,32 +53,10 @@ def names_of(written: str | None, default: str) -> tuple[str, ...]:
 
 
 def told_on_command_line(given: Iterable[str] | None) -> dict[str, dict[str, str]]:
-    """Return what the flags say, by driver.
-
-    Raises:
-        ConfigurationError: one is not NAME.KEY=VALUE.
-    """
-    told: dict[str, dict[str, str]] = {}
-    for setting in given or ():
-        path, equals, value = setting.partition("=")
-        name, dot, key = path.partition(".")
-        if not (equals and dot and name and key):
-            raise ConfigurationError("ipam-setting: a value is not NAME.KEY=VALUE")  # its text may be a secret
-        told.setdefault(name, {})[key.replace("-", "_")] = value
-    return told
+    """Return what the flags say, by driver; raises as ``extension_points.told_on_command_line``."""
+    return extension_points.told_on_command_line("ipam-setting", given)
 
 
 def told_in_file(content: object) -> dict[str, dict[str, str]]:
-    """Return what the table ``ipam`` of a configuration file says, by driver.
-
-    Raises:
-        ConfigurationError: it is no table of tables of texts.
-    """
-    if not isinstance(content, dict):
-        raise ConfigurationError("[ipam.NAME] must be a table, one for each driver; the list is `ipam-drivers`")
-    told: dict[str, dict[str, str]] = {}
-    for name, settings in content.items():
-        if not isinstance(settings, dict) or not all(isinstance(value, str) for value in settings.values()):
-            raise ConfigurationError(f"[ipam.{name}] must be a table whose values are strings")
-        told[name] = {key.replace("-", "_"): value for key, value in settings.items()}
-    return told
+    """Return what the table ``ipam`` of a configuration file says; raises as ``extension_points.told_in_file``."""
+    return extension_points.told_in_file("ipam", "ipam-drivers", content)

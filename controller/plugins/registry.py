@@ -4,14 +4,13 @@ They are found by entry points, checked when they are loaded, and one that does 
 with it stands in the directory, and Weft starts without it.
 """
 
-import inspect
 import logging
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 
+from controller.extension_points import check_class
 from controller.plugin_errors import PluginRefused
 from controller.plugins.contract import CONTRACT, ENTRY_POINTS, Advertisement, Plugin
 
@@ -21,7 +20,6 @@ BUILT_IN = (
     EntryPoint(name="ovn", value="controller.plugins.ovn.plugin:OvnPlugin", group=ENTRY_POINTS),
 )
 """Those of Weft itself: they are there when it runs from its source, too, and nobody else's may take their names."""
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _FACE = ("advertise", "verify_network", "verify_subnet", "verify_port", "vif", "engine")
 
 
@@ -80,23 +78,7 @@ def check(factory: object, name: str) -> None:
     Raises:
         PluginRefused: with what was expected and what was found.
     """
-    if not (isinstance(factory, type) and issubclass(factory, Plugin)):
-        raise PluginRefused(name, f"a subclass of {Plugin.__module__}.Plugin", repr(factory))
-    if getattr(factory, "name", None) != name:
-        raise PluginRefused(name, f"name = {name!r}, as the entry point says", repr(getattr(factory, "name", None)))
-    if not _NAME.fullmatch(name):
-        raise PluginRefused(name, f"a name like {_NAME.pattern}", repr(name))
-    if not isinstance(getattr(factory, "version", None), str):
-        raise PluginRefused(name, "version, a text", repr(getattr(factory, "version", None)))
-    if factory.contract != CONTRACT:
-        raise PluginRefused(name, f"contract {CONTRACT}", f"contract {factory.contract!r}")
-    missing = sorted(getattr(factory, "__abstractmethods__", ()))
-    if missing:
-        raise PluginRefused(name, f"methods {', '.join(missing)}", "a class without them")
-    for method in _FACE:
-        expected, given = _parameters(Plugin, method), _parameters(factory, method)
-        if given != expected:
-            raise PluginRefused(name, f"{method}({', '.join(expected)})", f"{method}({', '.join(given)})")
+    check_class(factory, name, Plugin, contract=CONTRACT, methods=_FACE, refused=PluginRefused)
 
 
 def check_advertisement(name: str, advertisement: object) -> Advertisement:
@@ -129,10 +111,6 @@ def _load(name: str, found: Mapping[str, EntryPoint], settings: Mapping[str, str
     distribution = "weft" if point.dist is None else f"{point.dist.name} {point.dist.version}"
     advertisement = check_advertisement(name, plugin.advertise())
     return Loaded(plugin=plugin, advertisement=advertisement, distribution=distribution)
-
-
-def _parameters(owner: type, method: str) -> list[str]:
-    return list(inspect.signature(getattr(owner, method)).parameters)
 
 
 def _repeated(names: Iterable[str]) -> list[str]:

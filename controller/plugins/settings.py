@@ -1,13 +1,13 @@
 """Which plug-ins did the operator enable, and what were they told? Words of the command line and of the file."""
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
+from controller import extension_points
 from controller.errors import ConfigurationError
+from controller.extension_points import Told
 
 DEFAULT = "openflow"
-Told = Mapping[str, Mapping[str, str]]
-"""Settings by plug-in, as under ``[plugins.NAME]`` in the configuration file."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,10 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def flags(names: Iterable[str], told: Told) -> list[str]:
     """Return the flags that say the same on another command line."""
-    settings = [
-        f"--plugin-setting={name}.{key}={told[name][key]}" for name in sorted(told) for key in sorted(told[name])
-    ]
-    return [f"--enabled-plugins={','.join(names)}", *settings]
+    return [f"--enabled-plugins={','.join(names)}", *extension_points.flags("plugin-setting", told)]
 
 
 def names_of(written: str) -> tuple[str, ...]:
@@ -46,37 +43,10 @@ def names_of(written: str) -> tuple[str, ...]:
 
 
 def told_on_command_line(given: Iterable[str] | None) -> dict[str, dict[str, str]]:
-    """Return what the flags say, by plug-in.
-
-    Raises:
-        ConfigurationError: one is not NAME.KEY=VALUE.
-    """
-    told: dict[str, dict[str, str]] = {}
-    for setting in given or ():
-        path, equals, value = setting.partition("=")
-        name, dot, key = path.partition(".")
-        if not (equals and dot and name and key):
-            raise ConfigurationError(f"plugin-setting: {setting!r} is not NAME.KEY=VALUE")
-        told.setdefault(name, {})[key.replace("-", "_")] = value
-    return told
+    """Return what the flags say, by plug-in; raises as ``extension_points.told_on_command_line``."""
+    return extension_points.told_on_command_line("plugin-setting", given)
 
 
 def told_in_file(content: object) -> dict[str, dict[str, str]]:
-    """Return what the table ``plugins`` of a configuration file says, by plug-in.
-
-    Raises:
-        ConfigurationError: it is no table of tables of texts.
-    """
-    if not isinstance(content, dict):
-        raise ConfigurationError("[plugins.NAME] must be a table, one for each plug-in; the list is `enabled-plugins`")
-    told: dict[str, dict[str, str]] = {}
-    for name, settings in content.items():
-        if not isinstance(settings, dict) or not all(isinstance(value, str) for value in settings.values()):
-            raise ConfigurationError(f"[plugins.{name}] must be a table whose values are strings")
-        told[name] = {key.replace("-", "_"): value for key, value in settings.items()}
-    return told
-
-
-def together(first: Told, over: Told) -> dict[str, dict[str, str]]:
-    """Return both, ``over`` where both say something."""
-    return {name: {**first.get(name, {}), **over.get(name, {})} for name in {*first, *over}}
+    """Return what the table ``plugins`` of a configuration file says; raises as ``extension_points.told_in_file``."""
+    return extension_points.told_in_file("plugins", "enabled-plugins", content)
