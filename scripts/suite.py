@@ -8,7 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 ROOT = Path(__file__).resolve().parents[1]
-LAB_WORKERS = 2
+LAB_WORKERS = 3
 """Laboratories wait for switches more than they compute, but latencies are asserted in some tests."""
 NOTHING_COLLECTED = 5
 """pytest's exit code when no test matches."""
