@@ -152,7 +152,7 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Networ
         network_types.create_segment(tx, network.id, network.project_id, wire, position=position)
         for position, wire in enumerate(wires)
     )
-    _share(tx, network, wanted)
+    _share(tx, network, {name: True for name in ("shared", "router_external") if wanted[name]})
     tx.journal("network", network.id, network.id)
     return replace(network, segments=segments)
 
