@@ -22,11 +22,22 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> No
 
 
 def print_fields(fields: Sequence[tuple[str, object]]) -> None:
-    """Print one object, a line for each field."""
+    """Print one object, a line for each field, and for each of several objects in a field."""
     width = max(len(name) for name, _value in fields)
     for name, value in fields:
-        sys.stdout.write(f"{name.ljust(width)}  {cell(value)}".rstrip() + "\n")
+        several = objects(value)
+        lines = [cell(item) for item in several] if len(several) > 1 else [cell(value)]
+        for heading, line in zip([name, *[""] * (len(lines) - 1)], lines, strict=True):
+            sys.stdout.write(f"{heading.ljust(width)}  {line}".rstrip() + "\n")
     sys.stdout.flush()
+
+
+def objects(value: object) -> list[Mapping[str, object]]:
+    """Return the objects in a value that is a list of objects, else none."""
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return []
+    found = [item for item in value if isinstance(item, Mapping)]
+    return found if len(found) == len(value) else []
 
 
 def cell(value: object) -> str:

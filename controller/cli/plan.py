@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from controller.cli.output import cell, member, print_json
+from controller.cli.output import cell, member, objects, print_json
 
 _QUIET = frozenset({"updated_at", "created_at", "revision_number", "tenant_id"})
 """Attributes that change with every other one."""
@@ -27,8 +27,8 @@ def lines(plan: Mapping[str, Any]) -> list[str]:
         name = f" {cell(one['name'])}" if one.get("name") else ""
         found.append(f"{one['change']} {one['type'].replace('_', ' ')}{name} ({one['id']})")
         if one["change"] == "changed":
-            changed = [(key, pair) for key, pair in one["attributes"].items() if key not in _QUIET]
-            found += [f"    {key}: {cell(old)} -> {cell(new)}" for key, (old, new) in changed]
+            for key, (old, new) in one["attributes"].items():
+                found += _attribute(key, old, new) if key not in _QUIET else []
     found.append(f"ports concerned: {plan['ports']}")
     found.append(f"flows: {plan['hosts_unknown'] or _count(plan['flows'])}")
     for one in plan["hosts"]:
@@ -39,6 +39,16 @@ def lines(plan: Mapping[str, Any]) -> list[str]:
         for one in plan["plugins"]
     ]
     return found + _reached(plan["connectivity"])
+
+
+def _attribute(name: str, old: object, new: object) -> list[str]:
+    """Return what becomes of an attribute; of several objects those that go (-) and those that come (+)."""
+    before, after = objects(old), objects(new)
+    if max(len(before), len(after)) < 2:  # noqa: PLR2004 - one object has room on a line
+        return [f"    {name}: {cell(old)} -> {cell(new)}"]
+    gone = [f"        - {cell(item)}" for item in before if item not in after]
+    come = [f"        + {cell(item)}" for item in after if item not in before]
+    return [f"    {name}:{'' if gone or come else ' in another order'}", *gone, *come]
 
 
 def _count(count: Mapping[str, int]) -> str:
