@@ -272,7 +272,7 @@ def demonstrate(state: Path, arguments: argparse.Namespace, stack: contextlib.Ex
     tell("registering the hypervisors")
     register_hosts(weft, lab)
     if arguments.example:
-        return three_tier.demonstrate(weft, lab, tell)
+        return judged(weft, three_tier.demonstrate(weft, lab, tell))
     tell(f"making networks red and blue, both {CIDR}, and five ports over REST")
     ports = ensure_ports(weft.api)
     tell("booting five guests")
@@ -283,12 +283,17 @@ def demonstrate(state: Path, arguments: argparse.Namespace, stack: contextlib.Ex
         while weft.is_running:
             time.sleep(1)
         raise LabError(f"weft serve ended by itself:\n{tail(weft.log)}")
+    return judged(weft, as_expected)
+
+
+def judged(weft: Weft, as_expected: bool) -> bool:
+    """Show the end of the log if something was not as expected; return whether all was."""
     if not as_expected:
         print(f"\nthe end of weft's log:\n{tail(weft.log)}", file=sys.stderr)
     return as_expected
 
 
-def example_on_ovn(state: Path, stack: contextlib.ExitStack) -> bool:
+def example_on_ovn(state: Path, arguments: argparse.Namespace, stack: contextlib.ExitStack) -> bool:
     """Build a laboratory with an OVN cluster of two chassis, and show the example there."""
     tell("starting a laboratory of two hypervisors (namespaces with Open vSwitch), and OVN on it")
     lab = stack.enter_context(Lab(state / "lab"))
@@ -300,13 +305,15 @@ def example_on_ovn(state: Path, stack: contextlib.ExitStack) -> bool:
     remotes = {"northbound": cluster.remotes("nb"), "southbound": cluster.remotes("sb")}
     settings = [f"--plugin-setting=ovn.{name}={value}" for name, value in remotes.items()]
     tell("starting weft serve --enabled-plugins=ovn,openflow")
-    weft = stack.enter_context(Weft(state, lab=lab, arguments=["--enabled-plugins=ovn,openflow", *settings]))
+    listen = arguments.api_listen or "127.0.0.1:0"
+    enabled = "--enabled-plugins=ovn,openflow"
+    weft = stack.enter_context(Weft(state, lab=lab, api_listen=listen, arguments=[enabled, *settings]))
     eventually(lambda: len(weft.api.list("hosts")) == len(HOSTS), 20, "OVN's chassis are hosts")
-    return three_tier.demonstrate(weft, lab, tell)
+    return judged(weft, three_tier.demonstrate(weft, lab, tell))
 
 
-def main() -> int:
-    """Run the demonstration; 0 when all was as expected."""
+def parse() -> argparse.Namespace:
+    """Return what the command line asks for; end with its usage when that cannot be."""
     parser = argparse.ArgumentParser(prog="scripts/run", description="Show Weft at work on this machine.")
     parser.add_argument("--once", action="store_true", help="end after the table")
     parser.add_argument("--keep-state", action="store_true", help="with --once: use and keep ./var")
@@ -314,7 +321,17 @@ def main() -> int:
     parser.add_argument("--example", choices=["three-tier"], help="show this instead, end, and leave nothing behind")
     parser.add_argument("--plugin", choices=["openflow", "ovn"], default="openflow", help="with --example: on which")
     arguments = parser.parse_args()
+    if arguments.plugin != "openflow" and not arguments.example:
+        parser.error("--plugin goes with --example")
+    if arguments.example and arguments.keep_state:
+        parser.error("--example leaves nothing behind; it does not go with --keep-state")
     arguments.once = arguments.once or bool(arguments.example)
+    return arguments
+
+
+def main() -> int:
+    """Run the demonstration; 0 when all was as expected."""
+    arguments = parse()
     sweep()
     as_expected = False
     with until_signalled() as ended:
@@ -327,7 +344,7 @@ def main() -> int:
                     state.mkdir(exist_ok=True)
                 try:
                     if arguments.example and arguments.plugin == "ovn":
-                        as_expected = example_on_ovn(state, stack)
+                        as_expected = example_on_ovn(state, arguments, stack)
                     else:
                         as_expected = demonstrate(state, arguments, stack)
                 finally:

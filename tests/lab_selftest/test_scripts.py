@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,16 @@ def test_an_unknown_argument_is_a_usage_error(script: str) -> None:
     done = call(script, "--nonsense")
     assert done.returncode == 2
     assert "usage:" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("--plugin", "ovn"), ("--example", "three-tier", "--keep-state")])
+def test_arguments_of_the_demonstration_that_do_not_go_together_are_refused(arguments: tuple[str, ...]) -> None:
+    command = [sys.executable, str(ROOT / "scripts" / "demo.py"), *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd="/", env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "usage: scripts/run" in done.stderr
+    assert done.stdout == ""
 
 
 @pytest.mark.parametrize("script", ["scripts/setup", "scripts/run", "scripts/test", "scripts/check"])
