@@ -23,7 +23,14 @@ _HOST = record(
     }
 )
 _REACH = record(
-    {"from": TEXT, "to": TEXT, "ethertype": {"enum": ["IPv4", "IPv6"]}, "protocols": array(TEXT)},
+    {
+        "from": TEXT,
+        "from_name": TEXT,
+        "to": TEXT,
+        "to_name": TEXT,
+        "ethertype": {"enum": ["IPv4", "IPv6"]},
+        "protocols": array(TEXT),
+    },
     required=("from", "to", "ethertype", "protocols"),
 )
 _CHANGE = record(
@@ -115,10 +122,15 @@ def hosts(found: Iterable[HostDelta]) -> list[dict[str, object]]:
     ]
 
 
-def pairs(found: Connectivity, seen: frozenset[str]) -> dict[str, object]:
-    """Return who gains and who loses what, by name where the caller sees both ports."""
-    gained = [_reach(one) for one in found.gained if {one.source, one.target} <= seen]
-    lost = [_reach(one) for one in found.lost if {one.source, one.target} <= seen]
+def pairs(found: Connectivity, names: Mapping[str, str]) -> dict[str, object]:
+    """Return who gains and who loses what, pair by pair where the caller sees both ports.
+
+    Args:
+        found: who may talk to whom, before and after.
+        names: of the ports the caller sees, by id.
+    """
+    gained = [_reach(one, names) for one in found.gained if {one.source, one.target} <= names.keys()]
+    lost = [_reach(one, names) for one in found.lost if {one.source, one.target} <= names.keys()]
     return {
         "gained": gained,
         "lost": lost,
@@ -142,5 +154,6 @@ def plugins(found: Iterable[PluginDelta]) -> list[dict[str, object]]:
     ]
 
 
-def _reach(one: Reach) -> dict[str, object]:
-    return {"from": one.source, "to": one.target, "ethertype": one.ethertype, "protocols": list(one.protocols)}
+def _reach(one: Reach, names: Mapping[str, str]) -> dict[str, object]:
+    ends = {"from": one.source, "from_name": names[one.source], "to": one.target, "to_name": names[one.target]}
+    return {**ends, "ethertype": one.ethertype, "protocols": list(one.protocols)}

@@ -17,12 +17,14 @@ from api.errors import PlanOfNothing
 from api.faults import is_api
 from api.machinery import Endpoint, admit
 from api.plan_schema import MUTATING, PARAMETER, Views
+from api.resources.address_conflicts import ADDRESS_CONFLICT
 from api.resources.ports import PORT
 from api.validators import boolean
 from api.wire import answer
 from controller.caller import Caller
 from controller.errors import PolicyNotAuthorized
 from controller.planning.connectivity import Connectivity, connectivity
+from controller.planning.journeys import arrived
 from controller.planning.preview import Preview, models, preview
 from controller.planning.realised import of_plugins
 from controller.planning.scope import scope_of
@@ -30,14 +32,20 @@ from controller.plugins.openflow import OpenFlowPlugin
 from controller.reconcile.feed import KINDS, Changes, load_changes
 from controller.services import quotas
 from controller.services.query import Filter, Query
+from controller.store.containers import holders
+from controller.store.containers_schema import CONTAINERS
 from controller.store.database import Database
 from controller.store.loading import in_chunks
 from controller.store.metadata import METADATA
 from controller.store.quotas import QUOTAS
+from controller.store.schema import PORTS
+from controller.store.sightings import ADDRESS_SIGHTINGS, contested
 from controller.store.touched import ANYTHING, Touched
 from controller.store.transaction import Transaction
 
 _FIRST_ERROR = 400
+_TABLES = {ADDRESS_CONFLICT.collection: ADDRESS_SIGHTINGS.name}
+"""Where the objects of a collection are, when not in a table of its name."""
 
 Endpoints = Sequence[Endpoint[Any, Any]]
 
@@ -81,6 +89,7 @@ class _Seen:
         self._before: Transaction | None = None
         self._touched = Touched()
         self._changes = Changes()
+        self._beside: Mapping[str, frozenset[str]] = {}
         self._after: Views = {}
 
     def look(self, before: Transaction, after: Transaction, touched: Touched) -> None:
@@ -88,18 +97,16 @@ class _Seen:
         if self._before is not None and not (after.is_journalled or touched):
             return
         self._before, self._touched = before, touched
-        self._changes = load_changes(after, {kind: after.journalled(kind) for kind in KINDS})
+        self._changes = arrived(before, after, load_changes(after, {kind: after.journalled(kind) for kind in KINDS}))
+        was, now = self._find_beside(before), self._find_beside(after)
+        self._beside = {table: was[table] | now[table] for table in was}
         self._after = self._views(after)
 
     def told(self) -> dict[str, object]:
         """Return what there is to say."""
         if self._before is None:
             nothing = {"affected": [], "ports": 0, "plugins": []}
-            return (
-                nothing
-                | plan_schema.flows(Preview())
-                | {"connectivity": plan_schema.pairs(Connectivity(), frozenset())}
-            )
+            return nothing | plan_schema.flows(Preview()) | {"connectivity": plan_schema.pairs(Connectivity(), {})}
         scope = scope_of(self._before, self._changes)
         was = self._views(self._before)
         both = models(scope)
@@ -118,21 +125,24 @@ class _Seen:
 
     def _pairs(self, before: Transaction, found: Connectivity, was: Views) -> dict[str, object]:
         named = {port_id for one in (*found.gained, *found.lost) for port_id in (one.source, one.target)}
-        seen = {object_id for kind, object_id in (*was, *self._after) if kind == PORT.member}
+        looked = {**was, **self._after}
+        seen = {object_id: str(view["name"]) for (kind, object_id), view in looked.items() if kind == PORT.member}
         for endpoint in self._endpoints:
             if endpoint.resource.member == PORT.member:
-                seen.update(str(view["id"]) for view in self._visible(before, endpoint, sorted(named - seen))[1])
-        return plan_schema.pairs(found, frozenset(seen))
+                others = self._visible(before, endpoint, sorted(named - seen.keys()))[1]
+                seen |= {str(view["id"]): str(view["name"]) for view in others}
+        return plan_schema.pairs(found, seen)
 
     def _views(self, tx: Transaction) -> Views:
         """Return what the caller sees of the objects touched, as a transaction has them."""
         found: dict[tuple[str, str], Mapping[str, Any]] = {}
         for endpoint in self._endpoints:
             resource = endpoint.resource
-            if resource.collection not in METADATA.tables:
+            table = _TABLES.get(resource.collection, resource.collection)
+            if table not in METADATA.tables:
                 continue  # what is only counted from others, as the availability of addresses
-            ids = sorted(self._touched.ids(resource.collection) | self._touched.ids(ANYTHING))
-            for record_, view in zip(*self._visible(tx, endpoint, ids), strict=True):
+            ids = self._touched.ids(table) | self._touched.ids(ANYTHING) | self._beside.get(table, frozenset())
+            for record_, view in zip(*self._visible(tx, endpoint, sorted(ids)), strict=True):
                 found[resource.member, resource.identify(record_)] = view
         for project_id in self._touched.ids(QUOTAS.name):
             try:
@@ -140,6 +150,15 @@ class _Seen:
             except PolicyNotAuthorized:
                 continue
         return found
+
+    def _find_beside(self, tx: Transaction) -> Mapping[str, frozenset[str]]:
+        """Return the ids of objects that say what has become of those touched, by table."""
+        of_each = [self._touched.ids(endpoint.resource.collection) for endpoint in self._endpoints]
+        objects = sorted({object_id for ids in of_each for object_id in ids})
+        return {
+            CONTAINERS.name: holders(tx, objects),
+            ADDRESS_SIGHTINGS.name: contested(tx, sorted(self._touched.ids(PORTS.name))),
+        }
 
     def _visible(
         self, tx: Transaction, endpoint: Endpoint[Any, Any], ids: Sequence[str]

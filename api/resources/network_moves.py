@@ -1,6 +1,7 @@
 """How does a network get from one plug-in to another, on the wire? ``/v2.0/networks/ID/move`` (extension weft-plugins).
 
-``GET`` says how far it is, ``PUT`` lets it set out, or back; with ``plan`` nothing is done but looked at.
+``GET`` says how far it is, ``PUT`` lets it set out, or back; with ``plan`` in the body nothing is done but looked at:
+that says what a move changes and all that is against it, where ``?plan=true`` is refused as the move would be.
 """
 
 from dataclasses import asdict
@@ -8,7 +9,6 @@ from dataclasses import asdict
 from flask import Flask, Response, request
 from werkzeug.exceptions import MethodNotAllowed
 
-from api import query
 from api.auth import Auth
 from api.errors import InvalidAttribute, MissingAttribute, UnknownAttributes
 from api.machinery import METHODS, admit, read_body
@@ -60,9 +60,8 @@ OPERATIONS = (
         method="PUT",
         path=_PATH,
         name="move_network",
-        doc="Move a network to another plug-in, or take it back; with `plan` only say what would change.",
+        doc="Move a network to another plug-in, or take it back; with `plan` only say what changes, or forbids it.",
         body=record({"plugin": schema_of(_PLUGIN), "plan": schema_of(boolean)}, required=("plugin",)),
-        query={"plan": schema_of(boolean)},
         answer=_SHOWN,
     ),
 )
@@ -107,12 +106,11 @@ def _given() -> tuple[str, bool]:
         raise UnknownAttributes(sorted(unknown))
     if "plugin" not in body:
         raise MissingAttribute("plugin")
-    asked = [value for name, value in query.pairs(request.query_string) if name == "plan"]
     name = "plugin"
     try:
         plugin = str(_PLUGIN(body["plugin"]))
         name = "plan"
-        is_plan = any(boolean(value) is True for value in (*asked, body.get("plan", False)))
+        is_plan = boolean(body.get("plan", False)) is True
     except Refused as refused:
         raise InvalidAttribute(name, refused.reason) from None
     return plugin, is_plan

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from controller.cli.client import Client, CommandFailed, add_options
+from controller.cli.client import Client, CommandFailed, add_options, add_plan
 from controller.cli.everyday import options
 from controller.cli.everyday.catalog import load
 from controller.cli.everyday.names import Names
 from controller.cli.output import member, print_fields, print_json, print_table
+from controller.cli.plan import print_plan
 
 FAILED = 1
 FLAVORS, CONTAINERS = "container_flavors", "containers"
@@ -59,6 +60,7 @@ def _add_flavor_verbs(verbs: _Verbs) -> None:
     options.complete(target, FLAVORS)
     roll.set_defaults(run=_roll)
     for parser in (create, roll):
+        add_plan(parser)
         add_options(parser)
 
 
@@ -72,6 +74,8 @@ def _add_container_verbs(verbs: _Verbs) -> None:
     remove = changes.add_parser("remove", help="let go of a member that was added")
     for parser in (drift, add, remove):
         options.complete(parser.add_argument("target", metavar="CONTAINER", help="name or id"), CONTAINERS)
+        if parser is not drift:
+            add_plan(parser)
         add_options(parser)
     add.add_argument("type", choices=list(_TYPES))
     add.add_argument("name", metavar="NAME", help="its path will be added/NAME")
@@ -98,7 +102,11 @@ def _create_flavor(args: argparse.Namespace) -> int:
     wanted: dict[str, object] = {"name": args.name, "template_yaml": text, "public": args.public}
     wanted |= {"description": args.description} if args.description is not None else {}
     wanted |= {"project_id": args.project} if args.project else {}
-    made = member(Client(args.url).post("container-flavors", body={"container_flavor": wanted}), "container_flavor")
+    answer = Client(args.url, plan=args.plan).post("container-flavors", body={"container_flavor": wanted})
+    if args.plan:
+        print_plan(answer, args.format)
+        return 0
+    made = member(answer, "container_flavor")
     if args.format == "json":
         print_json(made)
     else:
@@ -107,11 +115,15 @@ def _create_flavor(args: argparse.Namespace) -> int:
 
 
 def _roll(args: argparse.Namespace) -> int:
-    client = Client(args.url)
+    client = Client(args.url, plan=args.plan)
     flavor_id = Names(client, load()).id(FLAVORS, args.target)
-    roll: dict[str, Any] = dict(member(client.put("container-flavors", flavor_id, "roll"), "roll"))
+    answer = client.put("container-flavors", flavor_id, "roll")
+    done = member(member(answer, "plan"), "answer") if args.plan else answer
+    roll: dict[str, Any] = dict(member(done, "roll"))
     failed = roll["failed"]
-    if args.format == "json":
+    if args.plan:
+        print_plan(answer, args.format)
+    elif args.format == "json":
         print_json(roll)
     else:
         rows = [[one["id"], one["name"], "rolled", _counted(one["changes"])] for one in roll["rolled"]]
@@ -152,7 +164,7 @@ def _drift(args: argparse.Namespace) -> int:
 
 
 def _add_member(args: argparse.Namespace) -> int:
-    client = Client(args.url)
+    client = Client(args.url, plan=args.plan)
     names = Names(client, load())
     wanted: dict[str, object] = {"type": args.type, "name": args.name}
     if args.object is not None:
@@ -163,7 +175,7 @@ def _add_member(args: argparse.Namespace) -> int:
 
 
 def _remove_member(args: argparse.Namespace) -> int:
-    client = Client(args.url)
+    client = Client(args.url, plan=args.plan)
     container_id = Names(client, load()).id(CONTAINERS, args.target)
     wanted = {"member": args.member, "delete": args.delete}
     return _changed(client, container_id, "remove_member", wanted, args)
@@ -172,7 +184,11 @@ def _remove_member(args: argparse.Namespace) -> int:
 def _changed(
     client: Client, container_id: str, action: str, wanted: Mapping[str, object], args: argparse.Namespace
 ) -> int:
-    found = member(client.put("containers", container_id, action, body=wanted), "container")
+    answer = client.put("containers", container_id, action, body=wanted)
+    if args.plan:
+        print_plan(answer, args.format)
+        return 0
+    found = member(answer, "container")
     if args.format == "json":
         print_json(found)
     else:

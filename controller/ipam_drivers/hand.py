@@ -234,7 +234,7 @@ def carry_out(database: Store, hand: Hand, work: Callable[[Transaction], T]) -> 
                 return result
             for question in questions:
                 hand.ask(database, question)
-        raise AddressServiceUnavailable(questions[0].driver, "what is asked of it changed with every try")
+        raise _changing(questions)
     finally:
         hand.give_back(database)
 
@@ -243,9 +243,10 @@ def rehearse(database: Store, hand: Hand, work: Callable[[Transaction], T]) -> T
     """Do one unit of work that is taken back; no service is asked for addresses.
 
     Raises:
-        NotPlannable: one would have to be, and whatever ``work`` raises
+        NotPlannable: one would have to be
+        AddressServiceUnavailable, SubnetRefusedByDriver, and whatever ``work`` raises
     """
-    while True:
+    for _ in range(MOST_RUNS):
         try:
             with database.write(hand=hand) as tx:
                 return work(tx)
@@ -255,6 +256,11 @@ def rehearse(database: Store, hand: Hand, work: Callable[[Transaction], T]) -> T
             if question.subnet is None:
                 raise NotPlannable(question.driver)
             hand.ask(database, question)  # whether it can serve a subnet, which changes nothing there
+    raise _changing(questions)
+
+
+def _changing(questions: Sequence[Question]) -> AddressServiceUnavailable:
+    return AddressServiceUnavailable(questions[0].driver, "what is asked of it changed with every try")
 
 
 def _call(driver: str, ask: Callable[[], T]) -> T:

@@ -24,9 +24,9 @@ class PluginDelta:
 
 def of_plugins(scope: Scope, loaded: Mapping[str, Loaded]) -> list[PluginDelta]:
     """Return what a change asks of the plug-ins whose networks it concerns, other than Weft's own."""
-    concerned = {one.id: one.plugin for one in scope.before.networks if one.id in scope.whole}
-    concerned |= {i: one.plugin for i, one in scope.changes.networks.items() if one is not None}
-    counted = Counter(concerned.values())
+    concerned = {(one.id, one.plugin) for one in scope.before.networks if one.id in scope.whole}
+    concerned |= {(i, one.plugin) for i, one in scope.changes.networks.items() if one is not None}
+    counted = Counter(plugin for _, plugin in concerned)  # a network that changes hands concerns both
     del counted[OpenFlowPlugin.name]
     return [_of_plugin(scope, loaded, name, networks) for name, networks in sorted(counted.items())]
 

@@ -1,5 +1,6 @@
 """How do all containers of a flavor come to another version of it? One after the other, until one cannot."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -49,22 +50,40 @@ class Roll:
 def roll(database: Database, caller: Caller, flavor_id: str, *, kinds: Kinds) -> Roll:
     """Give this version to every container the caller sees that has another one of the same flavor.
 
-    Each is a transaction of its own; what was done before a failure stays done.
+    Each is a transaction of its own; what was done before a failure stays done. In a plan they are parts of one, so
+    that it tells of all of them, and each meets what those before it did.
 
     Raises:
         ContainerFlavorNotFound, PolicyNotAuthorized
+        NotPlannable: in a plan, when a service would have to be asked for addresses.
     """
     with database.read() as tx:
         waiting = _others(tx, caller, flavor_id)
+
+    def update(tx: Transaction, container: Container) -> Container:
+        return containers.update(tx, caller, container.id, {"flavor_id": flavor_id}, kinds=kinds)
+
+    def planned(tx: Transaction) -> Roll:
+        def part(container: Container) -> Container:
+            with tx.connection.begin_nested():
+                return update(tx, container)
+
+        return _in_turn(flavor_id, waiting, part)
+
+    if database.is_planning:
+        return database.carry_out(planned)
+    return _in_turn(flavor_id, waiting, lambda container: database.carry_out(lambda tx: update(tx, container)))
+
+
+def _in_turn(flavor_id: str, waiting: Sequence[Container], update: Callable[[Container], Container]) -> Roll:
+    """Update containers until one cannot be."""
     rolled: list[Rolled] = []
-    while waiting:
-        container = waiting.pop(0)
+    for position, container in enumerate(waiting):
         try:
-            with database.write() as tx:
-                done = containers.update(tx, caller, container.id, {"flavor_id": flavor_id}, kinds=kinds)
+            done = update(container)
         except WeftError as error:
             failed = Failed(id=container.id, name=container.name, error=error)
-            return Roll(flavor_id=flavor_id, rolled=tuple(rolled), failed=failed, left=tuple(waiting))
+            return Roll(flavor_id=flavor_id, rolled=tuple(rolled), failed=failed, left=tuple(waiting[position + 1 :]))
         rolled.append(Rolled(id=container.id, name=container.name, changes=done.changes or ()))
     return Roll(flavor_id=flavor_id, rolled=tuple(rolled), failed=None, left=())
 

@@ -148,6 +148,15 @@ def members_of(tx: Transaction, container_id: str) -> list[Member]:
     return [_member_of(row) for row in rows]
 
 
+def holders(tx: Transaction, object_ids: Sequence[str]) -> frozenset[str]:
+    """Return the ids of the containers that have any of some objects as members."""
+    found: set[str] = set()
+    for chunk in in_chunks(object_ids):
+        those = select(CONTAINER_MEMBERS.c.container_id).where(CONTAINER_MEMBERS.c.object_id.in_(chunk))
+        found.update(tx.connection.scalars(those))
+    return frozenset(found)
+
+
 def forget_members(tx: Transaction, container_id: str, paths: Sequence[str]) -> None:
     """Remove members' rows."""
     for chunk in in_chunks(paths):

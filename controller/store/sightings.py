@@ -20,6 +20,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    and_,
     bindparam,
     delete,
     func,
@@ -31,7 +32,7 @@ from sqlalchemy import (
 from controller.records import HostName, NetworkId, PortId
 from controller.sighting_records import How, Sight, Sighting
 from controller.store.loading import in_chunks
-from controller.store.schema import ADDRESS_LENGTH, METADATA, NAME_LENGTH, PORTS, SUBNETS, UUID_LENGTH
+from controller.store.schema import ADDRESS_LENGTH, ALLOCATIONS, METADATA, NAME_LENGTH, PORTS, SUBNETS, UUID_LENGTH
 from controller.store.transaction import Transaction
 from ipam.addresses import parse_address
 
@@ -77,6 +78,17 @@ _OLD = (
     .order_by(ADDRESS_SIGHTINGS.c.last_seen)
     .limit(FORGOTTEN_AT_ONCE)
 )
+_CONTESTED = (
+    select(ADDRESS_SIGHTINGS.c.id)
+    .join(
+        ALLOCATIONS,
+        and_(
+            ALLOCATIONS.c.subnet_id == ADDRESS_SIGHTINGS.c.subnet_id,
+            ALLOCATIONS.c.address == ADDRESS_SIGHTINGS.c.ip_address,
+        ),
+    )
+    .where(ALLOCATIONS.c.port_id.in_(bindparam("of_ports", expanding=True)), ALLOCATIONS.c.released_at.is_(None))
+)
 HAS_ANY = select(ADDRESS_SIGHTINGS.c.id).where(ADDRESS_SIGHTINGS.c.subnet_id == SUBNETS.c.id).exists()
 """Whether somebody was seen with an address of a subnet, in a statement about subnets."""
 
@@ -113,6 +125,14 @@ def load_sightings(tx: Transaction, ids: Collection[str]) -> dict[str, Sighting]
         rows = tx.connection.execute(SELECT_SIGHTINGS.where(ADDRESS_SIGHTINGS.c.id.in_(chunk)))
         found |= {row.id: _sighting(row) for row in rows}
     return found
+
+
+def contested(tx: Transaction, port_ids: Collection[str]) -> frozenset[str]:
+    """Return the ids of the sightings of addresses that some ports have."""
+    found: set[str] = set()
+    for chunk in in_chunks(list(port_ids)):
+        found.update(tx.connection.scalars(_CONTESTED, {"of_ports": chunk}))
+    return frozenset(found)
 
 
 def all_sightings(connection: Connection) -> tuple[Sighting, ...]:

@@ -190,7 +190,12 @@ def test_versions_are_numbered_kept_while_used_and_rolled_until_one_cannot_follo
     assert (first["version"], second["version"]) == (1, 2)
     outside = sent(client, "POST", "/v2.0/ports", {"port": {"network_id": ids(made[1])["red"], "name": "x"}}, 201)
     order = [one["id"] for one in sorted(made, key=lambda one: (one["created_at"], one["id"]))]
-    roll = sent(client, "PUT", f"{FLAVORS}/{second['id']}/roll", None, 200)["roll"]
+    path = f"{FLAVORS}/{second['id']}/roll"
+    plan = sent(client, "PUT", f"{path}?plan=true", None, 200)["plan"]
+    roll = sent(client, "PUT", path, None, 200)["roll"]
+    assert plan["answer"]["roll"] == roll
+    affected = [(one["type"], one["change"]) for one in plan["affected"]]
+    assert affected.count(("container", "changed")) == len(roll["rolled"])
     stopped = order.index(made[1]["id"])
     assert [one["id"] for one in roll["rolled"]] == order[:stopped]
     assert (roll["failed"]["id"], roll["failed"]["type"]) == (made[1]["id"], "ContainerInUse")

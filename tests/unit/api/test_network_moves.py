@@ -94,17 +94,22 @@ def test_a_move_is_planned_begun_shown_and_taken_back(client: FlaskClient, datab
     network = a_network(client)
     port = post(client, "port", network_id=network, **{"binding:host_id": "h1", "security_groups": []})
     assert port["binding:vif_details"]["bridge_name"] == "br-int"
-    for planned in (
-        move(client, network, plugin="cluster", plan=True),
-        client.put(f"/v2.0/networks/{network}/move?plan=true", json={"plugin": "cluster"}).json["move"],
-    ):
-        assert (planned["phase"], planned["objections"]) == ("planned", [])
-        assert "1 ports: the device of each goes from bridge br-int to br-other" in " ".join(planned["changes"])
-        assert [(one["id"], one["host"]) for one in planned["ports"]] == [(port["id"], "h1")]
+    planned = move(client, network, plugin="cluster", plan=True)
+    assert (planned["phase"], planned["objections"]) == ("planned", [])
+    assert "1 ports: the device of each goes from bridge br-int to br-other" in " ".join(planned["changes"])
+    assert [(one["id"], one["host"]) for one in planned["ports"]] == [(port["id"], "h1")]
+    plan = client.put(f"/v2.0/networks/{network}/move?plan=true", json={"plugin": "cluster"}).json["plan"]
+    assert plan["answer"]["move"]["phase"] == "preparing"
+    assert [(one["type"], one["id"]) for one in plan["affected"]] == [("network", network)]
+    assert (plan["ports"], plan["flows"]["added"]) == (1, 0)
+    assert plan["flows"]["deleted"] > 0, "what the network leaves behind when it has arrived"
+    assert [(one["plugin"], one["networks"]) for one in plan["plugins"]] == [("cluster", 1)]
     assert client.get(f"/v2.0/networks/{network}/move").json["move"]["phase"] == "arrived"
     assert move(client, network, plugin="cluster")["phase"] == "preparing"
     assert move(client, network, plugin="cluster")["phase"] == "preparing"
     assert client.get(f"/v2.0/networks/{network}").json["network"]["weft:plugin"] == "openflow"
+    renamed = client.put(f"/v2.0/networks/{network}?plan=true", json={"network": {"name": "n"}}).json["plan"]
+    assert renamed["flows"] == {"added": 0, "modified": 0, "deleted": 0}, "it is under way already"
     assert move(client, network, plugin="openflow")["phase"] == "arrived"
     move(client, network, plugin="cluster")
     with database.write() as tx:
@@ -114,6 +119,9 @@ def test_a_move_is_planned_begun_shown_and_taken_back(client: FlaskClient, datab
     assert (moving.source_bridge, moving.target_bridge) == ("br-int", "br-other")
     shown = client.get(f"/v2.0/ports/{port['id']}").json["port"]
     assert shown["binding:vif_details"]["bridge_name"] == "br-other"
+    plan = client.put(f"/v2.0/networks/{network}/move?plan=true", json={"plugin": "openflow"}).json["plan"]
+    assert [(one["plugin"], one["networks"]) for one in plan["plugins"]] == [("cluster", 1)], "which is left"
+    assert plan["flows"]["added"] > 0
     back = move(client, network, plugin="openflow")
     assert (back["phase"], back["source"], back["target"]) == ("switched", "cluster", "openflow")
     assert move(client, network, 409, plugin="nobody")["type"] == "NetworkIsMoving"
@@ -171,6 +179,8 @@ def test_every_reason_is_told_and_nothing_is_done(client: FlaskClient, database:
     for reason in reasons:
         assert reason in " ".join(planned)
         assert reason in refused["message"]
+    planned = client.put(f"/v2.0/networks/{network}/move?plan=true", json={"plugin": "cluster"})
+    assert (planned.status_code, planned.json["NeutronError"]) == (409, refused)
     with database.read() as tx:
         assert network_moves.load_moves(tx) == {}
 

@@ -19,17 +19,33 @@ from werkzeug.test import TestResponse
 from api.app import RESOURCES, create_app
 from api.auth import NoAuth
 from api.plan_schema import MUTATING, SCHEMA, affected
+from controller.plugins.faces import Faces
+from controller.plugins.openflow import OpenFlowPlugin
+from controller.plugins.registry import Loaded, Registry
+from controller.records import HostName
+from controller.sighting_records import How, Sight
+from controller.store import sightings
 from controller.store.database import Database
 from tests.unit.api.identities import As, a_token, an_app
+from tests.unit.api.test_network_moves import Cluster, find
 from tests.unit.api.test_policy_cells import OWNER, TAGGED, _bodies
 
 NOW = datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC)
 GONE = "00000000-0000-0000-0000-000000000000"
 UUIDS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+PAIR = """
+weft_template: 1
+parameters: {guests: {type: integer, default: 2}}
+resources:
+  red: {type: network}
+  addresses: {type: subnet, properties: {network_id: "${red}", cidr: 10.9.0.0/24}}
+  guest: {type: port, count: "${parameters.guests}", properties: {network_id: "${red}"}}
+"""
+NEXT = PAIR.replace("10.9.0.0", "10.99.0.0")
 NOT_STORED = {("POST", "/v2.0/traces")}
 """Sent with a body, but they change nothing."""
 DERIVED = {"network_ip_availabilities"}
-USED = {"used", "available", "configurations"}
+USED = {"used", "available", "configurations", "availability_zones"}
 """What is worked out from other objects at each look: resources, and attributes of them."""
 Request = tuple[str, str, Any]
 
@@ -50,13 +66,31 @@ class Bench:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.database = Database(f"sqlite:///{directory}/weft.db", rng=random.Random(7), now=lambda: NOW)
+        plugins = {
+            one.name: Loaded(plugin=one, advertisement=one.advertise(), distribution="tests")
+            for one in (OpenFlowPlugin({}), Cluster({"bridge": "br-other"}))
+        }
+        faces = Faces(Registry(plugins, ()))
+        self.database = Database(f"sqlite:///{directory}/weft.db", rng=random.Random(7), now=lambda: NOW, faces=faces)
         self.database.migrate()
+        find(self.database)
         self.controller = Controller()
         self.app = create_app(self.database, auth=NoAuth(), control=self.controller)
         self.client = self.app.test_client()
         self.woken = 0
         self.database.add_listener(self._wake)
+
+    def stranger(self) -> tuple[str, str]:
+        """Make a network, and let somebody be seen on it; return the ids of both."""
+        wanted = {"name": "seen", "provider:network_type": "geneve"}
+        network = self.ask(("POST", "/networks", {"network": wanted})).json["network"]["id"]  # type: ignore[index]
+        subnet = {"network_id": network, "ip_version": 4, "cidr": "10.77.0.0/24"}
+        subnet_id = self.ask(("POST", "/subnets", {"subnet": subnet})).json["subnet"]["id"]  # type: ignore[index]
+        place = (network, subnet_id, "10.77.0.77", "02:00:00:00:00:77")
+        with self.database.write() as tx:
+            sightings.note(tx, [Sight(*place, how=How.USED, host=HostName("h1"), port_id=None)])
+        (conflict,) = self.ask(("GET", "/address-conflicts", None)).json["address_conflicts"]  # type: ignore[index]
+        return network, conflict["id"]
 
     def _wake(self) -> None:
         self.woken += 1
@@ -136,6 +170,8 @@ def calls(made: dict[str, dict[str, Any]]) -> Iterator[tuple[str, Request]]:
     agent = made["agent"]["id"]
     yield "", ("PUT", f"/agents/{agent}", {"agent": {"description": "d"}})
     yield "", ("DELETE", f"/agents/{agent}", None)
+    yield from _containers(made)
+    yield from _addresses(made)
     yield from _tags(made)
     for one in made["left"]["ports"]:
         yield "", ("DELETE", f"/ports/{one}", None)
@@ -152,6 +188,54 @@ def _tags(made: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Request]
         yield "", ("PUT", f"{tags}/c", None)
         yield "", ("DELETE", f"{tags}/b", None)
         yield "", ("DELETE", tags, None)
+
+
+def _containers(made: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Request]]:
+    """Yield a life of containers: rolled, two at a time, given members, degraded, and deleted."""
+    flavors, yaml = "/container-flavors", {"project_id": OWNER, "name": "pair", "template_yaml": PAIR}
+    yield "container_flavor pair", ("POST", flavors, {"container_flavor": yaml})
+    for name in ("first", "second"):
+        wanted = {"project_id": OWNER, "name": name, "flavor": "pair"}
+        yield f"container {name}", ("POST", "/containers", {"container": wanted})
+    first = f"/containers/{made['container first']['id']}"
+    yield "", ("PUT", first, {"container": {"parameters": {"guests": 3}, "description": "d"}})
+    yield "container_flavor next", ("POST", flavors, {"container_flavor": yaml | {"template_yaml": NEXT}})
+    newest = f"{flavors}/{made['container_flavor next']['id']}"
+    yield "", ("PUT", newest, {"container_flavor": {"description": "d", "public": True}})
+    yield "", ("PUT", f"{newest}/roll", None)
+    new = {"type": "network", "name": "late", "properties": {"name": "late"}}
+    yield "", ("PUT", f"{first}/add_member", new)
+    yield "", ("PUT", f"{first}/add_member", {"type": "port", "name": "door", "object_id": made["port"]["id"]})
+    yield "", ("PUT", f"{first}/remove_member", {"member": "added/late", "delete": True})
+    yield "", ("PUT", f"{first}/remove_member", {"member": "added/door"})
+    lost = next(one["id"] for one in made["container second"]["members"] if one["type"] == "port")
+    yield "", ("DELETE", f"/ports/{lost}", None)
+    for name in ("second", "first"):
+        yield "", ("DELETE", f"/containers/{made[f'container {name}']['id']}", None)
+
+
+def _addresses(made: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Request]]:
+    """Yield what is done with addresses that nobody has, with objects as somebody else shows them, and a move."""
+    subnet, reservation = made["subnet"], made["ip_reservation"]["id"]
+    yield "", ("PUT", f"/ip-reservations/{reservation}", {"ip_reservation": {"expires_at": "2031-06-01T00:00:00Z"}})
+    yield "", ("PUT", f"/subnets/{subnet['id']}", {"subnet": {"ipam:quarantine": 3600}})
+    wanted = {"network_id": subnet["network_id"], "project_id": OWNER, "fixed_ips": [{"ip_address": "10.0.0.200"}]}
+    yield "port that goes", ("POST", "/ports", {"port": wanted})
+    yield "", ("DELETE", f"/ports/{made['port that goes']['id']}", None)
+    back = {"ip_address": "10.0.0.200", "port_id": made["port"]["id"]}
+    yield "", ("PUT", f"/subnets/{subnet['id']}/restore", back)
+    ids = {name: f"00000000-0000-0000-0000-00000000000{number}" for number, name in enumerate(("net", "sub", "prt"), 1)}
+    net = {"id": ids["net"], "name": "imported", "project_id": OWNER}
+    sub = {"id": ids["sub"], "network_id": ids["net"], "cidr": "10.88.0.0/24", "ip_version": 4, "project_id": OWNER}
+    port = {"id": ids["prt"], "network_id": ids["net"], "project_id": OWNER, "tags": ["a"]}
+    objects = [{"type": kind, "attributes": one} for kind, one in (("network", net), ("subnet", sub), ("port", port))]
+    yield "", ("POST", "/imports", {"import": {"objects": objects}})
+    contested = {"network_id": made["network seen"]["id"], "fixed_ips": [{"ip_address": "10.77.0.77"}]}
+    yield "port contested", ("POST", "/ports", {"port": contested})
+    yield "", ("DELETE", f"/ports/{made['port contested']['id']}", None)
+    yield "", ("DELETE", f"/address-conflicts/{made['address_conflict']['id']}", None)
+    for plugin in ("cluster", "openflow"):
+        yield "", ("PUT", f"/networks/{made['network seen']['id']}/move", {"plugin": plugin})
 
 
 def _path(member: str) -> str:
@@ -187,7 +271,13 @@ def changes(found: Any, known: frozenset[str]) -> list[Any]:
 
 def test_a_plan_of_every_call_names_what_the_call_changes_and_changes_nothing(bench: Bench) -> None:
     used: set[tuple[str, str]] = set()
-    made: dict[str, dict[str, Any]] = {"agent": {"id": GONE}, "left": {"ports": []}}
+    seen, conflict = bench.stranger()
+    made: dict[str, dict[str, Any]] = {
+        "agent": {"id": GONE},
+        "left": {"ports": []},
+        "network seen": {"id": seen},
+        "address_conflict": {"id": conflict},
+    }
     described = bench.client.get("/openapi.json").json["paths"]  # type: ignore[index]
     was = bench.objects()
     schema = Draft202012Validator(SCHEMA)

@@ -242,6 +242,56 @@ def test_a_reservation_that_was_swept_meanwhile_is_made_again(world: World) -> N
     assert world.unsettled == (0, 1)
 
 
+def test_a_plan_asks_the_service_for_no_address(world: World) -> None:
+    body = {"network_id": world.network, "cidr": "10.1.0.0/24", "ip_version": 4, "ipam:driver": "ledger"}
+    planned = world.ask("POST", "subnets?plan=true", {"subnet": body}, status=200)["plan"]
+    assert planned["answer"]["subnet"]["ipam:driver"] == "ledger"
+    assert ("subnet", "created") in {(one["type"], one["change"]) for one in planned["affected"]}
+    world.ledger.refuses = "it has no such prefix"
+    refused = world.ask("POST", "subnets?plan=true", {"subnet": body}, status=409)["NeutronError"]
+    assert refused["type"] == "SubnetRefusedByDriver"
+    world.ledger.refuses = None
+    assert world.ask("GET", "subnets", status=200)["subnets"] == []
+    world.subnet()
+    for fixed_ips in ({}, {"fixed_ips": [{"ip_address": "10.1.0.9"}]}):
+        port = {"port": {"network_id": world.network, **fixed_ips}}
+        refused = world.ask("POST", "ports?plan=true", port, status=409)["NeutronError"]
+        assert refused["type"] == "NotPlannable"
+        assert "IPAM driver 'ledger'" in refused["message"]
+    assert (world.ledger.asked, world.ledger.addresses, world.unsettled) == (0, [], (0, 0))
+    here = world.subnet("10.2.0.0/24", driver="built-in")
+    chosen = {"network_id": world.network, "fixed_ips": [{"subnet_id": here["id"]}]}
+    planned = world.ask("POST", "ports?plan=true", {"port": chosen}, status=200)["plan"]
+    assert held(planned["answer"]["port"])[0].startswith("10.2.0.")
+    given = world.port()
+    planned = world.ask("DELETE", f"ports/{given['id']}?plan=true", status=200)["plan"]
+    assert planned["affected"][0]["change"] == "deleted"
+    assert (world.ledger.asked, world.ledger.addresses) == (1, held(given))
+
+
+def test_a_roll_gets_addresses_of_the_service_and_is_not_planned_then(world: World) -> None:
+    template = """
+weft_template: 1
+parameters: {guests: {type: integer, default: 1}}
+resources:
+  red: {type: network}
+  here: {type: subnet, properties: {network_id: "${red}", cidr: 10.1.0.0/24, "ipam:driver": ledger}}
+  guest: {type: port, count: GUESTS, properties: {network_id: "${red}"}}
+"""
+    flavors = [
+        world.post("container-flavors", "container_flavor", {"name": "f", "template_yaml": text})["id"]
+        for text in (template.replace("GUESTS", "1"), template.replace("GUESTS", "2"))
+    ]
+    made = [world.post("containers", "container", {"flavor_id": flavors[0], "name": name}) for name in "ab"]
+    assert len(made) == len(world.ledger.held) == 2
+    asked = world.ledger.asked
+    refused = world.ask("PUT", f"container-flavors/{flavors[1]}/roll?plan=true", status=409)["NeutronError"]
+    assert (refused["type"], world.ledger.asked) == ("NotPlannable", asked)
+    roll = world.ask("PUT", f"container-flavors/{flavors[1]}/roll", status=200)["roll"]
+    assert (len(roll["rolled"]), roll["failed"]) == (2, None)
+    assert len(world.ledger.held) == 4
+
+
 def test_what_nobody_knows_of_is_found_by_the_census(world: World) -> None:
     world.subnet()
     port = world.port()
