@@ -12,6 +12,9 @@ from tests.lab_faults.stage import Stage, address
 
 RATE = "500"
 SETTLED_S = 1.0
+OTHERS_PORTS = 50
+"""Packets, 0.1 s of them: what the userspace datapath may lose while ports of others come and go (docs/operations.md).
+Flows that are not there, or are put in anew, would cost twice as many at least."""
 """The guests' devices were plugged a moment ago; what is counted here is what the database does, not that."""
 
 
@@ -64,7 +67,8 @@ def test_a_database_restored_from_a_backup_is_what_the_switches_get(stage: Stage
         stage.settle()
         balance = going.stop()
     assert balance["sent"] > 500
-    assert (balance["lost"], balance["refused"]) == (0, 0), balance
+    assert balance["lost"] <= OTHERS_PORTS, balance
+    assert balance["refused"] == 0
     assert {name: observe.contents(host) for name, host in stage.hosts.items()} == then
     assert later["id"] not in stage.hosts["h2"].vsctl("list", "Interface")
     # numbers go on where the backup was: nothing of the later intent may be taken for what comes now

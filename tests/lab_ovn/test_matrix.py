@@ -21,7 +21,7 @@ from tests.lab_matrix.stage import PHYSICAL_NETWORK, PROVIDER_BRIDGE, Stage, con
 from tests.lab_ovn.cluster import Cluster
 from tests.lab_ovn.conftest import serve
 
-SEEDS, PORTS = (1, 2, 3), 14
+SEEDS, PORTS = (1, 2), 14
 
 
 class OvnStage(Stage):
