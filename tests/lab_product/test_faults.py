@@ -179,8 +179,7 @@ def test_an_emptied_database_does_not_empty_the_switches_until_somebody_says_so(
     shutil.copy(cloud.weft.directory / "weft.db", backup)
     cloud.weft.start()
     body = [{"network_id": red, "binding:host_id": "h1", "name": f"p{n}"} for n in range(60)]
-    cloud.weft.api.post("/v2.0/ports", {"ports": body})
-    later = cloud.weft.api.list("ports", network_id=red)[-1]["mac_address"]
+    later = cloud.weft.api.post("/v2.0/ports", {"ports": body})["ports"][-1]["mac_address"]
     eventually(lambda: [f for f in cloud.h1.flows() if later in f], 10, "the later ports are there")
     cloud.weft.stop()
     for ending in ("-wal", "-shm"):
