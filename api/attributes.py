@@ -203,11 +203,6 @@ def _changed_since(values: Sequence[str]) -> tuple[Filter, ...]:
     return (Filter(name=CHANGED_SINCE, values=(math.ceil(since.total_seconds()),)),)
 
 
-def by_emptiness(values: Sequence[str]) -> tuple[Filter, ...] | None:
-    """Filter by a list attribute that is empty in every object: only the empty value matches."""
-    return () if "" in values else None
-
-
 def flag(value: str) -> object:
     """Return a filter value for a boolean."""
     return boolean(value)

@@ -238,21 +238,3 @@ def members(value: object, *, what: str, required: Sequence[str], optional: Sequ
     if not isinstance(value, dict) or not set(required) <= value.keys() <= {*required, *optional}:
         raise Refused(f"Invalid data format for {what}: '{shown(value)}'")
     return value
-
-
-def empty_list(missing: Callable[[str], Exception], *, what: str) -> Parse:
-    """Return the rule for references to things that do not exist: only the empty list fits.
-
-    Args:
-        missing: makes the error for the first name given.
-        what: names the items in the reason when the value is no list of text.
-    """
-    names = list_of(text(), what=what)
-
-    def parse(value: object) -> object:
-        given = names(value)
-        if isinstance(given, list) and given:
-            raise missing(str(given[0]))
-        return given
-
-    return Rule(parse, schema.array(schema.TEXT, longest=0))

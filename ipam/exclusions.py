@@ -6,20 +6,10 @@ counted. What is excluded may still be asked for by name.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from ipam.addresses import Pool
 
 OCTETS = 256
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exclusions:
-    """What an operator keeps for other uses."""
-
-    ranges: tuple[Pool, ...] = ()
-    octets: frozenset[int] = frozenset()
-    """Last octets of IPv4 addresses."""
 
 
 def without(pools: Sequence[Pool], ranges: Sequence[Pool]) -> tuple[Pool, ...]:

@@ -136,8 +136,9 @@ class Hand:
             AddressServiceUnavailable, AddressServiceInconsistent, SubnetRefusedByDriver, IpAddressAlreadyAllocated
         """
         with self.services.asking(question.driver) as service:
-            if question.subnet is not None:
-                _call(question.driver, lambda: service.check_subnet(question.subnet))  # type: ignore[arg-type]
+            subnet = question.subnet
+            if subnet is not None:
+                _call(question.driver, lambda: service.check_subnet(subnet))
                 self._answers[question] = [None]
             else:
                 self._reserve(database, service, question)

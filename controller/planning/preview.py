@@ -209,9 +209,10 @@ class _Side:
         """Return what compiling the units anew does to the host's bridge; of `members` only groups are asked."""
         old, new = self.before.hosts.get(self.name), self.after.hosts.get(self.name)
         is_same = old is not None and new is not None and not needs_new_bridge(old, new)
-        bridge = Bridge(old or new, 0.0) if old or new else None  # type: ignore[arg-type]
-        if bridge is None:
+        shown = old or new
+        if shown is None:
             raise KeyError(self.name)
+        bridge = Bridge(shown, 0.0)
         if old is not None:
             view = _view(self.before, old, geneve=self.geneve[0])
             bridge.refresh(view, {*units, *bystanders}, 0)
