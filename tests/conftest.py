@@ -10,7 +10,8 @@ from hypothesis import settings
 from tests.lab import Lab, Weft
 from tests.lab.process import tail
 
-settings.register_profile("weft", deadline=None)  # how long an example takes depends on who else works here
+settings.register_profile("weft", deadline=None, derandomize=True)  # how long one takes depends on who else works here
+settings.register_profile("search", deadline=None, max_examples=1000)  # new ones: --hypothesis-profile=search
 settings.load_profile("weft")
 
 LAB_DIRECTORY_PREFIX = "lab_"

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import requests
 
-from tests.lab import Lab, Weft
+from tests.lab import Lab, Weft, subnets
 from tests.lab.api import ApiError
 from tests.lab.guest import Vm
 from tests.lab.hypervisor import OVSDB_PORT, Hypervisor
@@ -153,7 +153,7 @@ class Stage:
     def network(self, cidr: str = "10.10.0.0/22", **attributes: Any) -> str:
         """Create a network with a subnet."""
         network = self.weft.api.create("network", **attributes)
-        self.weft.api.create("subnet", network_id=network["id"], ip_version=4, cidr=cidr)
+        self.weft.api.create("subnet", **subnets.body(network["id"], cidr))
         return str(network["id"])
 
     def port(self, network: str, host: str, **attributes: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab import Lab, Weft
+from tests.lab import Lab, Weft, subnets
 from tests.lab.guest import Vm
 from tests.lab.hypervisor import Hypervisor
 from tests.lab.process import eventually
@@ -36,8 +36,7 @@ class Cloud:
         network = self.weft.api.create("network", **{"weft:plugin": "ovn", **attributes})
         assert network["weft:plugin"] == attributes.get("weft:plugin", "ovn")
         if cidr is not None:
-            body = {"network_id": network["id"], "ip_version": 4, "cidr": cidr, **(subnet or {})}
-            self.weft.api.create("subnet", **body)
+            self.weft.api.create("subnet", **subnets.body(network["id"], cidr, **(subnet or {})))
         return str(network["id"])
 
     def group(self, *rules: dict[str, Any], **attributes: Any) -> str:

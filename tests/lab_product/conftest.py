@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab import Lab, Weft
+from tests.lab import Lab, Weft, subnets
 from tests.lab.guest import Vm
 from tests.lab.hypervisor import Hypervisor
 
@@ -29,8 +29,7 @@ class Cloud:
         """Create a network, with a subnet unless `cidr` is None, and return its id."""
         network = self.weft.api.create("network", **attributes)
         if cidr is not None:
-            body = {"network_id": network["id"], "ip_version": 4, "cidr": cidr, **(subnet or {})}
-            self.weft.api.create("subnet", **body)
+            self.weft.api.create("subnet", **subnets.body(network["id"], cidr, **(subnet or {})))
         return str(network["id"])
 
     def port(self, network: str, host: Hypervisor | None = None, **attributes: Any) -> dict[str, Any]:
