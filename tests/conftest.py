@@ -15,7 +15,7 @@ settings.register_profile("search", deadline=None, max_examples=1000)  # new one
 settings.load_profile("weft")
 
 LAB_DIRECTORY_PREFIX = "lab_"
-LOG_LINES = 80
+LOG_LINES = 30
 BANNER = ("INFO|netdev@ovs-netdev: ", "dpif_netdev", "ovs_numa|", "opened log file", "ofproto_dpif_upcall|INFO")
 """What every start of ovs-vswitchd says, whatever happens afterwards."""
 
@@ -36,7 +36,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     if report.failed:
         fixtures = getattr(item, "funcargs", {}).values()
-        directories = {fixture.directory for fixture in fixtures if isinstance(fixture, Lab | Weft)}
+        parts = [getattr(fixture, name, None) for fixture in fixtures for name in ("lab", "weft")]
+        directories = {part.directory for part in (*fixtures, *parts) if isinstance(part, Lab | Weft)}
         for log in sorted({log for directory in directories for log in directory.rglob("*.log")}):
             lines = [line for line in tail(log, LOG_LINES).splitlines() if not any(word in line for word in BANNER)]
             if lines:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import Lab, Weft
 from tests.lab_faults.stage import Stage, standing
 
 
@@ -17,19 +16,7 @@ def shared_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 
 @pytest.fixture
-def lab(shared_stage: Stage) -> Lab:
-    """Let a failing test show the laboratory's logs."""
-    return shared_stage.lab
-
-
-@pytest.fixture
-def weft(shared_stage: Stage) -> Weft:
-    """Let a failing test show Weft's log."""
-    return shared_stage.weft
-
-
-@pytest.fixture
-def stage(shared_stage: Stage, lab: Lab, weft: Weft) -> Iterator[Stage]:
+def stage(shared_stage: Stage) -> Iterator[Stage]:
     """Give the stage, whole and empty."""
     yield shared_stage
     shared_stage.clear()

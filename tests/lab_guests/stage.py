@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tests.lab import netns
+from tests.lab.cloud import Cloud
 from tests.lab.guest import Vm
 from tests.lab.hypervisor import Hypervisor
-from tests.lab_product.conftest import Cloud
 
 IPV4_CIDR, IPV6_CIDR = "10.10.0.0/24", "fd00:10::/64"
 MTU = 1450

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from tests.lab import Lab, Weft
+from tests.lab.cloud import Cloud, address
 from tests.lab.guest import Vm
 from tests.lab.hypervisor import Hypervisor
 from tests.lab.packets import Capture
 from tests.lab.physical import PhysicalNetwork
-from tests.lab_product.conftest import Cloud, address
 
 PHYSNET, BRIDGE = "phys", "br-phys"
 FOUR, SIX = "10.10.0.0/24", "fd00:10::/64"
@@ -74,19 +74,7 @@ def shared_kinds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kinds]:
 
 
 @pytest.fixture
-def lab(shared_kinds: Kinds) -> Lab:
-    """Let a failing test show the laboratory's logs."""
-    return shared_kinds.lab
-
-
-@pytest.fixture
-def weft(shared_kinds: Kinds) -> Weft:
-    """Let a failing test show Weft's log."""
-    return shared_kinds.weft
-
-
-@pytest.fixture
-def kinds(shared_kinds: Kinds, lab: Lab, weft: Weft) -> Iterator[Kinds]:
+def kinds(shared_kinds: Kinds) -> Iterator[Kinds]:
     """Give the package's laboratory, empty."""
     yield shared_kinds
     shared_kinds.clear()

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from tests.lab.api import ApiError
+from tests.lab.cloud import address
 from tests.lab.guest import Vm
 from tests.lab.hypervisor import Hypervisor
 from tests.lab.packets import ethertype
 from tests.lab.process import eventually
 from tests.lab_kinds.conftest import PATIENCE_S, Kinds
-from tests.lab_product.conftest import address
 
 VLAN = 120
 SQUATTER, OTHER = "02:00:00:00:02:00", "02:00:00:00:02:01"

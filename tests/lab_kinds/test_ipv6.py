@@ -23,12 +23,12 @@ from scapy.layers.l2 import Ether
 
 from tests.lab import dhcp6
 from tests.lab.api import ApiError
+from tests.lab.cloud import address
 from tests.lab.guest import Vm
 from tests.lab.hypervisor import Hypervisor
 from tests.lab.netns import inside
 from tests.lab.process import eventually
 from tests.lab_kinds.conftest import PATIENCE_S, SIX, Kinds
-from tests.lab_product.conftest import address
 
 SLAAC, STATEFUL, STATELESS = "slaac", "dhcpv6-stateful", "dhcpv6-stateless"
 MODES = (None, SLAAC, STATEFUL, STATELESS)

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 
 from tests.lab import netns
+from tests.lab.cloud import address
 from tests.lab.guest import Vm
 from tests.lab.hypervisor import Hypervisor
 from tests.lab.packets import is_echo_request
 from tests.lab.process import eventually, run
 from tests.lab_kinds.conftest import PATIENCE_S, Kinds
-from tests.lab_product.conftest import address
 
 INTERVAL_S = 0.01
 FEW = 15

@@ -1,9 +1,9 @@
 """Geneve, and Geneve beside VXLAN on the same hosts: each through its own tunnel, with its own MTU."""
 
 from flows.features.tunnel import PROBE_VNI
+from tests.lab.cloud import address
 from tests.lab.packets import ethertype
 from tests.lab_kinds.conftest import Kinds
-from tests.lab_product.conftest import address
 from tests.lab_product.test_first_packets import is_experimental, raw_frame
 
 ALL = "ff:ff:ff:ff:ff:ff"

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.lab.cloud import address
 from tests.lab.guest import Vm
 from tests.lab.packets import ethertype
 from tests.lab.physical import UNTAGGED
 from tests.lab.process import eventually
 from tests.lab_kinds.conftest import PATIENCE_S, PHYSNET, Kinds
-from tests.lab_product.conftest import address
 from tests.lab_product.test_first_packets import LAB_ETHERTYPE, is_experimental, raw_frame
 
 RED, BLUE = 100, 101

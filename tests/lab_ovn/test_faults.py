@@ -7,8 +7,9 @@ import pytest
 
 from controller.southbound.ovn.connection import Connection, use_tls, wait
 from controller.southbound.ovn.tables import SOUTHBOUND
+from tests.lab.cloud import address
 from tests.lab.process import eventually
-from tests.lab_ovn.conftest import Cloud, address, health, status
+from tests.lab_ovn.conftest import Cloud, health, status
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +95,7 @@ def test_what_is_asked_while_the_northbound_database_is_away_is_done_when_it_is_
         cloud.cluster.start("nb", number)
     cloud.cluster.kill("northd")  # by itself it may wait up to 8 s for its next attempt to connect
     cloud.cluster.start_northd()
-    vm = cloud.plug(cloud.h2, port)
+    vm = cloud.boot(cloud.h2, port)
     cloud.weft.wait_for_port(port["id"], timeout_s=40)
     vm.address_set(f"{address(port)}/24")
     one.ping_until_answered(address(port))

@@ -12,9 +12,10 @@ from scapy.layers.l2 import Ether
 from controller.dhcp6.frame import link_local
 from scripts.three_tier import FLAVOR, Application
 from tests.lab.api import ApiError
+from tests.lab.cloud import address
 from tests.lab.guest import Vm
 from tests.lab.process import eventually
-from tests.lab_ovn.conftest import Cloud, address, status
+from tests.lab_ovn.conftest import Cloud, status
 
 ALL_NODES, ALL_NODES_MAC = "ff02::1", "33:33:00:00:00:01"
 NOBODY = "fe80::666"
@@ -158,7 +159,7 @@ def test_the_first_plug_binds_a_port_that_is_bound_to_no_host(cloud: Cloud) -> N
     red = cloud.network()
     port = cloud.port(red)
     assert port["binding:vif_type"] == "unbound"
-    cloud.plug(cloud.h2, port)
+    cloud.boot(cloud.h2, port)
     port = cloud.weft.wait_for_port(port["id"])
     assert port["binding:host_id"] == "h2"
     assert port["binding:vif_type"] == "ovs"
@@ -249,7 +250,7 @@ def test_a_guest_that_migrates_is_heard_where_it_is_and_its_port_follows(cloud: 
     guest, port = cloud.vm(red, cloud.h1, security_groups=open_to_all, device_owner="compute:nova")
     one.ping_until_answered(address(port))
     cloud.weft.api.post(f"/v2.0/ports/{port['id']}/bindings", {"binding": {"host": "h2"}})
-    arrived = cloud.plug(cloud.h2, port)
+    arrived = cloud.boot(cloud.h2, port)
     arrived.address_set(f"{address(port)}/24")
     assert one.ping(address(port)).lost == 0, "the source goes on while the destination waits"
     cloud.h1.unplug(guest)

@@ -12,11 +12,12 @@ import pytest
 
 from tests.lab import Lab, Weft
 from tests.lab.api import ApiError
+from tests.lab.cloud import address
 from tests.lab.guest import PingResult, Vm
 from tests.lab.process import eventually
 from tests.lab_matrix.stage import PHYSICAL_NETWORK, PROVIDER_BRIDGE, connect
 from tests.lab_ovn.cluster import Cluster
-from tests.lab_ovn.conftest import Cloud, address, serve
+from tests.lab_ovn.conftest import Cloud, serve
 
 WEFT, OVN = "br-int", "br-ovn"
 MOST_LOST_S = 3.0
@@ -74,7 +75,7 @@ def guests(cloud: Cloud, kind: dict[str, Any]) -> Iterator[tuple[str, Vm, dict[s
     group = cloud.group({"direction": "ingress"})
     one_port, two_port = (cloud.port(red, host, security_groups=[group]) for host in (cloud.h1, cloud.h2))
     one = cloud.h1.boot_vm("one", device=f"tap{one_port['id'][:11]}", mac=one_port["mac_address"])
-    two = cloud.plug(cloud.h2, two_port)
+    two = cloud.boot(cloud.h2, two_port)
     for vm, port in ((one, one_port), (two, two_port)):
         cloud.weft.wait_for_port(port["id"])
         vm.address_set(f"{address(port)}/24")

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from scripts.three_tier import Application
-from tests.lab_product.conftest import Cloud
+from tests.lab.cloud import Cloud
 
 PORT, REFUSED_S = 8080, 0.5
 

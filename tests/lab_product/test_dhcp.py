@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 
 from flows.pipeline import ADDRESSES
-from tests.lab_product.conftest import Cloud, address
+from tests.lab.cloud import Cloud, address
 
 OPTIONS = {
     "dns_nameservers": ["192.0.2.53", "192.0.2.54"],

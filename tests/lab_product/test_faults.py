@@ -5,8 +5,8 @@ import threading
 import time
 
 from flows.pipeline import L2_LOOKUP
+from tests.lab.cloud import Cloud, address
 from tests.lab.process import eventually
-from tests.lab_product.conftest import Cloud, address
 
 
 def flow_set(lines: list[str]) -> list[str]:

@@ -6,9 +6,9 @@ import pytest
 
 from controller.reconcile.ways import TUNNEL_OFPORT
 from flows.pipeline import RECIRCULATE
+from tests.lab.cloud import Cloud, address
 from tests.lab.packets import ethertype, ipv4_addresses, is_echo_request
 from tests.lab.process import eventually
-from tests.lab_product.conftest import Cloud, address
 
 LAB_ETHERTYPE = 0x88B5
 """IEEE 802 local experimental EtherType 1."""

@@ -2,8 +2,8 @@
 
 import json
 
+from tests.lab.cloud import Cloud
 from tests.lab.process import eventually
-from tests.lab_product.conftest import Cloud
 
 
 def test_flows_are_shown_live_with_table_owner_and_reason(cloud: Cloud) -> None:

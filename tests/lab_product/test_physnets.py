@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.lab.cloud import Cloud, address
 from tests.lab.process import eventually
-from tests.lab_product.conftest import Cloud, address
 
 ROUTER, VLAN = "10.10.0.254", 100
 

@@ -1,8 +1,8 @@
 """Does a switch get the flows that a plan announced? A rule is planned, then made, and the flows are counted."""
 
+from tests.lab.cloud import Cloud
 from tests.lab.hypervisor import Hypervisor
 from tests.lab.process import eventually
-from tests.lab_product.conftest import Cloud
 
 SETTLED_S = 10.0
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from tests.lab.cloud import Cloud, address
 from tests.lab.guest import Vm
 from tests.lab.hypervisor import Hypervisor
 from tests.lab.process import eventually
-from tests.lab_product.conftest import Cloud, address
 
 PING_S = 0.5
 

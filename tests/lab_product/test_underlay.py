@@ -14,10 +14,10 @@ import pytest
 
 from controller.reconcile.underlay import INTERVAL_S, MISSES
 from tests.lab import Lab, Weft
+from tests.lab.cloud import Cloud, address
 from tests.lab.guest import Vm
 from tests.lab.hypervisor import Hypervisor
 from tests.lab.process import eventually
-from tests.lab_product.conftest import Cloud, address
 
 DEAD_S = (MISSES + 1) * INTERVAL_S + 3
 """A path is dead one interval after the last probe that counts, the first of which is due within another."""

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from flows.cookie import LAYOUT
+from tests.lab.cloud import Cloud, address
 from tests.lab.process import eventually
 from tests.lab.weft import ROOT
-from tests.lab_product.conftest import Cloud, address
 
 COMMON = {"0", "250"}
 """Table 0, and that of the mark which says what intent a switch was filled from."""

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.lab import Lab, Weft
+from tests.lab.cloud import Cloud, address
 from tests.lab.process import eventually
-from tests.lab_product.conftest import Cloud, address
 
 PINGS, SIZE = 10, 1000
 PASSED = PINGS * (SIZE + 8 + 20 + 14)

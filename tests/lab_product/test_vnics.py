@@ -1,9 +1,9 @@
 """Ports with addresses, a vNIC, a plug, a machine that starts: do the four steps end in a ping on real Open vSwitch?"""
 
+from tests.lab.cloud import Cloud, address
 from tests.lab.guest import Vm
 from tests.lab.hypervisor import Hypervisor
 from tests.lab.process import eventually
-from tests.lab_product.conftest import Cloud, address
 
 MAC = "02:00:00:00:77:01"
 

@@ -1,7 +1,7 @@
 """Does a real guest let go of a prefix that its network advertises no longer?"""
 
+from tests.lab.cloud import Cloud
 from tests.lab.process import eventually
-from tests.lab_product.conftest import Cloud
 
 SLAAC = {"ip_version": 6, "ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"}
 
