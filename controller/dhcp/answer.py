@@ -29,7 +29,8 @@ from controller.dhcp.codec import (
 )
 from controller.dhcp.errors import InvalidLease, InvalidOption
 from controller.dhcp.lease import Lease
-from controller.dhcp.options import INFINITE, LEASE_MIN_S, SIADDR, has_default, option, parse_extra, routes
+from controller.dhcp.options import LEASE_MIN_S, SIADDR, has_default, option, parse_extra, routes
+from controller.dhcp.values import INFINITE
 
 DEFAULT_MTU: Final = 1500
 """RFC 894: what an Ethernet frame carries; bounds the answer where the lease names no MTU."""

@@ -1,65 +1,33 @@
 """What can be wrong with a frame, an option, a lease or a network's facts?
 
-::
-
-    Ipv6ConfigurationError
-    |- MalformedFrame   a guest's mistake: the frame is dropped and counted
-    |- InvalidOption    a user's mistake: one option is skipped and reported, the others stand
-    |- InvalidLease     the caller's mistake: there is nothing to answer DHCPv6 with
-    '- InvalidFacts     the caller's mistake: there is nothing to advertise
+What DHCPv6 shares with DHCP differs by the protocol's name; a router advertisement's facts come beside it.
 """
 
+from typing import ClassVar
 
-class Ipv6ConfigurationError(Exception):
-    """Base of everything this package raises."""
-
-
-class MalformedFrame(Ipv6ConfigurationError):  # noqa: N818 (named for what the frame is)
-    """A guest sent bytes that are no router solicitation, or no DHCPv6 message.
-
-    Attributes:
-        reason: What is wrong with the frame, as one clause.
-    """
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"malformed frame: {reason}")
-        self.reason = reason
+from controller.dhcp import errors
 
 
-class InvalidOption(Ipv6ConfigurationError):  # noqa: N818
-    """An option cannot be sent as it is written.
+class MalformedFrame(errors.MalformedFrame):
+    """A guest sent bytes that are no router solicitation, or no DHCPv6 message."""
 
-    Attributes:
-        name: The option as the user wrote it.
-        value: Its value as the user wrote it.
-        reason: What is wrong and what to write instead, as one clause.
-    """
-
-    def __init__(self, name: str, value: str | None, reason: str) -> None:
-        super().__init__(f"DHCPv6 option {name!r} with value {value!r} is not sent: {reason}")
-        self.name = name
-        self.value = value
-        self.reason = reason
+    protocol: ClassVar = "IPv6"
 
 
-class InvalidLease(Ipv6ConfigurationError):  # noqa: N818
-    """A lease lacks what every answer needs.
+class InvalidOption(errors.InvalidOption):
+    """An option of DHCPv6 cannot be sent as it is written."""
 
-    Attributes:
-        field: The attribute of the lease.
-        value: What it holds.
-        reason: What it must hold.
-    """
-
-    def __init__(self, field: str, value: object, reason: str) -> None:
-        super().__init__(f"DHCPv6 lease with {field} {value!r} cannot be answered: {field} must be {reason}")
-        self.field = field
-        self.value = value
-        self.reason = reason
+    protocol: ClassVar = "DHCPv6"
 
 
-class InvalidFacts(Ipv6ConfigurationError):  # noqa: N818
-    """The facts about a network cannot be advertised.
+class InvalidLease(errors.InvalidLease):
+    """A lease of DHCPv6 lacks what every answer needs."""
+
+    protocol: ClassVar = "DHCPv6"
+
+
+class InvalidFacts(errors.DhcpError):
+    """The facts about a network cannot be advertised: the caller's mistake.
 
     Attributes:
         field: The attribute of the facts.

@@ -35,12 +35,8 @@ LINK_LOCAL: Final = ipaddress.IPv6Network("fe80::/10")
 
 CHECKSUM_MODULUS: Final = 0xFFFF
 """A ones' complement sum of 16-bit words is the whole number modulo 65535 (RFC 1071 section 2)."""
-LABEL_MAX: Final = 63
-NAME_MAX: Final = 255
-"""RFC 1035 section 2.3.4, in octets on the wire."""
 
 _MAC: Final = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
-_LABEL: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?")
 _ETHERNET_IPV6: Final = struct.Struct("!6s6sHB3xHBB16s16s")
 _IPV6: Final = struct.Struct("!6s6sHIHBB16s16s")
 _GROUP_BIT: Final = 0x01
@@ -150,18 +146,3 @@ def link_local(mac: str) -> str:
     octets = mac_octets(mac)
     identifier = bytes((octets[0] ^ 0x02,)) + octets[1:3] + b"\xff\xfe" + octets[3:]
     return str(ipaddress.IPv6Address(b"\xfe\x80" + bytes(6) + identifier))
-
-
-def domain_octets(domain: str) -> bytes:
-    """Write a name without compression (RFC 1035 section 3.1), as RFC 8106 section 5.2 and RFC 8415 section 10 demand.
-
-    Raises:
-        ValueError: Not a domain name.
-    """
-    labels = domain.strip().rstrip(".").split(".")
-    if any(len(label) > LABEL_MAX or not _LABEL.fullmatch(label) for label in labels):
-        raise ValueError(f"{domain!r} is no domain name")
-    name = b"".join(bytes((len(label),)) + label.encode("ascii") for label in labels) + b"\0"
-    if len(name) > NAME_MAX:
-        raise ValueError(f"{domain!r} is longer than {NAME_MAX} octets")
-    return name

@@ -4,16 +4,15 @@ Values come from a lease or from a user's text; anything that cannot be sent is 
 into which message is decided in ``responder``.
 """
 
-import re
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from controller.dhcp.options import number, text
+from controller.dhcp import values
 from controller.dhcp6.codec import Code
 from controller.dhcp6.errors import InvalidOption
-from controller.dhcp6.frame import INFINITE, domain_octets, parse_address
+from controller.dhcp6.frame import INFINITE, parse_address
 from controller.dhcp6.names import OPTION_NAMES, RESERVED, Form
 
 CODE_MAX: Final = 0xFFFF
@@ -27,7 +26,6 @@ TIME_SERVER_ADDRESS, TIME_SERVER_NAME = 1, 3
 
 _NAMES: Final[Mapping[str, tuple[int, Form]]] = MappingProxyType({n: (int(c), f) for n, c, f in OPTION_NAMES})
 _FORMS: Final[Mapping[int, Form]] = MappingProxyType({int(c): f for _, c, f in OPTION_NAMES})
-_SECONDS: Final[Mapping[str, int]] = MappingProxyType({"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800})
 _RANGES: Final[Mapping[int, tuple[int, int]]] = MappingProxyType(
     {
         int(Code.REFRESH_TIME): (REFRESH_MIN_S, INFINITE),
@@ -35,9 +33,6 @@ _RANGES: Final[Mapping[int, tuple[int, int]]] = MappingProxyType(
         int(Code.INF_MAX_RT): MAX_RT_S,
     }
 )
-_NUMBER: Final = re.compile(r"[0-9]{1,10}")
-_TIME: Final = re.compile(r"([0-9]{1,10})([smhdw]?)")
-_OCTETS: Final = re.compile(r"[0-9A-Fa-f]{1,2}(:[0-9A-Fa-f]{1,2})*")
 _PREFIXES: Final = ("option6:", "option:")
 
 
@@ -46,13 +41,13 @@ def option(code: int, value: bytes) -> bytes:
     return struct.pack("!HH", code, len(value)) + value
 
 
-def addresses(values: Iterable[str]) -> bytes:
+def addresses(written: Iterable[str]) -> bytes:
     """Write IPv6 addresses one after the other; each may stand in brackets, as dnsmasq(8) wants them.
 
     Raises:
         ValueError: One is no IPv6 address.
     """
-    return b"".join(_address(value) for value in values)
+    return b"".join(_address(value) for value in written)
 
 
 def parse_extra(name: str, value: str | None) -> tuple[int, bytes | None]:
@@ -80,7 +75,7 @@ def _code_and_form(name: str, value: str | None) -> tuple[int, Form]:
         key = key.removeprefix(prefix)
     if key in _NAMES:
         return _NAMES[key]
-    if not _NUMBER.fullmatch(key):
+    if not values.is_number(key):
         raise InvalidOption(name, value, "unknown option; use a dnsmasq IPv6 option name or a number from 1 to 65535")
     code = int(key)
     if not 0 < code <= CODE_MAX or code in RESERVED:
@@ -96,10 +91,6 @@ def _check_range(code: int, octets: bytes) -> None:
         raise ValueError(f"the time must be {low} to {high} seconds")
 
 
-def _split(value: str) -> list[str]:
-    return [part.strip() for part in value.split(",")]
-
-
 def _address(value: str) -> bytes:
     bare = value.strip()
     if bare.startswith("[") and bare.endswith("]"):
@@ -107,35 +98,21 @@ def _address(value: str) -> bytes:
     return parse_address(bare).packed
 
 
-def _time(value: str) -> bytes:
-    """Write seconds; dnsmasq(8) also allows 45m, 12h, 7d, 1w and infinite."""
-    if value.lower() == "infinite":
-        return struct.pack("!I", INFINITE)
-    match = _TIME.fullmatch(value.lower())
-    if match is None:
-        raise ValueError("the time must be seconds, a number with s, m, h, d or w, or infinite")
-    return number(str(int(match[1]) * _SECONDS[match[2]]), 4)
-
-
 def _strings(value: str) -> bytes:
     """Write parameters, each after its length (RFC 5970 section 3.2)."""
-    return b"".join(struct.pack("!H", len(part)) + part for part in (text(part) for part in _split(value)))
+    return b"".join(struct.pack("!H", len(part)) + part for part in (values.text(part) for part in values.split(value)))
 
 
 def _time_servers(value: str) -> bytes:
     """Write each server as a suboption of its own kind (RFC 5908 section 4)."""
     written = b""
-    for part in _split(value):
+    for part in values.split(value):
         try:
             written += option(TIME_SERVER_ADDRESS, _address(part))
         except ValueError:
-            # Not an address, so it has to be a name, or domain_octets says what is wrong with it.
-            written += option(TIME_SERVER_NAME, domain_octets(part))
+            # Not an address, so it has to be a name, or values.domain says what is wrong with it.
+            written += option(TIME_SERVER_NAME, values.domain(part))
     return written
-
-
-def _octets(value: str) -> bytes:
-    return bytes(int(part, 16) for part in value.split(":"))
 
 
 def _guessed(value: str) -> bytes:
@@ -144,20 +121,20 @@ def _guessed(value: str) -> bytes:
     Sizes 1, 2 and 4 are dnsmasq's (dnsmasq(8), --dhcp-option). Addresses come before octets: eight groups of one or
     two digits are both, and an address is what an option is likelier to hold.
     """
-    if _NUMBER.fullmatch(value):
-        return number(value, next((size for size in (1, 2) if int(value) < 1 << 8 * size), 4))
+    if values.is_number(value):
+        return values.least_number(value)
     try:
-        return addresses(_split(value))
+        return addresses(values.split(value))
     except ValueError:
-        return _octets(value) if ":" in value and _OCTETS.fullmatch(value) else text(value)
+        return values.octets(value) if values.are_octets(value) else values.text(value)
 
 
 _WRITERS: Final[Mapping[Form, Callable[[str], bytes]]] = MappingProxyType(
     {
-        Form.ADDRESSES: lambda value: addresses(_split(value)),
-        Form.DOMAINS: lambda value: b"".join(domain_octets(part) for part in _split(value)),
-        Form.TIME: _time,
-        Form.TEXT: text,
+        Form.ADDRESSES: lambda value: addresses(values.split(value)),
+        Form.DOMAINS: values.domains,
+        Form.TIME: values.seconds,
+        Form.TEXT: values.text,
         Form.STRINGS: _strings,
         Form.TIME_SERVERS: _time_servers,
         Form.GUESSED: _guessed,

@@ -19,6 +19,7 @@ import struct
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from controller.dhcp import values
 from controller.dhcp6.errors import InvalidFacts, MalformedFrame
 from controller.dhcp6.frame import (
     ALL_NODES,
@@ -31,7 +32,6 @@ from controller.dhcp6.frame import (
     PAYLOAD_START,
     UNSPECIFIED,
     datagram_from_wire,
-    domain_octets,
     head,
     is_sum_right,
     link_local,
@@ -262,7 +262,7 @@ def _dns(facts: RouterFacts) -> bytes:
         raise InvalidFacts("dns_lifetime_s", facts.dns_lifetime_s, f"0 to {INFINITE}")
     servers = b"".join(_address(server, "dns_servers").packed for server in facts.dns_servers)
     try:
-        domains = b"".join(domain_octets(domain) for domain in facts.search_domains)
+        domains = b"".join(values.domain(domain) for domain in facts.search_domains)
     except ValueError as error:
         raise InvalidFacts("search_domains", facts.search_domains, "domain names") from error
     written = b""

@@ -29,7 +29,7 @@ from tests.unit.controller.dhcp6.scapy_wire import (
     server_id,
 )
 
-MALFORMED = "malformed frame: "
+MALFORMED = "malformed IPv6 frame: "
 
 
 def raw(code: int, octets: bytes, length: int | None = None) -> bytes:

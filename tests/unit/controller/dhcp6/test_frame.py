@@ -9,7 +9,7 @@ from scapy.layers.inet6 import UDP, IPv6
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
-from controller.dhcp6.frame import datagram_from_wire, domain_octets, head, is_sum_right, link_local, seal
+from controller.dhcp6.frame import datagram_from_wire, head, is_sum_right, link_local, seal
 
 MAC = bytes.fromhex("fa163e000001")
 ADDRESS = bytes.fromhex("fe80" + "00" * 13 + "01")
@@ -52,14 +52,3 @@ def test_a_changed_octet_makes_the_sum_wrong(payload: bytes, data: st.DataObject
 def test_a_link_local_address_is_formed_from_the_mac(mac: str, address: str) -> None:
     """RFC 4291 appendix A."""
     assert link_local(mac) == address
-
-
-def test_a_name_is_written_in_labels() -> None:
-    """RFC 1035 section 3.1."""
-    assert domain_octets("a.Example_1.org.") == b"\1a\x09Example_1\3org\0"
-
-
-@pytest.mark.parametrize("name", ["", ".", "a..b", "-a.b", "a b", "ä.org", "x" * 64, ".".join(["y" * 63] * 4)])
-def test_what_is_no_name_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=r"is no domain name|longer than"):
-        domain_octets(name)
