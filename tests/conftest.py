@@ -1,6 +1,7 @@
 """What do all tests share? The laboratory's fixtures, the ``lab`` mark, and the logs of whatever failed."""
 
 import os
+import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from tests.lab import Lab, Weft
+from tests.lab.hypervisor import Hypervisor
 from tests.lab.process import tail
 
 settings.register_profile("weft", deadline=None, derandomize=True)  # how long one takes depends on who else works here
@@ -32,17 +34,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show the end of every log of the laboratory and of Weft under a test that failed."""
+    """Show the end of every log of the laboratory and of Weft under a test that failed; keep what the switches do."""
     report = yield
     if report.failed:
         fixtures = getattr(item, "funcargs", {}).values()
-        parts = [getattr(fixture, name, None) for fixture in fixtures for name in ("lab", "weft")]
-        directories = {part.directory for part in (*fixtures, *parts) if isinstance(part, Lab | Weft)}
-        for log in sorted({log for directory in directories for log in directory.rglob("*.log")}):
+        owned = [getattr(fixture, name, None) for fixture in fixtures for name in ("lab", "weft")]
+        parts = {id(part): part for part in (*fixtures, *owned) if isinstance(part, Lab | Weft)}.values()
+        for log in sorted({log for part in parts for log in part.directory.rglob("*.log")}):
             lines = [line for line in tail(log, LOG_LINES).splitlines() if not any(word in line for word in BANNER)]
             if lines:
                 report.sections.append((str(log), "\n".join(lines)))
+        if report.when == "call":
+            kept = [
+                _inventory(host, part) for part in parts if isinstance(part, Lab) for host in part.hypervisors.values()
+            ]
+            report.sections.append(("switches when it failed", "\n".join(map(str, kept))))
     return report
+
+
+def _inventory(host: Hypervisor, lab: Lab) -> Path:
+    path = lab.directory / f"{host.name}-{time.time():.0f}.inventory"
+    path.write_text(host.inventory())
+    return path
 
 
 @pytest.fixture

@@ -233,6 +233,23 @@ class Hypervisor:
         """Run ovs-appctl(8) on this host's ovs-vswitchd."""
         return process.run(["ovs-appctl", "-t", self._vswitchd_control, *arguments], env=self.environment).stdout
 
+    def inventory(self) -> str:
+        """Return what the switch is and does now: ports, meters, flows, and those the datapath has cached."""
+        asked = (
+            ("vsctl", ("show",)),
+            ("ofctl", ("show", "br-int")),
+            ("ofctl", ("meter-stats", "br-int")),
+            ("ofctl", ("dump-flows", "br-int")),
+            ("appctl", ("dpctl/dump-flows", "-m")),
+        )
+        found = []
+        for tool, arguments in asked:
+            try:
+                found.append(f"== {tool} {' '.join(arguments)}\n{getattr(self, tool)(*arguments)}")
+            except process.LabError as error:  # what is dead is part of the picture
+                found.append(f"== {tool} {' '.join(arguments)}\n{error}")
+        return "\n".join(found)
+
     def flows(self, bridge: str = "br-int", match: str = "") -> list[str]:
         """Return the bridge's flows as ovs-ofctl prints them, without counters, sorted."""
         wanted = [match] if match else []
