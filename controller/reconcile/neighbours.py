@@ -73,6 +73,9 @@ class OpenFlow(Protocol):
     def forget(self, dpid: int) -> None:
         """Stop the worker of a datapath."""
 
+    def raise_port(self, dpid: int, ofport: int, mac: str) -> bool:
+        """Set a port's device up without waiting; whether the switch takes it."""
+
     def send(self, dpid: int, ofport: int, frame: bytes) -> bool:
         """Send a frame out of a port without waiting; whether the switch is there and takes it."""
 

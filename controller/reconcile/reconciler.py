@@ -27,6 +27,7 @@ from controller.reconcile.ovsdb_rows import StatedRows, bridge_rows
 from controller.reconcile.places import moving_on
 from controller.reconcile.plugs import LiveHosts, Plugs
 from controller.reconcile.probing import Probing
+from controller.reconcile.raising import Raising
 from controller.reconcile.taking import Surveyor, Takings
 from controller.reconcile.translate import BridgeView
 from controller.reconcile.verdicts import GRACE_S, Verdicts
@@ -88,6 +89,7 @@ class Reconciler:
         self._host_of_dpid: dict[int, HostName] = {}
         self._live_hosts = LiveHosts()
         self._probing = probing
+        self._raising = Raising(openflow.raise_port, monotonic)
         self._verdicts = Verdicts(
             ovsdb=ovsdb, openflow=openflow, sink=sink, probing=probing, advertise=advertise, monotonic=monotonic
         )
@@ -201,7 +203,7 @@ class Reconciler:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            batch = self._inbox.take(self._probing.wait_s(TICK_S), self._pause)
+            batch = self._inbox.take(self._raising.wait_s(self._probing.wait_s(TICK_S)), self._pause)
             try:
                 self._work(batch)
             except Exception:  # noqa: BLE001 - whatever it was, starting over from the store is the cure
@@ -239,6 +241,7 @@ class Reconciler:
         if is_tick:
             self._next_tick = self._monotonic() + TICK_S
             self._look_after_hosts(dirty)
+        self._raising.run()
         self._probe(dirty, is_tick=is_tick)
         self._inform(dirty)
         self._settle(dirty)
@@ -295,6 +298,8 @@ class Reconciler:
         self._connection_changed(dirty, bridge, ovsdb=changes.view.connected and changes.view.synced)
         dirty.rows.add(name)
         turned = bridge.plugs.update(changes)
+        if bridge.plugs.synced:
+            self._raising.said(bridge.host.datapath_id, changes, is_first=turned.is_first)
         self._live_hosts.update(name, turned.ports, bridge.plugs)
         if turned.is_first or turned.ways:
             self._probing.outdated()
@@ -454,6 +459,7 @@ class Reconciler:
         bridge = self._bridges.pop(name)
         self._host_of_dpid.pop(bridge.host.datapath_id, None)
         self._probing.lost(bridge.host.datapath_id)
+        self._raising.forget(bridge.host.datapath_id)
         self._verdicts.forget_host(name)
         self._stated.forget(name)
         self._takings.forget(name)

@@ -104,20 +104,19 @@ class Vm:
         self._counter = 0
 
     def create(self, *, ipv6: bool) -> None:
-        """Make the namespace and the cable; the host's end comes up last, when the guest is ready."""
+        """Make the namespace and the cable; the guest's end comes up last, when the guest is ready."""
         # A guest of the same name in an earlier laboratory may have left its leases here.
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir(parents=True)
         netns.add(self.namespace)
         if ipv6:
             netns.set_ipv6(self.namespace, enabled=True)
-        # Made in the guest first and moved when ready: the host's OVS sees the device appear once, complete.
-        add = ["link", "add", "eth0", "address", self.mac, "type", "veth", "peer", "name", self.device]
-        process.run(["ip", "-n", self.namespace, *add, "netns", self.host_namespace])
+        # The host's end is up from its first moment: what is set up a moment later than OVS sees it, OVS may set down.
+        add = ["link", "add", self.device, "up", "type", "veth", "peer", "name", "eth0", "address", self.mac]
+        process.run(["ip", "-n", self.host_namespace, *add, "netns", self.namespace])
         # The guest's kernel fills checksums in itself: a userspace datapath forwards a frame as it finds it.
         self.run(["ethtool", "-K", "eth0", "tx", "off"])
         process.run(["ip", "-n", self.namespace, "link", "set", "eth0", "up"])
-        process.run(["ip", "-n", self.host_namespace, "link", "set", self.device, "up"])
 
     def destroy(self) -> None:
         """End the guest at once: its processes, its device, its namespace."""

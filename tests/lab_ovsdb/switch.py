@@ -112,9 +112,9 @@ class Switch:
 
     def add_device(self, name: str) -> None:
         """Make a device as a hypervisor would; its other end is called ``far``."""
-        self.ip("link", "add", name, "type", "veth", "peer", "name", "far")
-        for end in (name, "far"):
-            self.ip("link", "set", end, "up")
+        # Up from its first moment: what is set up a moment later than OVS sees it, OVS may set down as it opens it.
+        self.ip("link", "add", name, "up", "type", "veth", "peer", "name", "far")
+        self.ip("link", "set", "far", "up")
 
     def transactions(self) -> str:
         """The database's log, once ovs-vswitchd is quiet: grows with every write to a column that is kept."""

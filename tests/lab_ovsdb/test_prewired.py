@@ -165,4 +165,4 @@ def test_a_plug_is_seen_within_milliseconds(switch: Switch, watch: Watch) -> Non
 
     _log.info("plug seen: p50 %.1f ms from the start of ovs-vsctl", statistics.median(taken))
     _log.info("plug seen: p50 %.2f ms from its end", statistics.median(after))
-    assert statistics.median(taken) < 200
+    assert statistics.median(taken) < 1000, "nobody polls"

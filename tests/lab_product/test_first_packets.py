@@ -8,7 +8,7 @@ from controller.reconcile.ways import TUNNEL_OFPORT
 from flows.pipeline import RECIRCULATE
 from tests.lab.cloud import Cloud, address
 from tests.lab.packets import ethertype, ipv4_addresses, is_echo_request
-from tests.lab.process import eventually
+from tests.lab.process import eventually, run
 
 LAB_ETHERTYPE = 0x88B5
 """IEEE 802 local experimental EtherType 1."""
@@ -224,3 +224,17 @@ def test_ipv4_addresses_reads_what_ping_sends(cloud: Cloud) -> None:
         one.ping(address(two_port), count=1)
         frame = capture.wait_for(is_echo_request)
     assert ipv4_addresses(frame) == (address(one_port), address(two_port))
+
+
+def test_a_device_that_its_switch_left_down_is_set_up_and_one_set_down_later_is_left_alone(cloud: Cloud) -> None:
+    """OVS writes back the flags it read when it opens a device, and so undoes whoever set it up meanwhile."""
+    port = cloud.port(cloud.network(), cloud.h1)
+    vm = cloud.boot(cloud.h1, port, device="elsewhere")
+    device = f"tap{port['id'][:11]}"
+    run(["ip", "-n", cloud.h1.namespace, "link", "set", "elsewhere", "down"])
+    run(["ip", "-n", cloud.h1.namespace, "link", "set", "elsewhere", "name", device])
+    assert vm.dhcp().address == address(port)
+    run(["ip", "-n", cloud.h1.namespace, "link", "set", device, "down"])
+    eventually(lambda: "down" in cloud.h1.vsctl("get", "interface", device, "admin_state"), 5, "OVS sees it down")
+    with pytest.raises(TimeoutError):
+        eventually(lambda: "up" in cloud.h1.vsctl("get", "interface", device, "admin_state"), 2, "nobody does this")

@@ -143,6 +143,7 @@ class Messages:
             ),
             (),
         )
+        self._raise_port = _Message(_raise_port, (32, 48))
         self._packet_out = _Message(_packet_out, (32,))
         self._packet_outs: dict[Shape, _Message] = {}
         """Packet-outs that do more than leave by one port, by what is constant in their actions."""
@@ -216,6 +217,15 @@ class Messages:
         for message in messages:
             yield self._bundled.whole(int.from_bytes(message[_XID], "big"), front + message)
 
+    def raise_port(self, ofport: int, mac: str) -> bytes:
+        """Set a port's device up; an error bears the transaction id 0 (OpenFlow 1.4 section 7.3.4.3).
+
+        Args:
+            ofport: Number of the port.
+            mac: Address of the device, by which the switch makes sure that the port is the one that is meant.
+        """
+        return self._raise_port(0, ofport, int(mac.replace(":", ""), 16))
+
     def packet_out(self, ofport: int, frame: bytes) -> bytes:
         """Send a frame out of a port; an error bears the transaction id 0, which nobody waits for."""
         return self._packet_out(0, ofport, rest=frame)
@@ -232,6 +242,11 @@ class Messages:
             widths = [width for action in actions for width in action_widths(action)]
             message = self._packet_outs[tuple(shape)] = _Message(_packet_out_by(actions), widths)
         return message(0, *values, rest=frame)
+
+
+def _raise_port(datapath: Any, values: Sequence[int]) -> Any:
+    mac = values[1].to_bytes(6, "big").hex(":")
+    return parser.OFPPortMod(datapath, values[0], mac, 0, ofp.OFPPC_PORT_DOWN, [])
 
 
 def _flow_mod(command: int, cookie_mask: int = 0) -> Callable[[Any, Sequence[int]], Any]:

@@ -128,6 +128,12 @@ class OpenFlowService:
             connection = self._up.get(dpid)
         return connection is not None and connection.offer(self._messages.packet_out(ofport, frame))
 
+    def raise_port(self, dpid: int, ofport: int, mac: str) -> bool:
+        """Set a port's device up without waiting; whether the switch is connected and takes it."""
+        with self._lock:
+            connection = self._up.get(dpid)
+        return connection is not None and connection.offer(self._messages.raise_port(ofport, mac))
+
     def offer(self, dpid: int, actions: tuple[Action, ...], frame: bytes) -> bool:
         """Let a switch do something with a frame, without ever waiting; whether it is there and takes it.
 

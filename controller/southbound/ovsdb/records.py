@@ -99,6 +99,8 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         "external_ids": _TEXT_MAP,
         "ifindex": _OPTIONAL_INT,
         "link_state": _OPTIONAL_TEXT,
+        "admin_state": _OPTIONAL_TEXT,
+        "mac_in_use": _OPTIONAL_TEXT,
         "error": _OPTIONAL_TEXT,
         "mtu": _OPTIONAL_INT,
         "options": _TEXT_MAP,
@@ -202,6 +204,8 @@ class InterfaceRecord:
     ifindex: int | None
     """The kernel's number of the device; 0 when the device has gone, None when it never was there."""
     link_state: str | None
+    admin_state: str | None
+    mac_in_use: str | None
     error: str | None
     mtu: int | None
     options: Mapping[str, str]

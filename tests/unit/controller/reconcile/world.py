@@ -101,6 +101,8 @@ class World:
         self.removed = threading.Event()
         self.sent: list[tuple[int, int, bytes]] = []
         """(datapath id, OpenFlow number, frame) of every packet-out."""
+        self.raised: list[tuple[int, int, str]] = []
+        """(datapath id, OpenFlow number, MAC of the device) of every device set up."""
         self.directory = Directory(
             send=self.send,
             arrived=lambda dpid, key: self.reconciler.arrived(dpid, key),  # noqa: PLW0108
@@ -133,6 +135,10 @@ class World:
 
     def send(self, dpid: int, ofport: int, frame: bytes) -> bool:
         self.sent.append((dpid, ofport, frame))
+        return dpid in self.switches
+
+    def raise_port(self, dpid: int, ofport: int, mac: str) -> bool:
+        self.raised.append((dpid, ofport, mac))
         return dpid in self.switches
 
     def confirm(self, dpid: int, event: Any) -> None:

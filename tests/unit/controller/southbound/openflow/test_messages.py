@@ -154,3 +154,11 @@ def test_a_conntrack_zone_is_flushed_by_a_message_of_nicira(xid: int, zone: int)
 
 def test_group_and_meter_requests_of_others_are_forwarded_in_every_role() -> None:
     assert MESSAGES.forward_requests(3) == bytes.fromhex("051c001800000003000a000800000003000b000800000003")
+
+
+def test_a_device_is_set_up_by_a_port_modification() -> None:
+    """OpenFlow 1.4 section 7.3.4.3: the bits of the mask alone are changed."""
+    expected = parser.OFPPortMod(protocol(), 32769, "02:00:00:00:00:07", 0, ofp.OFPPC_PORT_DOWN, [])
+    expected.set_xid(0)
+    expected.serialize()
+    assert MESSAGES.raise_port(32769, "02:00:00:00:00:07") == bytes(expected.buf)
