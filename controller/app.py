@@ -15,6 +15,7 @@ from controller.metrics import Metrics
 from controller.plugins.contract import Condition, Health
 from controller.plugins.engines import Engines
 from controller.plugins.openflow import OpenFlowPlugin
+from controller.pruner import Pruner
 from controller.reconcile.directory import Directory
 from controller.reconcile.feed import Feed
 from controller.reconcile.probing import Probing
@@ -27,6 +28,7 @@ from controller.southbound.ovsdb.model import HostView
 from controller.southbound.ovsdb.service import OvsdbService
 from controller.southbound.survey import Surveyor
 from controller.store.database import Database
+from controller.store.pruning import Keeping
 from controller.trace.tracer import Tracer
 from controller.usage.collector import UsageCollector
 from controller.usage.settings import UsageSettings
@@ -62,10 +64,22 @@ class Controller:
         advertise: Address | None,
         control: Path,
         usage: UsageSettings,
+        journal_keep: int,
         probe_interval_s: float = INTERVAL_S,
         seen_keep_s: int = KEEP_S,
     ) -> None:
-        """Put the parts together; `listener` is a bound and listening TCP socket for switches."""
+        """Put the parts together.
+
+        Args:
+            database: the intent.
+            listener: a bound and listening TCP socket for switches.
+            advertise: what switches are told to connect to.
+            control: path of the socket on which the API asks.
+            usage: how often switches are read, and how long samples are kept.
+            journal_keep: how many changes the journal keeps.
+            probe_interval_s: between probes of one path.
+            seen_keep_s: how long an address is taken for used after somebody was last seen with it.
+        """
         name = listener.getsockname()
         self._database = database
         self._directory = Directory(
@@ -119,6 +133,7 @@ class Controller:
             "trace": lambda asked: self._engines.trace(asked, tracer.trace),
         }
         self._usage = UsageCollector(self._reconciler, self._openflow, database, usage, now=time.time)
+        self._pruner = Pruner(database, Keeping(journal=journal_keep, samples_s=usage.keep_s))
         self._control = ControlServer(control, operations, wake=self._intent_changed)
 
     def start(self) -> None:
@@ -131,10 +146,12 @@ class Controller:
         self._engines.start()
         self._control.start()
         self._usage.start()
+        self._pruner.start()
         _log.info("controller_started")
 
     def stop(self) -> None:
         """End; flows and rows stay on the switches, which go on forwarding."""
+        self._pruner.stop()
         self._usage.stop()
         self._control.stop()
         self._engines.stop()

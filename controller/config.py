@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
 from pathlib import Path
 
-from controller import extension_points, network_settings, seen_settings
+from controller import extension_points, journal_settings, network_settings, seen_settings
 from controller.errors import ConfigurationError
 from controller.ipam_drivers import settings as ipam_settings
 from controller.plugins import settings as plugin_settings
@@ -89,6 +89,7 @@ class Config:
     ipam_quarantine: str = "0"
     quotas: str = ""
     seen_addresses_keep: str = seen_settings.DEFAULT
+    journal_keep: str = journal_settings.DEFAULT
     enabled_plugins: str = plugin_settings.DEFAULT
     ipam_drivers: str = ""
     ipam_default_driver: str = ipam_settings.BUILT_IN
@@ -117,6 +118,11 @@ class Config:
     def seen_flags(self) -> list[str]:
         """What tells the controller process the same about addresses somebody was seen to use."""
         return seen_settings.flags(self.seen_addresses_keep)
+
+    @property
+    def journal_flags(self) -> list[str]:
+        """What tells the controller process the same about the journal."""
+        return journal_settings.flags(self.journal_keep)
 
     @property
     def usage(self) -> usage_settings.UsageSettings:
@@ -231,6 +237,7 @@ def _check(config: Config) -> None:
             "an administrator; listen on 127.0.0.1, or choose another mode"
         )
     seen_settings.parse(config.seen_addresses_keep)
+    journal_settings.parse(config.journal_keep)
     _ = config.openflow, config.advertise, config.settings, config.policy, config.usage, config.plugin_flags
     _ = config.ipam_flags
     if config.log_level not in {"debug", "info", "warning", "error"}:

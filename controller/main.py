@@ -2,7 +2,7 @@
 
     python -P -m controller.main --database URL --fd N --control PATH --ready-fd M [--advertise IP:PORT]
         [--log-level L] [--usage-period SECONDS] [--usage-sample SECONDS] [--usage-keep DAYS]
-        [--seen-addresses-keep SECONDS]
+        [--seen-addresses-keep SECONDS] [--journal-keep CHANGES]
 
 `N` is the inherited listening socket for switches; a line is written to `M` when everything runs.
 """
@@ -13,7 +13,7 @@ import os
 import socket
 from pathlib import Path
 
-from controller import seen_settings
+from controller import journal_settings, seen_settings
 from controller.app import Controller
 from controller.config import Address
 from controller.errors import WeftError
@@ -40,6 +40,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--log-level", default="info")
     add_usage_arguments(parser)
     seen_settings.add_arguments(parser)
+    journal_settings.add_arguments(parser)
     plugin_settings.add_arguments(parser)
     args = parser.parse_args(argv)
     die_with_parent()
@@ -54,6 +55,7 @@ def main(argv: list[str] | None = None) -> int:
         control=args.control,
         usage=usage_settings({name: getattr(args, name) for name in USAGE_NAMES}),
         seen_keep_s=seen_settings.parse(getattr(args, seen_settings.NAME)),
+        journal_keep=journal_settings.parse(getattr(args, journal_settings.NAME)),
     )
     try:
         controller.start()

@@ -80,7 +80,10 @@ class Supervisor:
             self._children = [
                 _Child(
                     "controller",
-                    ["controller.main", *common, *advertise, *config.usage_flags, *config.seen_flags],
+                    [
+                        *("controller.main", *common, *advertise),
+                        *(*config.usage_flags, *config.seen_flags, *config.journal_flags),
+                    ],
                     openflow.fileno(),
                 ),
                 _Child(

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from controller import seen_settings
+from controller import journal_settings, seen_settings
 from controller.config import AUTH_MODES, DEFAULT_API, DEFAULT_DATABASE, DEFAULT_OPENFLOW, load
 from controller.errors import ConfigurationError, WeftError
 from controller.ipam_drivers import settings as ipam_settings
@@ -51,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_network_arguments(parser)
     add_usage_arguments(parser)
     seen_settings.add_arguments(parser)
+    journal_settings.add_arguments(parser)
     plugin_settings.add_arguments(parser)
     ipam_settings.add_arguments(parser)
 
@@ -71,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
         *NAMES,
         *USAGE_NAMES,
         seen_settings.NAME,
+        journal_settings.NAME,
         *ipam_settings.NAMES,
     )
     try:

@@ -224,8 +224,7 @@ class Reconciler:
             self._last_poll = now
             changes = self._feed.poll()
             if changes.lost:
-                self._reload()
-                return
+                self._reload()  # what else was heard still counts: nobody says it twice
             self._intent_said(dirty, changes)
             if changes.more:
                 self.intent_changed()
@@ -263,7 +262,7 @@ class Reconciler:
             if host.name not in self._bridges:
                 self._add_bridge(host)
             dirty.host(self._model, host.name)
-        dirty.ports.update(self._model.ports)
+        dirty.ports.update({*self._model.ports, *before.ports})
         dirty.leases.update({*self._model.ports, *before.ports})
         dirty.routers.update({*self._model.networks, *before.networks})
         self._inform(dirty)

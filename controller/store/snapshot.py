@@ -170,10 +170,13 @@ def journal_after(tx: Transaction, seq: int, limit: int = JOURNAL_PAGE) -> list[
     ]
 
 
-def prune_journal(tx: Transaction, before_seq: int) -> None:
-    """Forget the changes older than entry ``before_seq``; the last entry always stays, it says where the journal is."""
+def prune_journal(tx: Transaction, before_seq: int) -> int:
+    """Forget the changes older than entry ``before_seq``, and return how many there were.
+
+    The last entry always stays: it says where the journal is.
+    """
     oldest_kept = min(before_seq, last_seq(tx))
-    tx.connection.execute(delete(JOURNAL).where(JOURNAL.c.seq < oldest_kept))
+    return tx.connection.execute(delete(JOURNAL).where(JOURNAL.c.seq < oldest_kept)).rowcount
 
 
 def _network_id(stored: str | None) -> NetworkId | None:

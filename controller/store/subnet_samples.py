@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 
 from controller.store.dialects import insert_or_ignore
 from controller.store.ipam_schema import SUBNET_SAMPLES
@@ -38,22 +38,12 @@ def changed(tx: Transaction) -> Mapping[str, int]:
     }
 
 
-def add(tx: Transaction, at: int, taken: Mapping[str, int], *, keep_s: int) -> None:
-    """Note what was taken at a moment (seconds since 1970), and forget what is too old.
-
-    The newest of what is too old stays: it still says how many there were when the rest begins.
-    """
+def add(tx: Transaction, at: int, taken: Mapping[str, int]) -> None:
+    """Note what was taken at a moment (seconds since 1970)."""
     known = set(tx.connection.scalars(select(SUBNETS.c.id))) if taken else set()
     rows = [{"subnet_id": one, "at": at, "taken": count} for one, count in taken.items() if one in known]
     if rows:
         tx.connection.execute(tx.variant(_ADD), rows)
-    newer = SUBNET_SAMPLES.alias("newer")
-    newest_old = (
-        select(func.max(newer.c.at))
-        .where(newer.c.subnet_id == SUBNET_SAMPLES.c.subnet_id, newer.c.at <= at - keep_s)
-        .scalar_subquery()
-    )
-    tx.connection.execute(delete(SUBNET_SAMPLES).where(SUBNET_SAMPLES.c.at < newest_old))
 
 
 def taken_at(tx: Transaction, subnet_id: str, at: int) -> int:

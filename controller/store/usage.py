@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, delete, func, select, union
+from sqlalchemy import ColumnElement, Row, Select, func, select, true, union
 
 from controller.records import PortId
 from controller.store.dialects import insert_or_ignore, insert_or_update
@@ -123,20 +123,20 @@ def store_flows(tx: Transaction, flows: Mapping[str, int]) -> None:
 
 
 def add_samples(tx: Transaction, at: int, *, keep_s: int) -> None:
-    """Store what every project has and has consumed at a moment (seconds since 1970), and forget what is too old."""
-    projects = list(tx.connection.scalars(known_projects()))
+    """Store what projects have and have consumed at a moment (seconds since 1970).
+
+    A project that had nothing for as long as samples are kept is left out; its totals stay.
+    """
+    projects = list(tx.connection.scalars(_projects_with_any(PROJECT_USAGE.c.updated_at >= at - keep_s)))
     counted = counts(tx, projects)
     if counted:
         rows = [{"project_id": project_id, "at": at} | values for project_id, values in counted.items()]
         tx.connection.execute(tx.variant(_ADD_SAMPLES), rows)
-    tx.connection.execute(delete(USAGE_SAMPLES).where(USAGE_SAMPLES.c.at < at - keep_s))
 
 
 def known_projects() -> Select[Any]:
     """Return the select of every project that has, or had, anything."""
-    owners = (NETWORKS, SUBNETS, PORTS, SECURITY_GROUPS, PROJECT_USAGE)
-    every = union(*(select(table.c.project_id) for table in owners)).subquery()
-    return select(every.c.project_id).order_by(every.c.project_id)
+    return _projects_with_any(true())
 
 
 def counts(tx: Transaction, project_ids: Sequence[str]) -> dict[str, dict[str, int]]:
@@ -149,6 +149,14 @@ def counts(tx: Transaction, project_ids: Sequence[str]) -> dict[str, dict[str, i
         for row in tx.connection.execute(select(PROJECT_USAGE).where(PROJECT_USAGE.c.project_id.in_(chunk))):
             found[row.project_id] |= {"flows": row.flows} | {name: getattr(row, name) for name in TRAFFIC}
     return found
+
+
+def _projects_with_any(consumed: ColumnElement[bool]) -> Select[Any]:
+    """Return the select of projects that have anything, and of those whose totals fulfil a condition."""
+    owners = (NETWORKS, SUBNETS, PORTS, SECURITY_GROUPS)
+    totals = select(PROJECT_USAGE.c.project_id).where(consumed)
+    every = union(*(select(table.c.project_id) for table in owners), totals).subquery()
+    return select(every.c.project_id).order_by(every.c.project_id)
 
 
 def _countings(project_ids: Sequence[str]) -> dict[str, Select[Any]]:

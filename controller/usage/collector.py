@@ -2,7 +2,7 @@
 
 One thread of the controller process: every period, one question to each switch that is connected and up to date (one
 multipart request, whatever the number of ports); every sample time, a row for each project, and one for each subnet
-whose addresses were taken or released; held addresses whose time is over become free.
+whose addresses were taken or released.
 """
 
 import logging
@@ -18,7 +18,7 @@ from controller.records import HostName, PortId, PortKey, SegmentKey
 from controller.southbound.openflow.dump import PortCounters
 from controller.southbound.openflow.errors import FramingError, UnavailableError
 from controller.southbound.openflow.state import SwitchState
-from controller.store import holds, subnet_samples, usage
+from controller.store import subnet_samples, usage
 from controller.store.database import Database
 from controller.usage.counters import Traffic
 from controller.usage.settings import UsageSettings
@@ -28,8 +28,6 @@ _log = logging.getLogger(__name__)
 
 ASK_S = 5.0
 READ_S = 5.0
-SUBNETS_SWEPT = 1000
-"""Of whose held addresses some are made free in one period, each in a transaction of its own."""
 
 
 class Counting(Protocol):
@@ -114,14 +112,9 @@ class UsageCollector:
     def _sample_subnets(self, at: int) -> None:
         """Note how subnets fill; all is counted without a lock, and only what has changed is written."""
         with self._database.read() as tx:
-            overdue = holds.with_expired(tx, SUBNETS_SWEPT)
-        for subnet_id in overdue:
-            with self._database.write() as tx:
-                holds.expire(tx, [subnet_id])
-        with self._database.read() as tx:
             taken = subnet_samples.changed(tx)
         with self._database.write() as tx:
-            subnet_samples.add(tx, at, taken, keep_s=self._settings.keep_s)
+            subnet_samples.add(tx, at, taken)
 
     def _count_flows(self) -> Mapping[str, int]:
         """Return how many flows the ports and segments of each project ask for, on all hosts."""

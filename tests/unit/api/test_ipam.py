@@ -251,7 +251,7 @@ def test_a_forecast_says_how_fast_a_subnet_fills_and_what_that_stands_on(
         for _ in range(2):
             _port(ask.blue, subnet)
         with database.write() as tx:
-            subnet_samples.add(tx, tx.timestamp, subnet_samples.changed(tx), keep_s=30 * 24 * HOUR)
+            subnet_samples.add(tx, tx.timestamp, subnet_samples.changed(tx))
         clock.forward(24 * HOUR)
     for _ in range(4):
         _port(ask.blue, subnet)

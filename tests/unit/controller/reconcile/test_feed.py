@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from controller.reconcile.feed import Feed
+from controller.reconcile.feed import Changes, Feed
 from controller.records import Move
 from controller.services import address_groups, networks, ports, security_group_rules, security_groups
 from controller.store import network_moves
 from controller.store.database import Database
 from controller.store.network_moves import NetworkMove
+from controller.store.pruning import Keeping, forget_changes
 from controller.store.schema import NETWORKS
+from controller.store.snapshot import last_seq
 from tests.databases import a_database
 from tests.unit.controller.reconcile.test_reconciler import create_address_group, create_group, create_rule
 from tests.unit.controller.reconcile.world import ADMIN
@@ -179,3 +181,46 @@ def test_an_engine_that_prepares_has_a_network_before_it_comes_and_until_it_has_
     assert feeds["ovn"].poll().networks[network.id].move is None  # type: ignore[union-attr]
     gone = feeds["openflow"].poll()
     assert (gone.networks, gone.ports) == ({network.id: None}, {port.id: None})
+
+
+def prune_to(database: Database, changes: int) -> None:
+    """Let the journal keep so many changes."""
+    for _ in forget_changes(database, Keeping(journal=changes, samples_s=1)):
+        pass
+
+
+@pytest.mark.parametrize("plugin", [None, "openflow"])
+def test_a_reader_behind_what_the_journal_keeps_reads_everything_again_and_then_goes_on(
+    database: Database, plugin: str | None
+) -> None:
+    with database.write() as tx:
+        network, doomed = a_network(tx), a_network(tx)
+    feed = Feed(database, plugin=plugin)
+    feed.open()
+    with database.write() as tx:
+        networks.delete(tx, ADMIN, doomed.id)
+        port = a_port(tx, network)
+    prune_to(database, 1)
+    assert feed.poll() == feed.poll() == Changes(lost=True)
+    snapshot, _ = feed.open()
+    assert ([one.id for one in snapshot.networks], [one.id for one in snapshot.ports]) == ([network.id], [port.id])
+    assert feed.poll() == Changes()
+    with database.write() as tx:
+        ports.delete(tx, ADMIN, port.id)
+    assert feed.poll().ports == {port.id: None}
+
+
+def test_a_reader_that_is_merely_behind_misses_nothing_when_the_journal_is_pruned(database: Database) -> None:
+    with database.write() as tx:
+        network = a_network(tx)
+    feed = Feed(database)
+    feed.open()
+    with database.write() as tx:
+        before = last_seq(tx)
+        made = [a_port(tx, network).id for _ in range(3)]
+    with database.read() as tx:
+        behind = last_seq(tx) - before
+    prune_to(database, behind)
+    assert feed.poll().ports.keys() == set(made)
+    prune_to(database, 1)
+    assert feed.poll() == Changes(), "who has read everything has lost nothing"

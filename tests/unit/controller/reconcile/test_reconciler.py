@@ -25,7 +25,7 @@ from controller.services import (
 )
 from controller.services.sentinels import AUTO, DEFAULT_GATEWAY
 from controller.southbound.openflow.events import Failed, Refusal, Synced
-from controller.store.snapshot import load_snapshot
+from controller.store.snapshot import last_seq, load_snapshot, prune_journal
 from controller.store.transaction import Transaction
 from flows.cookie import Feature, ObjectKind, decode, encode
 from flows.delta import same_in_switch
@@ -510,6 +510,36 @@ def test_a_restart_with_the_same_intent_loads_the_same_state(world: World, tmp_p
     again.settle()
     assert again.told()["h1"] == told
     again.close()
+
+
+def test_what_happened_longer_ago_than_the_journal_goes_back_is_done_all_the_same(world: World) -> None:
+    """The journal is pruned under a reconciler that is behind: it starts over from the store, and forgets nothing."""
+    for number, host in enumerate(HOSTS, start=1):
+        world.register(host, number)
+    network, doomed, group = (*(write(world, create_network) for _ in range(2)), write(world, create_group))
+    write(world, lambda tx: create_subnet(tx, network.id, "10.0.0.0/24"))
+    wanted = [(network, "h1"), (network, "h2"), (doomed, "h1"), (doomed, "h3"), (network, "h3")]
+    made = [
+        write(world, lambda tx, n=n, h=h: create_port(tx, n.id, h, security_group_ids=[group.id])) for n, h in wanted
+    ]
+    world.see("h1", ("vnet0", made[0].id, 7), ("vnet2", made[2].id, 8))
+    gone = {host.name: host.datapath_id for host in write(world, lambda tx: hosts.find(tx, ADMIN, hosts.Query()))}["h2"]
+    with world.database.write() as tx:
+        for port in made[2:4]:
+            ports.delete(tx, ADMIN, port.id)
+        networks.delete(tx, ADMIN, doomed.id)
+        ports.update(tx, ADMIN, made[4].id, {"host": "h1"})
+        create_rule(tx, group.id, protocol="tcp")
+    with world.database.write() as tx:
+        hosts.delete(tx, ADMIN, "h2", force=True)
+    with world.database.write() as tx:
+        prune_journal(tx, last_seq(tx))
+    world.settle()
+    assert_told_is_compiled(world)
+    assert_stated_is_intent(world)
+    assert gone not in world.switches
+    assert not {port.id for port in made[2:4]} & world.reconciler.port_states.keys()
+    assert [switch.loads for switch in world.switches.values()] == [1, 1], "what is the same is not sent again"
 
 
 def test_a_deleted_rule_is_taken_from_the_switch_with_what_it_let_in(world: World) -> None:
