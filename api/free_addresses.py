@@ -131,8 +131,7 @@ class FreeAddresses:
         with self._database.read() as tx:
             due = free_addresses.is_due(tx, subnet_id)
         if due:
-            with self._database.write() as tx:
-                free_addresses.expire_due(tx, subnet_id)
+            self._database.carry_out(lambda tx: free_addresses.expire_due(tx, subnet_id))
 
 
 def _limit(given: str | None) -> int:

@@ -149,8 +149,8 @@ class Endpoint(Generic[R, V]):
             for name, value in query.pairs(request.query_string)
             if name in self.resource.delete_options
         }
-        with self._database.write() as tx:
-            delete(tx, caller, object_id, if_revision=if_revision(), **options)
+        expected = if_revision()
+        self._database.carry_out(lambda tx: delete(tx, caller, object_id, if_revision=expected, **options))
         return no_content()
 
     def views(

@@ -15,7 +15,7 @@ The tree (one class per Neutron exception; ``kind`` decides the HTTP status in `
     ├── PRECONDITION  RevisionNumberConstraintFailed
     ├── EXHAUSTED     IpAddressGenerationFailure, MacAddressGenerationFailure, NoNetworkAvailable, OfPortExhausted,
     │                 RuleKeyExhausted, OverQuota, IpAddressGenerationFailureNoMatchingSubnet
-    └── UNAVAILABLE   DatabaseError, SwitchUnavailable
+    └── UNAVAILABLE   DatabaseError (TransactionConflict), SwitchUnavailable
 
 Those about security groups, address groups and what they ask of a port are in ``controller.security_errors``.
 
@@ -449,6 +449,12 @@ class DatabaseError(WeftError):
     """The database did not do what it was asked for; nothing was stored."""
 
     kind = Kind.UNAVAILABLE
+
+
+class TransactionConflict(DatabaseError):
+    """The database ended a transaction because of another one; the same may succeed when it is tried again."""
+
+    neutron_type = "DatabaseError"
 
 
 class SwitchUnavailable(WeftError):

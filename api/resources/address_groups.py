@@ -22,6 +22,7 @@ from api.validators import Refused, nullable, schema_of
 from api.wire import API_ROOT, answer
 from controller.records import AddressGroup
 from controller.services import address_groups, sharing
+from controller.store.transaction import Transaction
 
 _MOST_ADDRESSES = 10_000
 _ADDRESSES = items(cidr_block, longest=_MOST_ADDRESSES)
@@ -104,10 +105,13 @@ class AddressGroupEndpoint(Endpoint[AddressGroup, AddressGroup]):
     def _change(self, object_id: str, change: Callable[..., AddressGroup]) -> Response:
         caller = admit(self._auth)
         addresses = _addresses(read_body())
-        with self._database.write() as tx:
-            group = change(tx, caller, object_id, addresses, if_revision=if_revision())
-            (view,) = self.views(tx, caller, [group])
-        return answer(200, {self.resource.member: view})
+        expected = if_revision()
+
+        def work(tx: Transaction) -> object:
+            (view,) = self.views(tx, caller, [change(tx, caller, object_id, addresses, if_revision=expected)])
+            return view
+
+        return answer(200, {self.resource.member: self._database.carry_out(work)})
 
 
 def _addresses(body: Mapping[str, object]) -> list[str]:

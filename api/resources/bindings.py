@@ -30,7 +30,7 @@ from controller.caller import Caller
 from controller.records import Binding
 from controller.services import bindings
 from controller.services.realisation import bindings_with_vifs
-from controller.store.database import Database
+from controller.store.database import Database, Transaction
 
 _RULES: Mapping[str, Parse] = {
     "host": text(shortest=1),
@@ -133,9 +133,8 @@ class Bindings:
                 wanted = {"vnic_type": "normal", "profile": {}} | _given(NotAllowedInPost)
                 if "host" not in wanted:
                     raise MissingAttribute("host")
-                with self._database.write() as tx:
-                    made = bindings_with_vifs(tx, port_id, [bindings.create(tx, caller, port_id, wanted)])
-                return answer(201, {"binding": _wire(made[0])})
+                made = self._one(port_id, lambda tx: bindings.create(tx, caller, port_id, wanted))
+                return answer(201, {"binding": made})
         raise MethodNotAllowed(("GET", "POST", "OPTIONS"))
 
     def item(self, port_id: str, host: str) -> Response:
@@ -150,12 +149,10 @@ class Bindings:
                 changes = _given(ReadOnlyAttribute)
                 if changes.pop("host", host) != host:
                     raise ReadOnlyAttribute("host")
-                with self._database.write() as tx:
-                    changed = bindings_with_vifs(tx, port_id, [bindings.update(tx, caller, port_id, host, changes)])
-                return answer(200, {"binding": _wire(changed[0])})
+                changed = self._one(port_id, lambda tx: bindings.update(tx, caller, port_id, host, changes))
+                return answer(200, {"binding": changed})
             case "DELETE":
-                with self._database.write() as tx:
-                    bindings.delete(tx, caller, port_id, host)
+                self._database.carry_out(lambda tx: bindings.delete(tx, caller, port_id, host))
                 return no_content()
         raise MethodNotAllowed(("GET", "PUT", "DELETE", "OPTIONS"))
 
@@ -164,9 +161,12 @@ class Bindings:
         caller = admit(self._auth)
         if request.method != "PUT":
             raise MethodNotAllowed(("PUT",))
-        with self._database.write() as tx:
-            active = bindings_with_vifs(tx, port_id, [bindings.activate(tx, caller, port_id, host)])
-        return answer(200, {"binding": _wire(active[0])})
+        active = self._one(port_id, lambda tx: bindings.activate(tx, caller, port_id, host))
+        return answer(200, {"binding": active})
+
+    def _one(self, port_id: str, work: Callable[[Transaction], Binding]) -> dict[str, object]:
+        """Do something to a binding and return how it is then shown."""
+        return self._database.carry_out(lambda tx: _wire(bindings_with_vifs(tx, port_id, [work(tx)])[0]))
 
     def _list(self, caller: Caller, port_id: str) -> Response:
         asked = query.pairs(request.query_string)

@@ -89,8 +89,8 @@ class NetworkMoves:
                 if is_plan:
                     with self._database.read() as tx:
                         return answer(200, _wire(network_moves.plan(tx, caller, network_id, plugin)))
-                with self._database.write() as tx:
-                    return answer(200, _wire(network_moves.move(tx, caller, network_id, plugin)))
+                moved = self._database.carry_out(lambda tx: network_moves.move(tx, caller, network_id, plugin))
+                return answer(200, _wire(moved))
         raise MethodNotAllowed(("GET", "PUT", "OPTIONS"))
 
 

@@ -130,12 +130,10 @@ class Quotas:
                 return answer(200, {"quota": limits})
             case "PUT":
                 wanted, force = _wanted(read_body())
-                with self._database.write() as tx:
-                    limits = quotas.update(tx, caller, project_id, wanted, force=force)
+                limits = self._database.carry_out(lambda tx: quotas.update(tx, caller, project_id, wanted, force=force))
                 return answer(200, {"quota": limits})
             case "DELETE":
-                with self._database.write() as tx:
-                    quotas.delete(tx, caller, project_id)
+                self._database.carry_out(lambda tx: quotas.delete(tx, caller, project_id))
                 return no_content()
         raise MethodNotAllowed((*_READ, "PUT", "DELETE"))
 

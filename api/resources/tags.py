@@ -110,17 +110,16 @@ class Tags:
                 return answer(200, {"tags": list(found)})
             case "PUT":
                 given = _given(read_body())
-                with self._database.write() as tx:
-                    tags.replace(tx, caller, self._tagged, object_id, given)
+                self._database.carry_out(lambda tx: tags.replace(tx, caller, self._tagged, object_id, given))
                 return answer(200, {"tags": given})
             case "POST":
                 given = _given(read_body())
-                with self._database.write() as tx:
-                    tags.add(tx, caller, self._tagged, object_id, given, is_posted=True)
+                self._database.carry_out(
+                    lambda tx: tags.add(tx, caller, self._tagged, object_id, given, is_posted=True)
+                )
                 return answer(200, {"tags": given})
             case "DELETE":
-                with self._database.write() as tx:
-                    tags.remove_all(tx, caller, self._tagged, object_id)
+                self._database.carry_out(lambda tx: tags.remove_all(tx, caller, self._tagged, object_id))
                 return no_content()
         raise MethodNotAllowed(("GET", "POST", "PUT", "DELETE", "OPTIONS"))
 
@@ -134,12 +133,10 @@ class Tags:
                     tags.check(tx, caller, self._tagged, object_id, tag)
                 return no_content()
             case "PUT":
-                with self._database.write() as tx:
-                    tags.add(tx, caller, self._tagged, object_id, [tag])
+                self._database.carry_out(lambda tx: tags.add(tx, caller, self._tagged, object_id, [tag]))
                 return answer(201, None)
             case "DELETE":
-                with self._database.write() as tx:
-                    tags.remove(tx, caller, self._tagged, object_id, tag)
+                self._database.carry_out(lambda tx: tags.remove(tx, caller, self._tagged, object_id, tag))
                 return no_content()
         raise MethodNotAllowed(("GET", "PUT", "DELETE", "OPTIONS"))
 

@@ -30,6 +30,7 @@ from controller.ipam_driver_errors import (
 )
 from controller.ipam_drivers.registry import Services
 from controller.store import remote_addresses as store
+from controller.store.repeating import repeated
 from controller.store.transaction import Transaction
 from ipam.addresses import text
 from ipam.errors import AddressesExhausted, AddressTaken, ServiceUnavailable, SubnetRefused
@@ -89,6 +90,8 @@ class Hand:
         self._heard: Counter[Question] = Counter()
         """How often each question was asked in this run: who asks again wants more."""
         self._used: set[str] = set()
+        self.chance = random.Random(seed)  # noqa: S311 - how long to wait is drawn with it
+        """For what is not part of a run."""
         self.marks: list[str] = []
         """Of every ask that was written."""
 
@@ -223,16 +226,12 @@ def carry_out(database: Store, hand: Hand, work: Callable[[Transaction], T]) -> 
     try:
         for _ in range(MOST_RUNS):
             try:
-                with database.write(hand=hand) as tx:
-                    result = work(tx)
-                    hand.settle(tx)
+                return repeated(lambda: _done_once(database, hand, work), rng=hand.chance)
             except AsksFirst as needed:
                 questions = needed.questions
             except _Lost:
                 hand.forget()
                 continue
-            else:
-                return result
             for question in questions:
                 hand.ask(database, question)
         raise _changing(questions)
@@ -249,8 +248,7 @@ def rehearse(database: Store, hand: Hand, work: Callable[[Transaction], T]) -> T
     """
     for _ in range(MOST_RUNS):
         try:
-            with database.write(hand=hand) as tx:
-                return work(tx)
+            return repeated(lambda: _rehearsed_once(database, hand, work), rng=hand.chance)
         except AsksFirst as needed:
             questions = needed.questions
         for question in questions:
@@ -258,6 +256,18 @@ def rehearse(database: Store, hand: Hand, work: Callable[[Transaction], T]) -> T
                 raise NotPlannable(question.driver)
             hand.ask(database, question)  # whether it can serve a subnet, which changes nothing there
     raise _changing(questions)
+
+
+def _done_once(database: Store, hand: Hand, work: Callable[[Transaction], T]) -> T:
+    with database.write(hand=hand) as tx:
+        result = work(tx)
+        hand.settle(tx)
+        return result
+
+
+def _rehearsed_once(database: Store, hand: Hand, work: Callable[[Transaction], T]) -> T:
+    with database.write(hand=hand) as tx:
+        return work(tx)
 
 
 def _changing(questions: Sequence[Question]) -> AddressServiceUnavailable:

@@ -148,7 +148,7 @@ def create_many(tx: Transaction, caller: Caller, wanted: Sequence[Mapping[str, A
     The number of statements grows with the networks and hosts the ports are on, not with the ports.
     """
     drafts = _drafts(tx, caller, wanted)
-    for project_id, count in Counter(one["project_id"] for one in wanted).items():
+    for project_id, count in sorted(Counter(one["project_id"] for one in wanted).items()):
         quotas.reserve(tx, "port", project_id, count)
     keys = _insert(tx, drafts)
     fixed_ips = _address(tx, drafts)
@@ -395,7 +395,7 @@ def _address(tx: Transaction, drafts: Sequence[_Draft]) -> Mapping[str, tuple[Fi
     for draft in drafts:
         on_network.setdefault(draft.place.network_id, []).append(draft)
     given: dict[str, tuple[FixedIp, ...]] = {}
-    for together in on_network.values():
+    for _, together in sorted(on_network.items()):  # whoever locks the same does so in the same order
         requests = {draft.row["id"]: _requests(tx, draft) for draft in together}
         given |= addressing.assign(tx, together[0].place, requests)
     return given

@@ -124,8 +124,7 @@ def before_listing(database: Database, caller: Caller, query: Query) -> None:
     with database.read() as tx:
         if tx.connection.execute(_LOOK_FOR_DEFAULT, {"owner": project_id}).first() is not None:
             return
-    with database.write() as tx:
-        ensure_default(tx, project_id)
+    database.carry_out(lambda tx: ensure_default(tx, project_id))
 
 
 def _may_own(project_id: str) -> bool:

@@ -8,6 +8,7 @@ that "who had this address?" can be answered, and is then removed by later relea
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Row, bindparam, delete, func, insert, select, update
@@ -160,7 +161,7 @@ class Allocations:
             self._lock(claims)
         rows = [
             {"subnet_id": subnet_id, "address": address, "block": claim.block, "port_id": claim.owner}
-            for (subnet_id, address), claim in wanted.items()
+            for (subnet_id, address), claim in sorted(wanted.items(), key=itemgetter(0))
         ]
         result = insert_all(self._connection, self._tx.variant(_CLAIM), rows)
         stored = [wanted[row.subnet_id, row.address] for row in result]
@@ -170,7 +171,7 @@ class Allocations:
     def release(self, addresses: Sequence[Assigned]) -> None:
         """Mark addresses as free again, or hold those that are to be held."""
         freed: list[Row[Any]] = []
-        for one in addresses:
+        for one in sorted(addresses, key=lambda one: (one.subnet_id, one.address)):
             rows = self._connection.execute(
                 _RELEASE,
                 {"of_subnet": one.subnet_id, "held": text(one.version, one.address), "at": self._tx.timestamp},

@@ -25,7 +25,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from controller.errors import ConfigurationError, DatabaseError
+from controller.errors import ConfigurationError, DatabaseError, TransactionConflict
 from controller.ipam_drivers.hand import Hand, carry_out, rehearse
 from controller.ipam_drivers.registry import Services
 from controller.plugins.faces import Faces
@@ -37,6 +37,7 @@ from controller.store import plugin_schema as _plugin_schema  # noqa: F401
 from controller.store import sharing as _sharing  # noqa: F401
 from controller.store.dialects import insert_or_ignore
 from controller.store.group_commit import GroupCommit
+from controller.store.repeating import is_conflict, repeated
 from controller.store.schema import META
 from controller.store.segment_ranges import store_default_ranges
 from controller.store.touched import Touched
@@ -144,14 +145,14 @@ class Database:
     def carry_out(self, work: Callable[[Transaction], T]) -> T:
         """Do one unit of work, which commits or leaves no trace; services outside Weft may be asked for it.
 
-        The work is repeated when one has to be asked: it must do nothing but through its transaction.
+        The work is repeated when one has to be asked, and when the database ends its transaction because of another
+        one: it must do nothing but through its transaction.
 
         Raises:
             DatabaseError, and what ``controller.ipam_drivers.hand.carry_out`` and the work raise
         """
         if self._services.is_alone:
-            with self.write() as tx:
-                return work(tx)
+            return repeated(lambda: self._done_once(work), rng=self._rng)
         hand = Hand(self._services, seed=self._rng.getrandbits(64), new_id=self._new_id)
         return (rehearse if self.is_planning else carry_out)(self, hand, work)
 
@@ -206,6 +207,10 @@ class Database:
     def close(self) -> None:
         """Close every idle connection."""
         self._engine.dispose()
+
+    def _done_once(self, work: Callable[[Transaction], T]) -> T:
+        with self.write() as tx:
+            return work(tx)
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
@@ -335,7 +340,8 @@ def _wrapped() -> Iterator[None]:
         yield
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
-        raise DatabaseError(f"The database refused: {cause}. Nothing was stored.") from error
+        kind = TransactionConflict if is_conflict(cause) else DatabaseError
+        raise kind(f"The database refused: {cause}. Nothing was stored.") from error
 
 
 def _upgrade(connection: Connection, url: URL) -> None:

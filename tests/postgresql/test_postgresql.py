@@ -15,10 +15,12 @@ from sqlalchemy import create_engine, text
 
 from api.app import RESOURCES, create_app
 from api.auth import NoAuth
+from controller.errors import DatabaseError, TransactionConflict
 from controller.services import networks
-from controller.store.database import Database, Settings
+from controller.store.database import Database, Settings, Transaction
 from controller.store.metadata import METADATA
-from controller.store.snapshot import journal_after, load_snapshot
+from controller.store.repeating import DEADLOCK_DETECTED, MOST_TRIES, SERIALIZATION_FAILURE
+from controller.store.snapshot import journal_after, load_networks, load_snapshot
 from tests.postgresql.cluster import a_cluster, binaries
 from tests.unit.api.conftest import NoController, builders
 from tests.unit.controller.store.builders import ADMIN, a_network
@@ -257,3 +259,99 @@ def test_limits_of_the_settings_hold(url: str) -> None:
         app = create_app(limited, auth=NoAuth(), control=NoController())
         reply = app.test_client().post("/v2.0/networks", json={"network": {"project_id": "none"}})
         assert (reply.status_code, reply.json["NeutronError"]["type"]) == (409, "OverQuota")
+
+
+def test_transactions_that_wait_for_each_other_are_all_done(database: Database) -> None:
+    """Each holds a row and wants the other's: PostgreSQL ends one of them, which is done again."""
+    with database.write() as tx:
+        ids = [a_network(tx).id, a_network(tx).id]
+    both_hold_one = threading.Barrier(2)
+    runs: list[int] = []
+
+    def write(number: int) -> None:
+        if number >= 2:
+            return
+
+        def work(tx: Transaction) -> None:
+            runs.append(number)
+            networks.update(tx, ADMIN, ids[number], {"description": str(number)})
+            if runs.count(number) == 1:
+                both_hold_one.wait()
+            networks.update(tx, ADMIN, ids[1 - number], {"name": str(number)})
+
+        database.carry_out(work)
+
+    at_once(write)
+    assert len(runs) == 3, "one of the two was repeated"
+    with database.read() as tx:
+        found = [networks.get(tx, ADMIN, network_id) for network_id in ids]
+    assert [one.description for one in found] == ["0", "1"]
+    assert [one.name for one in found] == ["1", "0"]
+
+
+def refused(tx: Transaction, sqlstate: str) -> None:
+    """Let the database end a transaction with a code of its appendix A."""
+    tx.connection.exec_driver_sql(f"DO $$ BEGIN RAISE EXCEPTION 'so it is' USING ERRCODE = '{sqlstate}'; END $$")
+
+
+def test_what_cannot_be_put_into_an_order_is_tried_again_and_given_up_in_the_end(database: Database) -> None:
+    runs: list[str] = []
+
+    def once(tx: Transaction) -> str:
+        runs.append(a_network(tx).id)
+        if len(runs) == 1:
+            refused(tx, SERIALIZATION_FAILURE)
+        return runs[-1]
+
+    assert database.carry_out(once) == runs[1]
+    with database.read() as tx:
+        assert load_networks(tx, runs).keys() == {runs[1]}, "of the first try nothing is left"
+    runs.clear()
+
+    def always(tx: Transaction) -> None:
+        runs.append("")
+        refused(tx, DEADLOCK_DETECTED)
+
+    with pytest.raises(TransactionConflict, match="so it is"):
+        database.carry_out(always)
+    assert len(runs) == MOST_TRIES
+
+
+def test_any_other_refusal_is_not_tried_again(database: Database) -> None:
+    runs: list[str] = []
+
+    def work(tx: Transaction) -> None:
+        runs.append("")
+        refused(tx, "53100")  # disk full
+
+    with pytest.raises(DatabaseError, match="so it is"):
+        database.carry_out(work)
+    assert len(runs) == 1
+
+
+def test_ports_of_several_networks_made_and_moved_at_once_never_fail(
+    client: FlaskClient, make: SimpleNamespace
+) -> None:
+    """Each request takes addresses of many blocks, in another order than the next."""
+    places = [make.network()["id"] for _ in range(2)]
+    subnets = [make.subnet(network, f"10.{50 + number}.0.0/22")["id"] for number, network in enumerate(places)]
+    replies: list[tuple[int, Any]] = []
+
+    def write(number: int) -> None:
+        own = client.application.test_client()
+        order = places[:: 1 if number % 2 else -1]
+        wanted = [{"network_id": network, "name": f"w{number}"} for network in order for _ in range(4)]
+        made = own.post("/v2.0/ports", json={"ports": wanted})
+        replies.append((made.status_code, made.json))
+        for port in made.json.get("ports", ())[:4]:
+            subnet = subnets[places.index(port["network_id"])]
+            other = {"port": {"fixed_ips": [{"subnet_id": subnet}] * 3}}
+            changed = own.put(f"/v2.0/ports/{port['id']}", json=other)
+            replies.append((changed.status_code, changed.json))
+
+    at_once(write)
+    assert {status for status, _ in replies} == {201, 200}, [json for status, json in replies if status > 201][:3]
+    for network in places:
+        ports = client.get(f"/v2.0/ports?network_id={network}").json["ports"]
+        addresses = [one["ip_address"] for port in ports for one in port["fixed_ips"]]
+        assert len(addresses) == len(set(addresses))

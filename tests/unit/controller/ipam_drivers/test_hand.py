@@ -17,16 +17,21 @@ from sqlalchemy import func, select
 
 from api.app import create_app
 from api.auth import NoAuth
+from controller.errors import TransactionConflict
 from controller.ipam_drivers import hand
 from controller.ipam_drivers.registry import MOST_ASKING, Services
 from controller.ipam_drivers.sweeper import Sweeper
+from controller.services import ports
+from controller.services.sentinels import AUTO
 from controller.store.database import Database
 from controller.store.ipam_driver_schema import IPAM_ASKS, REMOTE_ADDRESSES
+from controller.store.transaction import Transaction
 from ipam.errors import ServiceUnavailable
 from ipam.remote import Held
 from tests.databases import a_database
 from tests.fakes.addresses import Ledger
 from tests.unit.api.conftest import NoController
+from tests.unit.controller.store.builders import ADMIN
 
 
 class World:
@@ -424,3 +429,24 @@ def test_ports_made_one_by_one_in_one_transaction_get_different_addresses(world:
     assert len(world.ledger.addresses) == 12
     assert world.unsettled == (0, 12)
     assert subnet["ipam:driver"] == "ledger"
+
+
+def test_a_transaction_that_is_repeated_has_the_addresses_that_were_given_and_asks_for_no_more(world: World) -> None:
+    """A database that ended it because of another one; what was reserved for it is still its own."""
+    world.subnet()
+    runs: list[str] = []
+    wanted = {"network_id": world.network, "name": "", "description": "", "project_id": "p", "mac_address": None}
+    usual = {"admin_state_up": True, "device_id": "", "device_owner": "", "port_security_enabled": None, "host": None}
+    more = {"fixed_ips": AUTO, "allowed_address_pairs": [], "extra_dhcp_opts": [], "vnic_type": "normal", "profile": {}}
+
+    def work(tx: Transaction) -> list[str]:
+        port = ports.create(tx, ADMIN, wanted | usual | more)
+        runs.append(port.id)
+        if len(runs) == 1:
+            raise TransactionConflict("another one was first")
+        return [one.ip_address for one in port.fixed_ips]
+
+    assert world.database.carry_out(work) == ["10.1.0.2"]
+    assert len(runs) == 2
+    assert runs[0] == runs[1]
+    assert (world.ledger.asked, world.ledger.addresses, world.unsettled) == (1, ["10.1.0.2"], (0, 1))
