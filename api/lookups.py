@@ -4,6 +4,7 @@ Weft's own (extensions ``weft-port-status``, ``weft-flows``, ``weft-traces``), a
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
 
@@ -24,7 +25,7 @@ from api.wire import API_ROOT, answer
 from controller.errors import WeftError
 from controller.policy.words import Target
 from controller.records import PortState
-from controller.services import hosts, ports
+from controller.services import hosts, network_moves, ports
 from controller.services.rules import authorize
 from controller.store.database import Database
 from controller.store.states import load_port_state
@@ -125,6 +126,8 @@ class Lookups:
             port = ports.get(tx, caller, port_id)
             authorize(caller, "get_port_status", lambda: ports.target_of(tx, caller, port))
             state = load_port_state(tx, port.id)
+            said = [state.detail, network_moves.note_of_port(tx, caller, port)]
+            state = replace(state, detail="; ".join(filter(None, said)))
         return answer(200, {"port_status": _wire_state(state)})
 
     def host_flows(self, host: str) -> Response:

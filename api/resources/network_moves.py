@@ -9,15 +9,16 @@ from dataclasses import asdict
 from flask import Flask, Response, request
 from werkzeug.exceptions import MethodNotAllowed
 
+from api.attributes import wire_time
 from api.auth import Auth
 from api.errors import InvalidAttribute, MissingAttribute, UnknownAttributes
 from api.machinery import METHODS, admit, read_body
 from api.operations import Operation
-from api.schema import TEXT, UUID, array, or_null, record
+from api.schema import TEXT, TIME, UUID, array, or_null, record
 from api.validators import Refused, boolean, schema_of, text
 from api.wire import API_ROOT, answer
 from controller.services import network_moves
-from controller.services.network_moves import ARRIVED, PLANNED, PREPARING, SWITCHED, MoveView
+from controller.services.network_moves import ARRIVED, GIVEN_UP, PLANNED, PREPARING, SWITCHED, MoveView
 from controller.store.database import Database
 
 _PATH = f"{API_ROOT}/networks/<network_id>/move"
@@ -29,9 +30,10 @@ _SHOWN = record(
                 "network_id": UUID,
                 "source": TEXT,
                 "target": TEXT,
-                "phase": {"enum": [PLANNED, PREPARING, SWITCHED, ARRIVED]},
+                "phase": {"enum": [PLANNED, PREPARING, SWITCHED, ARRIVED, GIVEN_UP]},
                 "changes": array(TEXT),
                 "objections": array(TEXT),
+                "given_up_at": or_null(TIME),
                 "ports": array(
                     record(
                         {
@@ -95,7 +97,7 @@ class NetworkMoves:
 
 
 def _wire(view: MoveView) -> dict[str, object]:
-    return {"move": asdict(view)}
+    return {"move": asdict(view) | {"given_up_at": wire_time(view.given_up_at)}}
 
 
 def _given() -> tuple[str, bool]:

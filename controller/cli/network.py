@@ -10,7 +10,7 @@ from controller.cli.everyday.names import Known, Names
 from controller.cli.output import member, members, print_fields, print_json, print_table
 
 LOOK_S = 0.5
-ARRIVED = "arrived"
+ARRIVED, GIVEN_UP = "arrived", "given_up"
 _COLUMNS = ("id", "name", "host", "status", "reason", "detail")
 
 
@@ -41,11 +41,11 @@ def _move(args: argparse.Namespace) -> int:
         body = {"plugin": args.plugin, "plan": args.plan}
         found = member(client.put("networks", network_id, "move", body=body), "move")
     deadline = time.monotonic() + args.wait
-    while not args.plan and found["phase"] != ARRIVED and time.monotonic() < deadline:
+    while not args.plan and found["phase"] not in {ARRIVED, GIVEN_UP} and time.monotonic() < deadline:
         time.sleep(LOOK_S)
         found = member(client.get("networks", network_id, "move"), "move")
     _print(found, args.format)
-    if not args.plan and args.wait and found["phase"] != ARRIVED:
+    if not args.plan and args.wait and found["phase"] not in {ARRIVED, GIVEN_UP}:
         raise CommandFailed(f"network {network_id} has not arrived after {args.wait:g} s, it is {found['phase']}")
     return 1 if found["objections"] else 0
 
@@ -54,7 +54,8 @@ def _print(found: Mapping[str, object], form: str) -> None:
     if form == "json":
         print_json(found)
         return
-    print_fields([(name, found[name]) for name in ("network_id", "source", "target", "phase")])
+    names = ["network_id", "source", "target", "phase", *(["given_up_at"] if found["given_up_at"] else [])]
+    print_fields([(name, found[name]) for name in names])
     for name in ("changes", "objections"):
         said = found[name]
         for sentence in said if isinstance(said, list) else ():

@@ -7,6 +7,7 @@ controller process, step by step (``controller.store.network_moves``); here it i
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import select
 
@@ -24,18 +25,18 @@ from controller.services.move_objections import (
     objections_of_content,
     objections_of_places,
 )
-from controller.services.rules import authorize
+from controller.services.rules import authorize, may
 from controller.store import network_moves
-from controller.store.loading import in_chunks, networks_of
+from controller.store.loading import in_chunks, instant, networks_of
 from controller.store.network_moves import NetworkMove
-from controller.store.schema import PORT_STATES, PORTS, SUBNETS
+from controller.store.schema import NETWORKS, PORT_STATES, PORTS, SUBNETS
 from controller.store.snapshot import ids_in_networks, load_networks, load_ports, load_subnets
 from controller.store.transaction import Transaction
 
 _log = logging.getLogger(__name__)
-PREPARING, SWITCHED, ARRIVED, PLANNED = "preparing", "switched", "arrived", "planned"
+PREPARING, SWITCHED, ARRIVED, PLANNED, GIVEN_UP = "preparing", "switched", "arrived", "planned", "given_up"
 """How far a network is: the target prepares; it is the target's and devices change their bridge; nothing is under way;
-nothing is done, only looked at."""
+nothing is done, only looked at; it stayed where it was, for something came up while the target prepared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,8 @@ class MoveView:
     changes: tuple[str, ...]
     """What the move changes, in sentences."""
     objections: tuple[str, ...]
-    """Why it cannot be made."""
+    """Why it cannot be made, or was given up."""
+    given_up_at: datetime | None
     ports: tuple[MovingPort, ...]
 
 
@@ -98,6 +100,7 @@ def plan(tx: Transaction, caller: Caller, network_id: str, target: str) -> MoveV
         phase=PLANNED if target != network.plugin else ARRIVED,
         changes=_changes(journey),
         objections=_objections(tx, journey),
+        given_up_at=None,
         ports=_ports(tx, journey.ports),
     )
 
@@ -121,7 +124,10 @@ def move(tx: Transaction, caller: Caller, network_id: str, target: str) -> MoveV
         objections = _objections(tx, journey)
         if objections:
             raise NetworkCannotMove(network.id, target, objections)
+        network_moves.forget_given_up(tx, network.id)
         _set_out(tx, journey)
+    else:
+        network_moves.forget_given_up(tx, network.id)
     return show(tx, caller, network.id)
 
 
@@ -129,7 +135,7 @@ def switch(tx: Transaction, network_id: str, revision: int) -> bool:
     """Make a network its target's, which is ready; return whether that changed anything.
 
     What was asked for while it prepared was verified by the source alone, so everything is looked at once more: where
-    something is against it now, the network stays.
+    something is against it now, the network stays, and its move and its ports say why.
     """
     moving = network_moves.load_moves(tx, [network_id]).get(network_id)
     network = load_networks(tx, [network_id]).get(network_id)
@@ -139,9 +145,23 @@ def switch(tx: Transaction, network_id: str, revision: int) -> bool:
     if objections:
         reasons = "; ".join(objections)
         _log.warning("network_move_given_up network=%s target=%s reasons=%r", network_id, moving.target, reasons)
-        network_moves.take_back(tx, moving)
+        network_moves.give_up(tx, moving, objections)
         return True
     return network_moves.switch(tx, network_id, revision)
+
+
+def note_of_port(tx: Transaction, caller: Caller, port: Port) -> str:
+    """Return what the status of a port says of a move of its network that was given up; empty when none was.
+
+    The reasons may name what others have in the network: they are for those who may look at its move.
+    """
+    given_up = network_moves.load_given_up(tx, port.network_id)
+    if given_up is None:
+        return ""
+    owner = tx.connection.execute(select(NETWORKS.c.project_id).where(NETWORKS.c.id == port.network_id)).scalar_one()
+    told = f"The move of its network to plug-in '{given_up.target}' was given up"
+    is_told_why = may(caller, "get_network_move", Target(project_id=owner))
+    return f"{told}: {'; '.join(given_up.reasons)}" if is_told_why else told
 
 
 def _network(tx: Transaction, caller: Caller, network_id: str, *, lock: bool = False) -> Network:
@@ -238,14 +258,21 @@ def _limits(source: Loaded | None, target: Loaded) -> list[str]:
 
 def _view(tx: Transaction, network: Network, moving: NetworkMove | None) -> MoveView:
     found = load_ports(tx, ids_in_networks(tx, PORTS, [network.id]))
-    phase = ARRIVED if moving is None else SWITCHED if moving.is_switched else PREPARING
+    given_up = network_moves.load_given_up(tx, network.id) if moving is None else None
+    source = target = network.plugin
+    phase = ARRIVED
+    if moving is not None:
+        source, target, phase = moving.source, moving.target, SWITCHED if moving.is_switched else PREPARING
+    elif given_up is not None:
+        target, phase = given_up.target, GIVEN_UP
     return MoveView(
         network_id=network.id,
-        source=network.plugin if moving is None else moving.source,
-        target=network.plugin if moving is None else moving.target,
+        source=source,
+        target=target,
         phase=phase,
         changes=(),
-        objections=(),
+        objections=() if given_up is None else given_up.reasons,
+        given_up_at=None if given_up is None else instant(given_up.at),
         ports=_ports(tx, sorted(found.values(), key=lambda port: port.key)),
     )
 

@@ -7,18 +7,20 @@
 The row is all there is to know: whoever dies at any point goes on from it, or takes the network back.
 """
 
-from collections.abc import Collection, Mapping
+import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, insert, select, update
 
 from controller.records import Move, Network, NetworkId
 from controller.store.loading import in_chunks
-from controller.store.plugin_schema import NETWORK_MOVES
+from controller.store.plugin_schema import GIVEN_UP_MOVES, NETWORK_MOVES
 from controller.store.schema import NETWORKS
 from controller.store.transaction import Transaction
 
 _ENDS = ("source", "target", "source_bridge", "target_bridge")
+_GIVEN_UP = select(GIVEN_UP_MOVES).where(GIVEN_UP_MOVES.c.network_id == bindparam("of_network"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,35 @@ def with_moves(networks: Mapping[str, Network], moves: Mapping[str, NetworkMove]
         network_id: network if (move := moves.get(network_id)) is None else replace(network, move=move.seen_by(plugin))
         for network_id, network in networks.items()
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenUp:
+    """A move that was not made although the target was ready."""
+
+    target: str
+    reasons: tuple[str, ...]
+    """Sentences."""
+    at: int
+    """Seconds since 1970."""
+
+
+def load_given_up(tx: Transaction, network_id: str) -> GivenUp | None:
+    """Return the last move of a network if it was given up and nobody has moved the network since."""
+    row = tx.connection.execute(_GIVEN_UP, {"of_network": network_id}).first()
+    return None if row is None else GivenUp(target=row.target, reasons=tuple(json.loads(row.reasons)), at=row.at)
+
+
+def give_up(tx: Transaction, move: NetworkMove, reasons: Sequence[str]) -> None:
+    """Let a network that has not left stay, and note why."""
+    take_back(tx, move)
+    row = {"target": move.target, "reasons": json.dumps(list(reasons)), "at": tx.timestamp}
+    tx.connection.execute(insert(GIVEN_UP_MOVES), {"network_id": move.network_id, **row})
+
+
+def forget_given_up(tx: Transaction, network_id: str) -> None:
+    """Say no more of a move that was given up: somebody says anew where the network is to be."""
+    tx.connection.execute(delete(GIVEN_UP_MOVES).where(GIVEN_UP_MOVES.c.network_id == network_id))
 
 
 def begin(tx: Transaction, move: NetworkMove) -> None:

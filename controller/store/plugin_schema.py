@@ -54,6 +54,17 @@ NETWORK_MOVES = Table(
 )
 """Networks on their way; a row goes when nothing is left with the source."""
 
+GIVEN_UP_MOVES = Table(
+    "given_up_moves",
+    METADATA,
+    Column("network_id", ForeignKey("networks.id", ondelete="CASCADE"), primary_key=True),
+    Column("target", String(64), nullable=False),
+    # JSON: a list of sentences.
+    Column("reasons", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+"""Networks that stayed where they were although the target was ready; a row goes when the network is moved anew."""
+
 
 def is_host_of(hosts: FromClause, plugin: ColumnElement[str]) -> ColumnElement[bool]:
     """Whether a row of hosts is one of a plug-in: registered for it, found by it, or both."""

@@ -9,16 +9,19 @@ from flask.testing import FlaskClient
 
 from api.app import create_app
 from api.auth import NoAuth
+from controller.caller import Caller
 from controller.plugins.contract import Advertisement, Capability, Condition, Feature, FoundHost, Health, Plugin, Vif
 from controller.plugins.faces import Faces
 from controller.plugins.openflow import OpenFlowPlugin
 from controller.plugins.registry import Loaded, Registry
 from controller.records import HostName
 from controller.services import network_moves as moves
+from controller.services import ports
 from controller.store import network_moves
 from controller.store.database import Database
 from controller.store.plugin_states import save_health
 from tests.unit.api.conftest import NoController
+from tests.unit.controller.store.builders import ADMIN
 
 HOST = {"name": "h1", "ovsdb": "tcp:192.0.2.1:6640", "tunnel_ip": "192.0.2.1", "datapath_type": "netdev"}
 
@@ -141,12 +144,60 @@ def test_what_was_asked_for_meanwhile_is_looked_at_before_a_network_is_switched_
             assert moves.switch(tx, network, revision)
         return str(client.get(f"/v2.0/networks/{network}/move").json["move"]["phase"])
 
-    assert prepared() == "arrived"
+    assert prepared() == "given_up"
     assert client.get(f"/v2.0/networks/{network}").json["network"]["weft:plugin"] == "openflow"
     assert "guards are strict" in caplog.text
+    shown = client.get(f"/v2.0/networks/{network}/move").json["move"]
+    assert (shown["source"], shown["target"]) == ("openflow", "cluster")
+    assert shown["given_up_at"].endswith("Z")
+    (why,) = shown["objections"]
+    assert "guards are strict" in why
+    assert f"plug-in 'cluster' was given up: {why}" in status_of(client, port)
     client.delete(f"/v2.0/ports/{port['id']}")
-    move(client, network, plugin="cluster")
+    assert move(client, network, plugin="cluster", plan=True)["given_up_at"] is None
+    assert move(client, network, plugin="cluster")["objections"] == []
     assert prepared() == "switched"
+
+
+def status_of(client: FlaskClient, port: dict[str, Any], headers: dict[str, str] | None = None) -> str:
+    reply = client.get(f"/v2.0/ports/{port['id']}/status", headers=headers)
+    assert reply.status_code == 200, reply.text
+    return str(reply.json["port_status"]["detail"])
+
+
+def test_an_operator_who_lets_a_network_stay_hears_no_more_of_a_move_that_was_given_up(
+    client: FlaskClient, database: Database
+) -> None:
+    find(database)
+    network = a_network(client)
+    port = post(client, "port", network_id=network)
+    usual = status_of(client, port)
+    move(client, network, plugin="cluster")
+    with database.write() as tx:
+        network_moves.give_up(tx, network_moves.load_moves(tx)[network], ["it rains", "it pours"])
+    assert (
+        status_of(client, port)
+        == f"{usual}; The move of its network to plug-in 'cluster' was given up: it rains; it pours"
+    )
+    settled = move(client, network, plugin="openflow")
+    assert (settled["phase"], settled["target"], settled["given_up_at"]) == ("arrived", "openflow", None)
+    assert status_of(client, port) == usual
+
+
+def test_whose_port_is_in_a_network_of_others_hears_that_a_move_was_given_up_but_not_why(
+    client: FlaskClient, database: Database
+) -> None:
+    """The reasons may name what others have there."""
+    find(database)
+    network = a_network(client, shared=True)
+    port = post(client, "port", network_id=network, project_id="guest")
+    move(client, network, plugin="cluster")
+    with database.write() as tx:
+        network_moves.give_up(tx, network_moves.load_moves(tx)[network], ["it rains"])
+        one = ports.get(tx, ADMIN, port["id"])
+        guest = Caller(project_id="guest", roles=frozenset({"member", "reader"}), is_admin=False)
+        assert moves.note_of_port(tx, guest, one) == "The move of its network to plug-in 'cluster' was given up"
+        assert moves.note_of_port(tx, ADMIN, one).endswith("given up: it rains")
 
 
 def test_every_reason_is_told_and_nothing_is_done(client: FlaskClient, database: Database) -> None:

@@ -198,6 +198,7 @@ BOUNDED_WHERE_WRITTEN = {
     "ipam_asks": "gone with the transaction that uses what was given, or by the sweeper",
     "remote_addresses": "gone when the service has been told",
     "network_moves": "gone when the network has arrived",
+    "given_up_moves": "one a network, until it is moved anew",
     "plugin_states": "one a plug-in",
     "plugin_hosts": "those a plug-in finds now",
     "port_counters": "one for each port and host it was on; goes with the port",
