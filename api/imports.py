@@ -7,7 +7,7 @@ import can be repeated.
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from api.machinery import admit, read_body
 from api.operations import Operation
 from api.resources.address_groups import ADDRESS_GROUP
 from api.resources.address_scopes import ADDRESS_SCOPE
+from api.resources.ip_reservations import IP_RESERVATION, time_of
 from api.resources.networks import NETWORK
 from api.resources.ports import PORT
 from api.resources.security_group_rules import SECURITY_GROUP_RULE
@@ -28,6 +29,7 @@ from api.resources.security_groups import SECURITY_GROUP
 from api.resources.subnetpools import SUBNETPOOL
 from api.resources.subnets import SUBNET
 from api.schema import INTEGER, TEXT, array, record
+from api.validators import Refused
 from api.wire import API_ROOT, answer
 from controller.caller import Caller
 from controller.errors import InvalidInput, Kind, WeftError
@@ -51,6 +53,7 @@ TYPES: Mapping[str, Resource[Any, Any]] = {
         SECURITY_GROUP_RULE,
         NETWORK,
         SUBNET,
+        IP_RESERVATION,  # before ports, so that those that leave the choice of an address to Weft get another one
         PORT,
     )
 }
@@ -189,8 +192,8 @@ def _store_all(tx: Transaction, caller: Caller, given: Sequence[_Given], outcome
         if resource is SECURITY_GROUP:  # any other group of a project makes its default group
             of_kind.sort(key=lambda one: one.attributes.get("name") != security_groups.DEFAULT_NAME)
         for one in of_kind:
-            if str(one.attributes.get("device_owner")) in _OWN_WORK and resource is PORT:
-                outcome.left_out.append(f"{one}: Weft itself does what the port is for")
+            if why := _needless(tx, resource, one):
+                outcome.left_out.append(f"{one}: {why}")
                 continue
             try:
                 with tx.connection.begin_nested():
@@ -204,6 +207,17 @@ def _store_all(tx: Transaction, caller: Caller, given: Sequence[_Given], outcome
                 counts[kind] = counts.get(kind, 0) + 1
     if questions:
         raise AsksFirst(*questions)
+
+
+def _needless(tx: Transaction, resource: Resource[Any, Any], one: _Given) -> str:
+    """Return why an object need not be stored; empty when it must be."""
+    if resource is PORT and str(one.attributes.get("device_owner")) in _OWN_WORK:
+        return "Weft itself does what the port is for"
+    if resource is IP_RESERVATION and isinstance(end := one.attributes.get("expires_at"), str):
+        with suppress(Refused):  # what is no time is refused with the rest of its attributes
+            if time_of(end) <= tx.now:
+                return "its time is over"
+    return ""
 
 
 def _store(tx: Transaction, caller: Caller, resource: Resource[Any, Any], one: _Given, outcome: _Outcome) -> bool:

@@ -83,9 +83,10 @@ NEWER = frozenset(
         "ipam:strategy",
         "ipam:quarantine",
         "ipam:exclusions",
+        "ip_reservation",
     }
 )
-"""Attributes of extensions the recorded Neutron did not have."""
+"""Attributes, and quotas, of extensions the recorded Neutron did not have."""
 
 BEFORE = (
     # What was in Neutron's database already when the recording began.

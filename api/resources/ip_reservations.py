@@ -11,9 +11,12 @@ from controller.ipam_records import IpReservation
 from controller.services import ip_reservations
 
 
-@described(TIME)
-def moment(value: object) -> object:
-    """Return a time; without an offset it is UTC."""
+def time_of(value: object) -> datetime:
+    """Return the time somebody wrote; without an offset it is UTC.
+
+    Raises:
+        Refused: it is none.
+    """
     try:
         found = datetime.fromisoformat(str(value)) if isinstance(value, str) else None
         if found is not None:
@@ -21,6 +24,12 @@ def moment(value: object) -> object:
     except (ValueError, OverflowError):
         pass
     raise Refused(f"'{shown(value)}' is no time, write for example 2026-11-21T06:35:57Z")
+
+
+@described(TIME)
+def moment(value: object) -> object:
+    """Return a time."""
+    return time_of(value)
 
 
 def _record(reservation: IpReservation) -> IpReservation:

@@ -36,7 +36,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     check.set_defaults(run=_check)
 
-    summary = "write subnet pools, networks, subnets and addresses into a file"
+    summary = "write subnet pools, networks, subnets, reservations and addresses into a file"
     export = verbs.add_parser("export", help=summary, description=summary)
     export.add_argument("--format", choices=("csv", "json"), default="csv", help="of the file (default: csv)")
     export.add_argument("--output", type=Path, metavar="FILE", help="where to (default: standard output)")
@@ -64,7 +64,7 @@ def _list(args: argparse.Namespace) -> int:
 
 def _export(args: argparse.Namespace) -> int:
     client = Client(args.url)
-    objects = {kind: list(client.pages(f"{kind}s", f"{kind}s")) for kind in ipam_files.TYPES}
+    objects = {kind: list(client.pages(f"{kind}s".replace("_", "-"), f"{kind}s")) for kind in ipam_files.TYPES}
     text = ipam_files.write_csv(objects) if args.format == "csv" else ipam_files.write_json(objects)
     if args.output is None:
         sys.stdout.write(text)

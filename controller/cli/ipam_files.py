@@ -1,8 +1,8 @@
-"""How are subnet pools, networks, subnets and addresses written into one file, and read from it?
+"""How are subnet pools, networks, subnets, reservations and addresses written into one file, and read from it?
 
-CSV has one line for each pool, network, subnet, and address of a port, the same columns for all, and in the last what
-else there is to say, as JSON. In JSON each object is as the API shows it. A line that cannot be read is named; whether
-the objects can be stored is the server's to say.
+CSV has one line for each pool, network, subnet, reservation, and address of a port, the same columns for all, and in
+the last what else there is to say, as JSON. In JSON each object is as the API shows it. A line that cannot be read is
+named; whether the objects can be stored is the server's to say.
 """
 
 import csv
@@ -13,7 +13,7 @@ from typing import Any
 
 from controller.cli.client import CommandFailed
 
-TYPES = ("subnetpool", "network", "subnet", "port")
+TYPES = ("subnetpool", "network", "subnet", "ip_reservation", "port")
 COLUMNS = (
     "type",
     "id",
@@ -28,10 +28,12 @@ COLUMNS = (
     "state",
     "attributes",
 )
-_ALLOCATION = "allocation"
+_ALLOCATION, _RESERVATION = "allocation", "reservation"
+_NAMES = {_RESERVATION: "ip_reservation", _ALLOCATION: "port"}
+"""What a line of a CSV file calls otherwise than the API does."""
 _SAME = ("id", "name", "project_id", "network_id", "mac_address", "device_owner")
 """Columns that are attributes of that name."""
-_OWN = frozenset({*_SAME, "fixed_ips", "cidr", "prefixes", "status", "tenant_id"})
+_OWN = frozenset({*_SAME, "fixed_ips", "cidr", "prefixes", "status", "tenant_id", "subnet_id", "ip_address"})
 _OF_PORTS = frozenset(
     {
         *_SAME,
@@ -46,7 +48,7 @@ _OF_PORTS = frozenset(
     }
 )
 """What of a port belongs to its addresses; its security groups and the like are no matter of addresses."""
-_NEVER = frozenset({"created_at", "updated_at", "revision_number", "tenant_id", "subnets"})
+_NEVER = frozenset({"created_at", "updated_at", "revision_number", "tenant_id", "subnets", "port_id"})
 
 Objects = Mapping[str, Sequence[Mapping[str, Any]]]
 """By type."""
@@ -86,6 +88,9 @@ def _lines(kind: str, one: Mapping[str, Any]) -> Iterable[dict[str, object]]:
     line = {name: one.get(name) or "" for name in _SAME}
     more = {name: value for name, value in one.items() if name not in _OWN}
     line |= {"state": one.get("status", ""), "attributes": json.dumps(more, ensure_ascii=False)}
+    if kind == "ip_reservation":
+        yield {**line, "type": _RESERVATION, "subnet_id": one["subnet_id"], "address": one["ip_address"]}
+        return
     if kind != "port":
         cidr = " ".join(one["prefixes"]) if kind == "subnetpool" else one.get("cidr", "")
         yield {**line, "type": kind, "cidr": cidr}
@@ -135,7 +140,7 @@ def _read_csv(text: str) -> list[dict[str, Any]]:
             problems.append(f"{where}: {error}")
             continue
         if kind != _ALLOCATION:
-            found.append({"type": kind, "where": where, "attributes": attributes})
+            found.append({"type": _NAMES.get(kind, kind), "where": where, "attributes": attributes})
             continue
         held = [{name: line[column] for name, column in _FIXED_IP if line.get(column)}]
         known = ports.get(line.get("id") or "")
@@ -162,8 +167,10 @@ def _attributes(line: Mapping[str | Any, Any]) -> tuple[str, dict[str, Any]]:
     if None in line:
         raise ValueError("it has more fields than the first line; put quotation marks around a field with a comma")
     kind = line["type"]
-    if kind not in {*TYPES, _ALLOCATION} - {"port"}:
-        raise ValueError(f"there is no type {kind!r}; write subnetpool, network, subnet or {_ALLOCATION}")
+    if kind not in {*TYPES, *_NAMES} - {*_NAMES.values()}:
+        raise ValueError(
+            f"there is no type {kind!r}; write subnetpool, network, subnet, {_RESERVATION} or {_ALLOCATION}"
+        )
     try:
         more = json.loads(line.get("attributes") or "{}")
     except ValueError as error:
@@ -172,6 +179,8 @@ def _attributes(line: Mapping[str | Any, Any]) -> tuple[str, dict[str, Any]]:
         written = line["attributes"]
         raise ValueError(f"attributes is {written}; write a JSON object or leave it empty")  # noqa: TRY004 - of a text
     attributes = {**more, **{name: line[name] for name in _SAME if line.get(name)}}
+    if kind == _RESERVATION:
+        attributes |= {name: line[column] for name, column in _FIXED_IP if line.get(column)}
     cidr = line.get("cidr")
     if kind == "subnetpool":
         attributes["prefixes"] = str(cidr or "").split()

@@ -21,6 +21,7 @@ COLLECTIONS: Mapping[str, tuple[str, str, bool]] = {
     "network": ("networks", "networks", True),
     "subnet": ("subnets", "subnets", True),
     "port": ("ports", "ports", True),
+    "ip_reservation": ("ip-reservations", "ip_reservations", False),
 }
 """Path, name in the answer, and whether every Neutron has it."""
 

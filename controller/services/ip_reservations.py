@@ -23,7 +23,7 @@ from controller.errors import (
 from controller.ipam_errors import IpAddressHeld, IpReservationNotFound, ReservationNotPossible
 from controller.ipam_records import HeldAs, IpReservation
 from controller.policy.words import Target
-from controller.services import addressing, listing, subnets, visibility
+from controller.services import addressing, listing, quotas, subnets, visibility
 from controller.services.query import Query
 from controller.services.rules import authorize, check_revision, each
 from controller.store import holds
@@ -78,13 +78,14 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> IpRese
 
     Raises:
         SubnetNotFound, PolicyNotAuthorized, InvalidIpForSubnet, IpAddressAlreadyAllocated, IpAddressHeld,
-        IpAddressGenerationFailure
+        IpAddressGenerationFailure, OverQuota
         InvalidInput: it would end before it begins.
         ReservationNotPossible: hosts of the subnet make their own addresses.
     """
     subnet = listing.one(tx, caller, subnets.RESOURCE, wanted["subnet_id"])
     project_id, until = wanted["project_id"], _end(tx, wanted.get("expires_at"))
     authorize(caller, "create_ip_reservation", lambda: _target(tx, caller, subnet.network_id, project_id))
+    quotas.reserve(tx, "ip_reservation", project_id)
     place = addressing.load_place(tx, None, subnet.network_id, None)
     of_place = next(one for one in place.subnets if one.id == subnet.id)
     if of_place.is_automatic:

@@ -15,6 +15,7 @@ from controller.caller import Caller
 from controller.errors import OverQuota, ProjectQuotaNotFound, QuotaBelowUsed
 from controller.policy.words import Target
 from controller.services.rules import authorize, check_owner
+from controller.store.ipam_schema import IP_RESERVATIONS
 from controller.store.pools_schema import SUBNETPOOLS
 from controller.store.quotas import NO_LIMIT, QUOTA_RESOURCES, QUOTAS
 from controller.store.schema import NETWORKS, PORTS, SECURITY_GROUP_RULES, SECURITY_GROUPS, SUBNETS
@@ -29,6 +30,7 @@ _COUNTED: Mapping[str, Table] = {
     "security_group_rule": SECURITY_GROUP_RULES,
     "subnetpool": SUBNETPOOLS,
     "rbac_policy": RBAC_POLICIES,
+    "ip_reservation": IP_RESERVATIONS,
 }
 """Where the objects of a resource are; what is not here does not exist yet, and nobody has any."""
 _OWNER: BindParameter[str] = bindparam("owner")

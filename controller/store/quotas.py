@@ -15,8 +15,9 @@ QUOTA_RESOURCES = (
     "rbac_policy",
     "security_group",
     "security_group_rule",
+    "ip_reservation",
 )
-"""What is counted, in the order Neutron shows it."""
+"""What is counted, in the order Neutron shows it, and what Neutron does not have."""
 
 QUOTAS = Table(
     "quotas",

@@ -25,7 +25,10 @@ from scripts.replay_samples import samples
 from tests.databases import a_database
 from tests.unit.api.conftest import NoController
 
-COLLECTIONS = ("subnetpools", "address-groups", "security-groups", "networks", "subnets", "ports")
+COLLECTIONS = (
+    *("subnetpools", "address-groups", "security-groups", "networks", "subnets", "ports"),
+    "ip-reservations",
+)
 _NEW_HERE = {"created_at", "updated_at", "revision_number"}
 
 
@@ -87,13 +90,20 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     pool = weft.make("subnetpools", "subnetpool", name="p", prefixes=["10.0.0.0/8"], default_prefixlen=24)
     network = weft.make("networks", "network", name="n1", project_id="blue", shared=True)
     weft.client.put(f"/v2.0/networks/{network['id']}/tags", json={"tags": ["red", "blue"]})
-    weft.make("subnets", "subnet", network_id=network["id"], ip_version=4, subnetpool_id=pool["id"], name="s4")
+    of_pool = {"ip_version": 4, "subnetpool_id": pool["id"]}
+    subnet = weft.make("subnets", "subnet", network_id=network["id"], name="s4", **of_pool)
     slaac = {"ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac", "ip_version": 6, "cidr": "2001:db8::/64"}
     weft.make("subnets", "subnet", network_id=network["id"], gateway_ip=None, dns_nameservers=["2001:db8::53"], **slaac)
     weft.make(
         "ports", "port", network_id=network["id"], name="vm", security_groups=[group["id"]], binding__host_id="h7"
     )
     weft.make("ports", "port", network_id=network["id"], device_owner="network:dhcp")
+    vip = {"subnet_id": subnet["id"], "ip_address": "10.0.0.77", "project_id": "blue"}
+    weft.make("ip-reservations", "ip_reservation", name="vip", **vip)
+    weft.make("ports", "port", network_id=network["id"], project_id="blue", fixed_ips=[{"ip_address": "10.0.0.77"}])
+    weft.make(
+        "ip-reservations", "ip_reservation", name="later", subnet_id=subnet["id"], expires_at="2999-01-01T00:00:00Z"
+    )
     pair = {"ip_address": "10.0.0.99"}
     weft.make("ports", "port", network_id=network["id"], project_id="blue", tags=["t"], allowed_address_pairs=[pair])
     yield weft
@@ -124,7 +134,8 @@ def test_a_whole_neutron_comes_over_and_a_second_time_nothing_changes(
         object_id: one for object_id, one in source.everything().items() if one.get("device_owner") != "network:dhcp"
     }
     planned = run(capsys, *imported(target, source.url, "--plan"))
-    assert "port: 2 would be created, 0 there already" in planned
+    assert "port: 3 would be created, 0 there already" in planned
+    assert "ip_reservation: 2 would be created" in planned
     assert target.client.get("/v2.0/networks").json == {"networks": []}
 
     said = run(capsys, *imported(target, source.url))
@@ -134,7 +145,7 @@ def test_a_whole_neutron_comes_over_and_a_second_time_nothing_changes(
 
     again = json.loads(run(capsys, *imported(target, source.url, "--format", "json")))
     assert again["created"] == {}
-    assert again["unchanged"]["port"] == 2
+    assert again["unchanged"]["port"] == 3
     assert target.everything() == wanted
 
 
@@ -253,8 +264,9 @@ def test_an_exported_file_imports_into_an_empty_weft(
             copy = here[one["id"]]
             same = ("name", "project_id", "network_id", "mac_address", "fixed_ips", "tags", "binding:host_id")
             assert {name: copy[name] for name in same} == {name: one[name] for name in same}
-        if "cidr" in one or "prefixes" in one:
+        if "cidr" in one or "prefixes" in one or "expires_at" in one:
             assert here[one["id"]] == one
+    assert [one["name"] for one in here.values() if "expires_at" in one] == ["vip", "later"]
     again = json.loads(run(capsys, "ipam", "import", str(file), "--url", target.url, "--format", "json"))
     assert again["created"] == {}
 
@@ -294,6 +306,36 @@ def test_every_bad_line_of_a_file_is_named(target: Served, tmp_path: Path, capsy
     assert target.client.get("/v2.0/ports").json == {"ports": []}
     write(head, ("allocation", network, subnet, "10.1.0.5", mac, ""))
     assert "port: 1 would be created" in run(capsys, "ipam", "import", str(file), "--url", target.url, "--plan")
+
+
+def test_a_reservation_from_a_file_is_kept_before_others_may_choose_and_one_that_is_over_is_left_out(
+    target: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A /30 has one address beside its gateway's: whoever chooses first gets it."""
+    network = target.make("networks", "network", name="n")["id"]
+    subnet = target.make("subnets", "subnet", network_id=network, cidr="10.1.0.0/30", ip_version=4)["id"]
+    file = tmp_path / "addresses.csv"
+    over = json.dumps({"expires_at": "2020-01-01T00:00:00Z"})
+    with file.open("w") as written:
+        csv.writer(written).writerows(
+            [
+                ("type", "name", "network_id", "subnet_id", "address", "attributes"),
+                ("reservation", "gone", "", subnet, "10.1.0.1", over),
+                ("reservation", "wrong", "", subnet, "10.9.0.1", ""),
+                ("reservation", "any", "", subnet, "", ""),
+                ("allocation", "vm", network, subnet, "", ""),
+            ]
+        )
+    said = run(capsys, "ipam", "import", str(file), "--url", target.url, status=1)
+    assert "line 3: ip_reservation wrong: IP address 10.9.0.1 is not a valid IP" in said
+    assert "line 5: port vm: No more IP addresses available" in said
+    text = file.read_text().splitlines()
+    file.write_text("\n".join([text[0], text[1], text[3]]) + "\n")
+    done = json.loads(run(capsys, "ipam", "import", str(file), "--url", target.url, "--format", "json"))
+    assert done["created"] == {"ip_reservation": 1}
+    assert done["left_out"] == ["line 2: ip_reservation gone: its time is over"]
+    (kept,) = target.client.get("/v2.0/ip-reservations").json["ip_reservations"]
+    assert (kept["name"], kept["ip_address"]) == ("any", "10.1.0.2")
 
 
 def test_the_drivers_are_listed_for_people(target: Served, capsys: pytest.CaptureFixture[str]) -> None:

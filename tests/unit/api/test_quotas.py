@@ -25,6 +25,7 @@ UNLIMITED = {
     "rbac_policy": 10,
     "security_group": -1,
     "security_group_rule": -1,
+    "ip_reservation": -1,
 }
 
 
@@ -90,6 +91,7 @@ def test_details_count_what_a_project_has(client: FlaskClient, make: SimpleNames
             "rbac_policy": 0,
             "security_group": 1,
             "security_group_rule": 4,
+            "ip_reservation": 0,
         }
         assert found["network"] == {"limit": 3, "used": 1, "reserved": 0}
 
@@ -125,6 +127,23 @@ def test_a_project_gets_as_much_as_its_limit_and_not_more(client: FlaskClient, m
     assert message == "Quota exceeded for resources: ['security_group_rule']."
     reply = client.post("/v2.0/security-group-rules", json={"security_group_rules": rules[:1]})
     assert reply.status_code == 201
+
+
+def test_reservations_of_addresses_are_counted_with_all_that_are_kept(
+    client: FlaskClient, make: SimpleNamespace
+) -> None:
+    subnet = make.subnet(make.network()["id"])["id"]
+    limit(client, ip_reservation=2)
+    wanted = {"subnet_id": subnet, "name": "r"}
+    over(client, "ip-reservations", {"ip_reservations": [wanted] * 3})
+    made = client.post("/v2.0/ip-reservations", json={"ip_reservations": [wanted] * 2})
+    assert made.status_code == 201
+    said = over(client, "ip-reservations", {"ip_reservation": wanted})
+    assert said == "Quota exceeded for resources: ['ip_reservation']."
+    used = client.get(f"/v2.0/quotas/{PROJECT}/details").json["quota"]["ip_reservation"]
+    assert used == {"limit": 2, "used": 2, "reserved": 0}
+    client.delete(f"/v2.0/ip-reservations/{made.json['ip_reservations'][0]['id']}")
+    assert client.post("/v2.0/ip-reservations", json={"ip_reservation": wanted}).status_code == 201
 
 
 def test_a_new_group_s_own_rules_count(client: FlaskClient) -> None:
