@@ -51,6 +51,7 @@ SCHEMA: Schema = record(
                 "status": INTEGER,
                 "answer": {},
                 "affected": array(_CHANGE),
+                "addresses_unknown": or_null(TEXT),
                 "ports": INTEGER,
                 "flows": or_null(_COUNT),
                 "hosts": array(_HOST),

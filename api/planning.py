@@ -11,7 +11,7 @@ from typing import Any
 from flask import Flask, Response, request
 from flask.typing import ResponseReturnValue
 
-from api import plan_schema, query
+from api import plan_schema, plan_unknown, query
 from api.auth import Auth
 from api.errors import PlanOfNothing
 from api.faults import is_api
@@ -71,13 +71,15 @@ class Planner:
     def _dispatched(self, dispatch: Callable[[], ResponseReturnValue]) -> ResponseReturnValue:
         caller = admit(self._auth)
         seen = _Seen(self._endpoints, caller)
-        with self._database.planning(seen.look):
+        with self._database.planning(seen.look) as imagined:
             done = dispatch()
             if not isinstance(done, Response) or done.status_code >= _FIRST_ERROR:
                 return done
             planned = seen.told()
         status = {"action": f"{request.method} {request.path}", "status": done.status_code}
-        return answer(200, {PARAMETER: status | {"answer": done.get_json(silent=True)} | planned})
+        found = status | {"answer": done.get_json(silent=True)} | planned
+        found["addresses_unknown"] = plan_unknown.sentence(imagined)
+        return answer(200, {PARAMETER: plan_unknown.without(found, imagined)})
 
 
 class _Seen:

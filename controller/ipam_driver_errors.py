@@ -48,15 +48,15 @@ class AddressServiceInconsistent(WeftError):
 
 
 class NotPlannable(WeftError):
-    """A plan would have to ask a service, which reserves what it gives."""
+    """No address can stand in a plan for one that a service would choose."""
 
     kind = Kind.CONFLICT
 
     def __init__(self, name: str) -> None:
         self.name = name
         super().__init__(
-            f"This cannot be planned: IPAM driver '{name}' would choose addresses, and asking it reserves them. "
-            "Send it without plan."
+            f"This cannot be planned: IPAM driver '{name}' would choose addresses, asking it reserves them, and none "
+            "was found that could stand for them. Send it without plan."
         )
 
 

@@ -38,6 +38,10 @@ controller nor switches hear of it. Errors are those of the request itself. A pl
 * `affected`: every object that would be created, changed or deleted, as far as the caller may see it: `type`, `id`,
   `name`, `change`, and `attributes`, each as `[old, new]`. What is worked out from other objects at each look
   (`used` of a range, the configuration of an agent, IP availability) is not named;
+* `addresses_unknown`: in a subnet whose addresses a service gives out, that the service is asked only when the request
+  is made, and may refuse: asking would reserve. Addresses it would choose are null in `answer` and `affected`; free
+  ones stand for them where flows are counted. Null when no service would be asked. 409 `NotPlannable` where the end of
+  a subnet's pools is so full that none is found;
 * `ports`: how many ports are concerned, in networks, groups or hosts that change;
 * `flows` (`added`, `modified`, `deleted`), and `hosts`, for those who may see hosts: the same host by host, with
   `groups` and `meters`. It is what the controller would send if every bound port is plugged by the number asked for

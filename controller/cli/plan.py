@@ -32,6 +32,8 @@ def lines(plan: Mapping[str, Any]) -> list[str]:
             for key, (old, new) in one["attributes"].items():
                 found += _attribute(key, old, new) if key not in _QUIET else []
     found.append(f"ports concerned: {plan['ports']}")
+    if plan.get("addresses_unknown"):
+        found.append(f"addresses: {plan['addresses_unknown']}")
     found.append(f"flows: {plan['hosts_unknown'] or _count(plan['flows'])}")
     for one in plan["hosts"]:
         count = {way: one[f"flows_{way}"] for way in ("added", "modified", "deleted")}

@@ -29,6 +29,7 @@ from controller.ipam_driver_errors import (
     SubnetRefusedByDriver,
 )
 from controller.ipam_drivers.registry import Services
+from controller.ipam_drivers.stand_ins import MARK, StandIn, stand_ins
 from controller.store import remote_addresses as store
 from controller.store.repeating import repeated
 from controller.store.transaction import Transaction
@@ -92,6 +93,8 @@ class Hand:
         self._used: set[str] = set()
         self.chance = random.Random(seed)  # noqa: S311 - how long to wait is drawn with it
         """For what is not part of a run."""
+        self.imagined: list[StandIn] = []
+        """What stands for answers in a plan."""
         self.marks: list[str] = []
         """Of every ask that was written."""
 
@@ -145,6 +148,24 @@ class Hand:
                 self._answers[question] = [None]
             else:
                 self._reserve(database, service, question)
+
+    def imagine(self, tx: Transaction, question: Question) -> None:
+        """Answer in a service's place what a plan would ask of it; ``tx`` sees what is there.
+
+        Raises:
+            AddressServiceUnavailable: it is not enabled.
+            NotPlannable: as ``stand_ins`` says.
+        """
+        self.services.get(question.driver)
+        used = {(one.held.subnet_id, one.held.address) for one in self.imagined}
+        answers = self._answers.setdefault(question, [])
+        try:
+            found = stand_ins(tx, question.driver, question.wanted, used)
+        except AddressesExhausted as exhausted:
+            answers.append(exhausted)
+        else:
+            answers.append(_Given(MARK, tuple(one.held for one in found)))
+            self.imagined += found
 
     def settle(self, tx: Transaction) -> None:
         """Finish a run: what was given and not used is left to be released, and no ask stays open."""
@@ -240,10 +261,10 @@ def carry_out(database: Store, hand: Hand, work: Callable[[Transaction], T]) -> 
 
 
 def rehearse(database: Store, hand: Hand, work: Callable[[Transaction], T]) -> T:
-    """Do one unit of work that is taken back; no service is asked for addresses.
+    """Do one unit of work that is taken back; no service is asked for addresses, others stand for them.
 
     Raises:
-        NotPlannable: one would have to be
+        NotPlannable: none can
         AddressServiceUnavailable, SubnetRefusedByDriver, and whatever ``work`` raises
     """
     for _ in range(MOST_RUNS):
@@ -251,10 +272,14 @@ def rehearse(database: Store, hand: Hand, work: Callable[[Transaction], T]) -> T
             return repeated(lambda: _rehearsed_once(database, hand, work), rng=hand.chance)
         except AsksFirst as needed:
             questions = needed.questions
+        except AddressServiceInconsistent as error:  # the request itself names what stood for another one
+            raise NotPlannable(error.name) from error
         for question in questions:
             if question.subnet is None:
-                raise NotPlannable(question.driver)
-            hand.ask(database, question)  # whether it can serve a subnet, which changes nothing there
+                with database.read() as tx:
+                    hand.imagine(tx, question)
+            else:
+                hand.ask(database, question)  # whether it can serve a subnet, which changes nothing there
     raise _changing(questions)
 
 

@@ -55,7 +55,7 @@ def roll(database: Database, caller: Caller, flavor_id: str, *, kinds: Kinds) ->
 
     Raises:
         ContainerFlavorNotFound, PolicyNotAuthorized
-        NotPlannable: in a plan, when a service would have to be asked for addresses.
+        NotPlannable: in a plan, when nothing can stand for addresses a service would have to be asked for.
     """
     with database.read() as tx:
         waiting = _others(tx, caller, flavor_id)

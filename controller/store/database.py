@@ -9,7 +9,7 @@ import os
 import random
 import sqlite3
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -28,6 +28,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from controller.errors import ConfigurationError, DatabaseError, TransactionConflict
 from controller.ipam_drivers.hand import Hand, carry_out, rehearse
 from controller.ipam_drivers.registry import Services
+from controller.ipam_drivers.stand_ins import StandIn
 from controller.plugins.faces import Faces
 from controller.plugins.registry import load
 from controller.plugins.settings import DEFAULT, names_of
@@ -65,6 +66,8 @@ class _Rehearsal:
     look: Look
     readers: ExitStack
     """The transactions that see the database as it was; open until the rehearsal ends."""
+    imagined: list[StandIn]
+    """Addresses that stand for those a service would give."""
 
 
 _REHEARSAL: ContextVar[_Rehearsal | None] = ContextVar("rehearsal", default=None)
@@ -154,7 +157,12 @@ class Database:
         if self._services.is_alone:
             return repeated(lambda: self._done_once(work), rng=self._rng)
         hand = Hand(self._services, seed=self._rng.getrandbits(64), new_id=self._new_id)
-        return (rehearse if self.is_planning else carry_out)(self, hand, work)
+        rehearsal = _REHEARSAL.get()
+        if rehearsal is None:
+            return carry_out(self, hand, work)
+        done = rehearse(self, hand, work)
+        rehearsal.imagined.extend(hand.imagined)
+        return done
 
     @contextmanager
     def write(self, *, hand: Hand | None = None) -> Iterator[Transaction]:
@@ -181,17 +189,20 @@ class Database:
                 listener()
 
     @contextmanager
-    def planning(self, look: Look) -> Iterator[None]:
+    def planning(self, look: Look) -> Iterator[Sequence[StandIn]]:
         """Take back whatever this thread writes in the block, having looked at it; nobody is told of it.
+
+        Gives a list that then has the addresses which stand for those that services would have been asked for.
 
         Args:
             look: called at the end of each write with two transactions, one that sees the database as it is and stays
                 open until the block ends, one that sees it as it would be and holds the write lock: be quick with it.
         """
         with ExitStack() as readers:
-            token = _REHEARSAL.set(_Rehearsal(look=look, readers=readers))
+            rehearsal = _Rehearsal(look=look, readers=readers, imagined=[])
+            token = _REHEARSAL.set(rehearsal)
             try:
-                yield
+                yield rehearsal.imagined
             finally:
                 _REHEARSAL.reset(token)
 

@@ -14,6 +14,7 @@ from werkzeug.serving import make_server
 from api.app import create_app
 from api.auth import NoAuth
 from controller.cli import main
+from controller.cli.plan import lines
 from controller.plugins.faces import Faces
 from controller.plugins.openflow import OpenFlowPlugin
 from controller.plugins.registry import Loaded, Registry
@@ -32,6 +33,20 @@ resources:
   guest: {type: port, count: "${parameters.guests}", properties: {network_id: "${red}"}}
 """
 FILE = {"weft_ipam": 1, "networks": [{"name": "imported"}]}
+
+
+NONE = {"added": 0, "modified": 0, "deleted": 0}
+PLAN = {
+    "answer": None,
+    "affected": [],
+    "addresses_unknown": None,
+    "ports": 1,
+    "flows": NONE,
+    "hosts": [],
+    "hosts_unknown": None,
+    "plugins": [],
+    "connectivity": {"unknown": "there is too much"},
+}
 
 
 @pytest.fixture
@@ -175,3 +190,9 @@ def test_a_plan_is_read_before_it_is_done(
     shown = ID.sub("ID", printed.out)
     assert [text for text in PLANNED[line] if text not in shown] == [], shown
     assert stored(directory) == was
+
+
+def test_what_a_plan_does_not_know_of_addresses_is_told_where_there_is_any() -> None:
+    said = "IPAM driver 'x' is asked only when this is done"
+    assert f"addresses: {said}" in lines(PLAN | {"addresses_unknown": said})
+    assert not [line for line in lines(PLAN) if line.startswith("addresses")]

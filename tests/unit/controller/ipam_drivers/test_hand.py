@@ -18,7 +18,7 @@ from sqlalchemy import func, select
 from api.app import create_app
 from api.auth import NoAuth
 from controller.errors import TransactionConflict
-from controller.ipam_drivers import hand
+from controller.ipam_drivers import hand, stand_ins
 from controller.ipam_drivers.registry import MOST_ASKING, Services
 from controller.ipam_drivers.sweeper import Sweeper
 from controller.services import ports
@@ -89,6 +89,10 @@ def world(tmp_path: Path) -> Iterator[World]:
     made.database.close()
 
 
+NAMED = [{"ip_address": "10.1.0.6"}]
+"""The last address of 10.1.0.0/29."""
+
+
 def held(port: dict[str, Any]) -> list[str]:
     return [one["ip_address"] for one in port["fixed_ips"]]
 
@@ -125,10 +129,9 @@ def test_a_failed_request_leaves_nothing_at_the_service(world: World) -> None:
     world.port(**mac)
     assert "10.1.0.2 already allocated" in world.refused(409, fixed_ips=[{"ip_address": "10.1.0.2"}])
     assert world.ledger.asked == 1  # Weft knew that itself
-    full = world.post("networks", "network", {})["id"]
-    world.post("subnets", "subnet", {"network_id": full, "cidr": "10.9.0.0/31", "ip_version": 4, "enable_dhcp": False})
-    ports = [{"network_id": world.network}, *[{"network_id": full}] * 3]
-    world.ask("POST", "ports", {"ports": ports}, status=409)
+    full = world.subnet("10.9.0.0/31", driver="built-in", enable_dhcp=False)["id"]
+    own = {"network_id": world.network, "fixed_ips": [{"subnet_id": full}]}
+    world.ask("POST", "ports", {"ports": [{"network_id": world.network}, *[own] * 3]}, status=409)
     assert world.ledger.asked == 2
     assert world.ledger.addresses == ["10.1.0.2"]
     world.ask("PUT", "ports/" + world.port()["id"], {"port": {"fixed_ips": [{}] * 2}}, status=400)
@@ -258,23 +261,58 @@ def test_a_plan_asks_the_service_for_no_address(world: World) -> None:
     world.ledger.refuses = None
     assert world.ask("GET", "subnets", status=200)["subnets"] == []
     world.subnet()
-    for fixed_ips in ({}, {"fixed_ips": [{"ip_address": "10.1.0.9"}]}):
-        port = {"port": {"network_id": world.network, **fixed_ips}}
-        refused = world.ask("POST", "ports?plan=true", port, status=409)["NeutronError"]
-        assert refused["type"] == "NotPlannable"
-        assert "IPAM driver 'ledger'" in refused["message"]
+    planned = world.ask("POST", "ports?plan=true", {"port": {"network_id": world.network}}, status=200)["plan"]
+    assert held(planned["answer"]["port"]) == [None]
+    (assigned,) = planned["answer"]["port"]["dns_assignment"]
+    assert (assigned["ip_address"], assigned["hostname"], assigned["fqdn"]) == (None, None, None)
+    (created,) = [one for one in planned["affected"] if one["type"] == "port"]
+    assert held({"fixed_ips": created["attributes"]["fixed_ips"][1]}) == [None]
+    told = "IPAM driver 'ledger' is asked only when this is done, and may refuse"
+    assert planned["addresses_unknown"] == f"{told}; it chooses 1 address, which is null here"
+    named = {"network_id": world.network, "fixed_ips": [{"ip_address": "10.1.0.9"}]}
+    planned = world.ask("POST", "ports?plan=true", {"port": named}, status=200)["plan"]
+    assert (held(planned["answer"]["port"]), planned["addresses_unknown"]) == (["10.1.0.9"], told)
     assert (world.ledger.asked, world.ledger.addresses, world.unsettled) == (0, [], (0, 0))
     here = world.subnet("10.2.0.0/24", driver="built-in")
     chosen = {"network_id": world.network, "fixed_ips": [{"subnet_id": here["id"]}]}
     planned = world.ask("POST", "ports?plan=true", {"port": chosen}, status=200)["plan"]
     assert held(planned["answer"]["port"])[0].startswith("10.2.0.")
+    assert planned["addresses_unknown"] is None
     given = world.port()
     planned = world.ask("DELETE", f"ports/{given['id']}?plan=true", status=200)["plan"]
     assert planned["affected"][0]["change"] == "deleted"
     assert (world.ledger.asked, world.ledger.addresses) == (1, held(given))
 
 
-def test_a_roll_gets_addresses_of_the_service_and_is_not_planned_then(world: World) -> None:
+def test_a_plan_of_many_ports_knows_what_is_taken_and_when_a_subnet_would_be_full(world: World) -> None:
+    """What stands for addresses is free, and of one plan no two are the same; what it cannot have is refused."""
+    world.subnet("10.1.0.0/29")
+    there = [held(world.port())[0] for _ in range(2)]
+    wanted = {"ports": [{"network_id": world.network}] * 2 + [{"network_id": world.network, "fixed_ips": NAMED}]}
+    planned = world.ask("POST", "ports?plan=true", wanted, status=200)["plan"]
+    assert [held(port) for port in planned["answer"]["ports"]] == [[None], [None], ["10.1.0.6"]]
+    assert "it chooses 2 addresses, which are null here" in planned["addresses_unknown"]
+    assert world.ledger.addresses == sorted(there)
+    full = {"ports": [{"network_id": world.network}] * 4}
+    refused = world.ask("POST", "ports?plan=true", full, status=409)["NeutronError"]
+    assert refused == world.ask("POST", "ports", full, status=409)["NeutronError"]
+    assert world.ledger.addresses == sorted(there)
+
+
+def test_a_plan_in_a_subnet_whose_end_is_full_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.subnet("10.1.0.0/29")
+    world.port(fixed_ips=NAMED)
+    monkeypatch.setattr(stand_ins, "LOOKED_AT_ONCE", 1)
+    monkeypatch.setattr(stand_ins, "MOST_LOOKED_AT", 1)
+    refused = world.ask("POST", "ports?plan=true", {"port": {"network_id": world.network}}, status=409)["NeutronError"]
+    assert refused["type"] == "NotPlannable"
+    assert "IPAM driver 'ledger'" in refused["message"]
+    world.services.loaded.pop("ledger")
+    away = world.ask("POST", "ports?plan=true", {"port": {"network_id": world.network}}, status=503)["NeutronError"]
+    assert "it is not enabled" in away["message"]
+
+
+def test_a_roll_gets_addresses_of_the_service_which_its_plan_does_not_know(world: World) -> None:
     template = """
 weft_template: 1
 parameters: {guests: {type: integer, default: 1}}
@@ -282,6 +320,7 @@ resources:
   red: {type: network}
   here: {type: subnet, properties: {network_id: "${red}", cidr: 10.1.0.0/24, "ipam:driver": ledger}}
   guest: {type: port, count: GUESTS, properties: {network_id: "${red}"}}
+outputs: {first: {value: "${guest[0].fixed_ips[0].ip_address}"}}
 """
     flavors = [
         world.post("container-flavors", "container_flavor", {"name": "f", "template_yaml": text})["id"]
@@ -290,8 +329,13 @@ resources:
     made = [world.post("containers", "container", {"flavor_id": flavors[0], "name": name}) for name in "ab"]
     assert len(made) == len(world.ledger.held) == 2
     asked = world.ledger.asked
-    refused = world.ask("PUT", f"container-flavors/{flavors[1]}/roll?plan=true", status=409)["NeutronError"]
-    assert (refused["type"], world.ledger.asked) == ("NotPlannable", asked)
+    planned = world.ask("PUT", f"container-flavors/{flavors[1]}/roll?plan=true", status=200)["plan"]
+    created = [one["attributes"] for one in planned["affected"] if one["change"] == "created"]
+    assert [held({"fixed_ips": one["fixed_ips"][1]}) for one in created] == [[None], [None]]
+    assert (world.ledger.asked, len(world.ledger.held)) == (asked, 2)
+    new = {"flavor_id": flavors[1], "name": "c"}
+    planned = world.ask("POST", "containers?plan=true", {"container": new}, status=200)["plan"]
+    assert planned["answer"]["container"]["outputs"] == {"first": None}
     roll = world.ask("PUT", f"container-flavors/{flavors[1]}/roll", status=200)["roll"]
     assert (len(roll["rolled"]), roll["failed"]) == (2, None)
     assert len(world.ledger.held) == 4
