@@ -230,7 +230,7 @@ PORT: Resource[Port, Port] = Resource(
         ),
         Attribute(
             name="extra_dhcp_opts",
-            doc="DHCP options for this port alone.",
+            doc="DHCP options for this port alone. A change names those it concerns; null removes one, [] all.",
             show=lambda port: wire_options(port.extra_dhcp_opts),
             key="extra_dhcp_opts",
             parse=nullable(dhcp_options, null=[]),

@@ -27,6 +27,7 @@ from controller.records import Binding, FixedIp, NetworkId, Port, PortId, PortKe
 from controller.services import (
     addressing,
     attachments,
+    dhcp_options,
     listing,
     port_groups,
     pvlan,
@@ -328,7 +329,7 @@ def _row(
         "device_owner": wanted["device_owner"],
         "port_security_enabled": security,
         "allowed_address_pairs": _as_json(_pairs(wanted["allowed_address_pairs"], mac)),
-        "extra_dhcp_opts": _as_json(wanted["extra_dhcp_opts"]),
+        "extra_dhcp_opts": _as_json(dhcp_options.kept(wanted["extra_dhcp_opts"])),
         "vnic_type": wanted["vnic_type"],
         "ruleset": groups.ruleset,
         "ip_allocation": _ip_allocation(place, wanted["fixed_ips"]),
@@ -446,7 +447,7 @@ def _record(
         port_security_enabled=row["port_security_enabled"],
         fixed_ips=in_display_order(fixed_ips),
         allowed_address_pairs=_pairs(wanted["allowed_address_pairs"], row["mac_address"]),
-        extra_dhcp_opts=tuple(tuple(option) for option in wanted["extra_dhcp_opts"]),
+        extra_dhcp_opts=dhcp_options.kept(wanted["extra_dhcp_opts"]),
         security_group_ids=draft.groups.ids,
         ruleset=draft.groups.ruleset,
         vnic_type=row["vnic_type"],
@@ -472,7 +473,7 @@ def _with_plain_changes(port: Port, changes: Mapping[str, Any]) -> Port:
     if "allowed_address_pairs" in changes:
         values["allowed_address_pairs"] = _pairs(changes["allowed_address_pairs"], mac)
     if "extra_dhcp_opts" in changes:
-        values["extra_dhcp_opts"] = tuple(tuple(option) for option in changes["extra_dhcp_opts"])
+        values["extra_dhcp_opts"] = dhcp_options.changed(port.extra_dhcp_opts, changes["extra_dhcp_opts"])
     if "profile" in changes:
         values["profile"] = dict(changes["profile"] or {})
     return replace(port, mac_address=mac, **values)

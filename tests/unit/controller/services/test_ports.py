@@ -51,7 +51,7 @@ def test_what_was_created_is_what_is_read_back(database: Database) -> None:
             host="h1",
             profile={"a": [1]},
             allowed_address_pairs=[(None, "10.20.0.200"), ("02-00-00-00-00-0A", "10.20.0.201")],
-            extra_dhcp_opts=[("mtu", "1400", 4), ("router", None, 4)],
+            extra_dhcp_opts=[("mtu", "1400", 4), ("router", "", 4)],
         )
     with database.read() as tx:
         assert created == ports.get(tx, ADMIN, created.id)
