@@ -3,10 +3,12 @@
 ovn-nb(5), DHCP_Options.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from ipaddress import ip_address, ip_network
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
 
+from controller.dhcp.errors import InvalidOption
 from controller.dhcp.names import OPTION_NAMES
+from controller.dhcp.options import parse_extra
 from controller.dns_names import domain_of, hostname_told, search_domains
 from controller.plugins.ovn.rows import Row, RowKey
 from controller.reconcile.leases import LEASE_S
@@ -17,6 +19,7 @@ IPV4, IPV6 = 4, 6
 STATELESS = "dhcpv6-stateless"
 SLAAC = "slaac"
 ADDRESSES, TEXT, NUMBER, ROUTES = "addresses", "text", "number", "routes"
+ROUTES4, DEFAULT_ROUTE = "classless_static_route", "0.0.0.0/0"
 
 NAMES4: Mapping[str, tuple[str, str]] = {
     "netmask": ("netmask", ADDRESSES),
@@ -80,13 +83,14 @@ def subnet_row(network: Network, subnet: Subnet) -> Row | None:
 def port_row(network: Network, subnet: Subnet, port: Port) -> Row | None:
     """Return what one port is told when it has a name or options of its own, else None."""
     asked = [(name, value) for name, value, version in port.extra_dhcp_opts if version == subnet.ip_version]
-    shared = options_of(network, subnet)
+    shared = _shared(network, subnet)
     if shared is None:
         return None
     names = _names4(network, port) if subnet.ip_version == IPV4 else {}
     options = _with({**shared, **names}, asked, subnet.ip_version)
     if options == shared:
         return None
+    options = _with_default_route(options)
     return Row(
         table="DHCP_Options",
         key=port_key(port.id, subnet.ip_version),
@@ -107,6 +111,11 @@ def port_key(port_id: str, version: int) -> RowKey:
 
 def options_of(network: Network, subnet: Subnet) -> dict[str, str] | None:
     """Return the options of a subnet that is served."""
+    shared = _shared(network, subnet)
+    return None if shared is None else _with_default_route(shared)
+
+
+def _shared(network: Network, subnet: Subnet) -> dict[str, str] | None:
     if not subnet.enable_dhcp:
         return None
     return _options4(network, subnet) if subnet.ip_version == IPV4 else _options6(subnet)
@@ -150,25 +159,31 @@ def _options4(network: Network, subnet: Subnet) -> dict[str, str]:
     if subnet.gateway_ip is not None:
         options["router"] = subnet.gateway_ip
     if subnet.host_routes:
-        # A client that gets option 121 ignores option 3 (RFC 3442), so the default route is said again.
-        default = [] if subnet.gateway_ip is None else [("0.0.0.0/0", subnet.gateway_ip)]
-        routes = _list([f"{destination},{hop}" for destination, hop in [*subnet.host_routes, *default]], separator=", ")
-        # Windows asks for 249 ([MS-DHCPE] section 2.2.8); OVN sends what there is, asked for or not.
-        options |= {"classless_static_route": routes, "ms_classless_static_route": routes}
+        options[ROUTES4] = _list([f"{destination},{hop}" for destination, hop in subnet.host_routes])
     return options
+
+
+def _with_default_route(options: dict[str, str]) -> dict[str, str]:
+    """Say the default route among the classless ones: a client that gets option 121 ignores option 3 (RFC 3442)."""
+    routes, router = options.get(ROUTES4), options.get("router")
+    if routes is None:
+        return options
+    if router is not None and f"{DEFAULT_ROUTE}," not in routes:
+        first = router.strip("{}").split(",")[0]
+        routes = _list([routes.strip("{}"), f"{DEFAULT_ROUTE},{first}"])
+    # Windows asks for 249 ([MS-DHCPE] section 2.2.8); OVN sends what there is, asked for or not.
+    return {"ms_classless_static_route": routes, **options, ROUTES4: routes}
 
 
 def _domain4(domain: str) -> dict[str, str]:
     """Return what tells a domain, nothing for one nobody chose."""
-    return {
-        name: _formed(one, TEXT) for one in search_domains([domain]) for name in ("domain_name", "domain_search_list")
-    }
+    return {name: _quoted(one) for one in search_domains([domain]) for name in ("domain_name", "domain_search_list")}
 
 
 def _names4(network: Network, port: Port) -> dict[str, str]:
     """Return what tells a port's own name and domain."""
     name = hostname_told(port.dns_name, domain_of(port.dns_domain, network.dns_domain))
-    return _domain4(port.dns_domain) | ({} if name is None else {"hostname": _formed(name, TEXT)})
+    return _domain4(port.dns_domain) | ({} if name is None else {"hostname": _quoted(name)})
 
 
 def _options6(subnet: Subnet) -> dict[str, str] | None:
@@ -189,34 +204,72 @@ def _with(options: Mapping[str, str], asked: Iterable[tuple[str, str | None]], v
     changed = dict(options)
     for written, value in asked:
         named = _named(written, version)
-        if named is None:  # stored before the network was OVN's
+        # Either is refused where it is asked for; what was stored before the network was OVN's may be here.
+        if named is None or wrong_value(written, value, version) is not None:
             continue
         name, form = named
-        if value is None:
+        if value is None or not value.strip():
             changed.pop(name, None)
         else:
-            changed[name] = _formed(value, form)
+            changed[name] = _formed(written, value, form, version)
     return changed
 
 
-def _formed(value: str, form: str) -> str:
-    parts = [part.strip() for part in value.split(",") if part.strip()]
-    if form == ADDRESSES:
-        return _list(parts)
-    if form == ROUTES:
-        return _list([f"{destination},{hop}" for destination, hop in zip(parts[::2], parts[1::2], strict=False)])
-    if form == TEXT and not _is_address(value):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return value
+def wrong_value(written: str, value: str | None, version: int) -> str | None:
+    """Return why a value cannot be that of an option, or None.
 
-
-def _list(values: Sequence[str], separator: str = ", ") -> str:
-    return values[0] if len(values) == 1 and "," not in values[0] else "{" + separator.join(values) + "}"
-
-
-def _is_address(value: str) -> bool:
+    OVN takes an option it cannot read for an error of the whole flow: the guest would get no answer at all.
+    """
     try:
-        ip_network(value)
-    except ValueError:
-        return False
-    return True
+        if version == IPV6:
+            for part in (value or "").split(","):
+                if part.strip():
+                    IPv6Address(part.strip())
+        else:
+            _parsed(written, value)
+    except InvalidOption as error:
+        return error.reason
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _parsed(written: str, value: str | None) -> bytes:
+    """Return the octets of an option for IPv4; 249 is written as 121.
+
+    Raises:
+        InvalidOption: The value is not of its form.
+    """
+    named = _named(written, IPV4)
+    name = "classless-static-route" if named is not None and named[1] == ROUTES else _bare(written, IPV4)
+    return parse_extra(name, value)[1] or b""
+
+
+def _formed(written: str, value: str, form: str, version: int) -> str:
+    """Write a value that is not wrong as OVN reads it (ovn-nb(5), DHCP_Options:options)."""
+    if form == TEXT:
+        return _quoted(value.strip())
+    if version == IPV6:
+        return _list([part.strip() for part in value.split(",") if part.strip()])
+    octets = _parsed(written, value)
+    if form == NUMBER:
+        return str(int.from_bytes(octets))
+    if form == ROUTES:
+        return _list([f"{destination},{hop}" for destination, hop in _routes(octets)])
+    return _list([str(IPv4Address(octets[at : at + 4])) for at in range(0, len(octets), 4)])
+
+
+def _routes(octets: bytes) -> Iterator[tuple[IPv4Network, IPv4Address]]:
+    """Yield the routes of an option 121 (RFC 3442)."""
+    while octets:
+        length, end = octets[0], 1 + (octets[0] + 7) // 8
+        yield IPv4Network((octets[1:end].ljust(4, b"\0"), length)), IPv4Address(octets[end : end + 4])
+        octets = octets[end + 4 :]
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _list(values: Sequence[str]) -> str:
+    return values[0] if len(values) == 1 and "," not in values[0] else "{" + ", ".join(values) + "}"

@@ -84,8 +84,8 @@ class OvnPlugin(Plugin):
         )
 
     def verify_port(self, network: Network, port: Port) -> Sequence[Objection]:  # noqa: ARG002 - the contract's
-        """Object to DHCP options OVN does not know."""
-        return list(_unknown_options(port))
+        """Object to DHCP options OVN does not know, and to values that are none of theirs."""
+        return list(_unsendable_options(port))
 
     def rows_changed(self, before: Snapshot, changes: "Changes") -> tuple[int, int, int]:
         """Return how many rows of the northbound database a change would add, modify and delete."""
@@ -114,10 +114,12 @@ class OvnPlugin(Plugin):
         return OvnEngine(self._settings, context)
 
 
-def _unknown_options(port: Port) -> Iterator[Objection]:
-    for name, _, version in port.extra_dhcp_opts:
+def _unsendable_options(port: Port) -> Iterator[Objection]:
+    for name, value, version in port.extra_dhcp_opts:
         if dhcp.unknown_option(name, version):
             reason = f"OVN has no option {name} for IPv{version}"
             if version == dhcp.IPV6 and dhcp.is_search_list(name):
                 reason = f"OVN writes {name} of IPv6 as plain text, which no client reads (RFC 3646 section 4)"
             yield Objection(attribute="extra_dhcp_opts", reason=reason)
+        elif (reason := dhcp.wrong_value(name, value, version)) is not None:
+            yield Objection(attribute="extra_dhcp_opts", reason=f"{value!r} is no value of option {name}: {reason}")

@@ -218,6 +218,40 @@ def test_an_option_may_be_named_as_dnsmasq_takes_it() -> None:
     assert [options[name] for name in ("mtu", "wpad", "ntp_server")] == ["1300", '"http://wpad.example/"', "192.0.2.7"]
 
 
+def _told_beside(subnet: Any, *asked: tuple[str, str | None]) -> Any:
+    """Return the options of a port that asks for some of its own."""
+    port = a_port(1, "10.0.0.5", extra_dhcp_opts=tuple((name, value, 4) for name, value in asked))
+    return rows_of(a_geneve(), subnet, port)[RowKey("port-options/p1/4")].columns["options"]
+
+
+def test_values_are_written_as_ovn_reads_them() -> None:
+    """RFC 2132 section 9.4: option 66 is a string, also one that looks like an address; OVN would write four octets."""
+    options = _told_beside(
+        a_subnet(), ("tftp-server", "192.0.2.7"), ("hostname", "10.0.0.5"), ("lease-time", "12h"), ("T1", "5m")
+    )
+    assert (options["tftp_server"], options["hostname"]) == ('"192.0.2.7"', '"10.0.0.5"')
+    assert (options["lease_time"], options["T1"]) == ("43200", "300")
+
+
+def test_a_port_with_routes_of_its_own_keeps_its_default_route() -> None:
+    """RFC 3442: a client that gets option 121 ignores option 3."""
+    subnet = a_subnet(gateway_ip="10.0.0.1", host_routes=(("198.51.100.0/24", "10.0.0.9"),))
+    own = _told_beside(subnet, ("classless-static-route", "10.9.1.1/16,10.0.0.5"))
+    assert own["classless_static_route"] == "{10.9.0.0/16,10.0.0.5, 0.0.0.0/0,10.0.0.1}"
+    assert own["ms_classless_static_route"] == own["classless_static_route"]
+    elsewhere = _told_beside(subnet, ("router", "10.0.0.33"))
+    assert elsewhere["classless_static_route"] == "{198.51.100.0/24,10.0.0.9, 0.0.0.0/0,10.0.0.33}"
+    nowhere = _told_beside(subnet, ("router", None))
+    assert nowhere["classless_static_route"] == "{198.51.100.0/24,10.0.0.9}"
+
+
+def test_an_option_that_ovn_could_not_read_silences_nobody() -> None:
+    """A network that was another plug-in's may bring some along; OVN would drop the whole answer for one of them."""
+    options = _told_beside(a_subnet(), ("ntp-server", "time.example"), ("mtu", "1300"))
+    assert "ntp_server" not in options
+    assert options["mtu"] == "1300"
+
+
 def test_nobody_is_told_a_router_that_is_not_there() -> None:
     options = rows_of(a_geneve(), a_subnet())[RowKey("subnet/n1-4")].columns["options"]
     assert "router" not in options  # type: ignore[operator]

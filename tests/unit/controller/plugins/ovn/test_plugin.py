@@ -67,6 +67,23 @@ def test_a_dhcpv6_option_that_ovn_sends_in_a_form_nobody_reads_is_refused() -> N
     assert "plain text" in objection.reason
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "version"),
+    [
+        ("ntp-server", "time.example", 4),
+        ("mtu", "large", 4),
+        ("mtu", "99999", 4),
+        ("classless-static-route", "10.0.0.0/8", 4),
+        ("249", "10.0.0.0/8", 4),
+        ("dns-server", "192.0.2.1", 6),
+    ],
+)
+def test_a_value_that_is_none_of_its_option_is_refused(name: str, value: str, version: int) -> None:
+    """ovn-controller cannot parse the flow then, and the guest gets no answer at all."""
+    [objection] = OvnPlugin(TOLD).verify_port(a_network(), a_port(1, extra_dhcp_opts=((name, value, version),)))
+    assert f"{value!r} is no value of option {name}" in objection.reason
+
+
 def test_ports_are_plugged_into_the_integration_bridge() -> None:
     vif = OvnPlugin(TOLD).vif("netdev")
     assert (vif.vif_type, vif.details["bridge_name"], vif.details["datapath_type"]) == ("ovs", "br-int", "netdev")
