@@ -73,6 +73,9 @@ class Advertisement:
     capabilities: tuple[Capability, ...]
     missing: Mapping[Feature, str] = field(default_factory=dict)
     """Why a feature is not there, where there is something to say."""
+    overheads: Mapping[str, int] = field(default_factory=dict)
+    """Octets its tunnels put between the outer IP header and the guest's packet, the guest's Ethernet header among
+    them, by network type; where it does not say, Weft's own count (`controller.services.network_types`)."""
 
     def has(self, feature: Feature) -> bool:
         """Say whether a feature is advertised."""

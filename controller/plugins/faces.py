@@ -39,6 +39,11 @@ class Faces:
         """Every type some plug-in can realise."""
         return frozenset(name for one in self.registry.loaded.values() for name in one.advertisement.network_types)
 
+    def overhead(self, network_type: str, usual: int) -> int:
+        """Return the most octets a tunnel of a type costs in any plug-in: a network that moves keeps its MTU."""
+        advertised = (one.advertisement for one in self.registry.loaded.values())
+        return max((found.overheads.get(network_type, usual) for found in advertised), default=usual)
+
     @property
     def features(self) -> frozenset[Feature]:
         """Every feature some plug-in has."""

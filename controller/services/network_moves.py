@@ -17,7 +17,7 @@ from controller.plugins.contract import Condition, Feature
 from controller.plugins.registry import Loaded
 from controller.policy.words import Target
 from controller.records import Network, Port, Subnet
-from controller.services import listing, networks, realisation
+from controller.services import listing, network_types, networks, realisation
 from controller.services.move_objections import (
     Ends,
     Journey,
@@ -222,6 +222,9 @@ def _objections(tx: Transaction, journey: Journey) -> tuple[str, ...]:
     if journey.is_there:
         return ()
     found = [*objections_of_content(journey), *objections_of_places(journey)]
+    largest = network_types.largest_mtu(tx, journey.network.segments)
+    if journey.network.mtu > largest:
+        found.append(f"network: mtu: {journey.network.mtu} is more than the {largest} that both plug-ins carry: set it")
     name = journey.target.plugin.name
     if realisation.condition_of(tx, name) is Condition.DOWN:
         found.append(f"plug-in '{name}' is down: `weft plugin show {name}` says why")

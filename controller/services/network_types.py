@@ -24,7 +24,7 @@ from controller.services.hosts import physical_networks
 from controller.store.dialects import insert_or_ignore
 from controller.store.schema import SEGMENTS
 from controller.store.segment_ranges import Numbers, numbers_for
-from controller.store.transaction import Settings, Transaction
+from controller.store.transaction import Transaction
 
 VXLAN, GENEVE, VLAN, FLAT = "vxlan", "geneve", "vlan", "flat"
 OVERLAYS = frozenset({VXLAN, GENEVE})
@@ -106,18 +106,18 @@ def checked(tx: Transaction, segment: Mapping[str, Any]) -> Wire:
     return wire
 
 
-def largest_mtu(settings: Settings, wires: Iterable[Wire | Segment]) -> int:
+def largest_mtu(tx: Transaction, wires: Iterable[Wire | Segment]) -> int:
     """Return the largest packet every segment carries (Neutron API reference, net-mtu)."""
-    return min(_mtu(settings, wire) for wire in wires)
+    return min(_mtu(tx, wire) for wire in wires)
 
 
-def checked_mtu(settings: Settings, wires: Iterable[Wire | Segment], wanted: int | None) -> int:
+def checked_mtu(tx: Transaction, wires: Iterable[Wire | Segment], wanted: int | None) -> int:
     """Return a network's MTU; none or zero means the largest that fits.
 
     Raises:
         InvalidInput: it does not fit.
     """
-    largest = largest_mtu(settings, wires)
+    largest = largest_mtu(tx, wires)
     if wanted and wanted > largest:
         raise InvalidInput(f"Requested MTU is too big, maximum is {largest}")
     return wanted or largest
@@ -215,9 +215,11 @@ def known_physical_networks(tx: Transaction) -> frozenset[str]:
     return physical_networks(tx) | ranged | set(tx.settings.physical_networks)
 
 
-def _mtu(settings: Settings, wire: Wire | Segment) -> int:
+def _mtu(tx: Transaction, wire: Wire | Segment) -> int:
+    settings = tx.settings
     if wire.network_type in OVERLAYS:
-        return settings.underlay_mtu - IP_HEADER[settings.overlay_ip_version] - OVERHEAD[wire.network_type]
+        overhead = tx.faces.overhead(wire.network_type, OVERHEAD[wire.network_type])
+        return settings.underlay_mtu - IP_HEADER[settings.overlay_ip_version] - overhead
     return dict(settings.physnet_mtus).get(wire.physical_network or "", settings.underlay_mtu)
 
 

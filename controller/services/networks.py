@@ -121,7 +121,7 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Networ
         name=wanted["name"],
         description=wanted["description"],
         admin_state_up=wanted["admin_state_up"],
-        mtu=network_types.checked_mtu(tx.settings, wires, wanted["mtu"]),
+        mtu=network_types.checked_mtu(tx, wires, wanted["mtu"]),
         shared=wanted["shared"],
         router_external=wanted["router_external"],
         port_security_enabled=wanted["port_security_enabled"],
@@ -196,7 +196,7 @@ def update(
     _check_provider_unchanged(old, changes)
     values = {name: changes[name] for name in _PLAIN_ATTRIBUTES if name in changes}
     if "mtu" in values:
-        values["mtu"] = network_types.checked_mtu(tx.settings, old.segments, values["mtu"])
+        values["mtu"] = network_types.checked_mtu(tx, old.segments, values["mtu"])
         versions = select(SUBNETS.c.ip_version).where(SUBNETS.c.network_id == old.id).distinct()
         network_types.check_mtu_of_subnets(old.id, values["mtu"], tx.connection.scalars(versions))
     if old.shared and changes.get("shared") is False and _dependants(tx, old):

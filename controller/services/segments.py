@@ -135,8 +135,8 @@ def _changed(tx: Transaction, network: Network, segments: Sequence[Segment]) -> 
 
     Neutron works the MTU out anew in the same way.
     """
-    before = network_types.largest_mtu(tx.settings, network.segments)
-    largest = network_types.largest_mtu(tx.settings, segments)
+    before = network_types.largest_mtu(tx, network.segments)
+    largest = network_types.largest_mtu(tx, segments)
     mtu = largest if network.mtu == before or network.mtu > largest else network.mtu
     if mtu != network.mtu:
         tx.connection.execute(sql_update(NETWORKS).where(NETWORKS.c.id == network.id).values(mtu=mtu))

@@ -22,6 +22,9 @@ from controller.records import Network, Port, Snapshot
 if TYPE_CHECKING:
     from controller.reconcile.feed import Changes
 
+GENEVE_OVERHEAD = 38
+"""UDP 8, Geneve 8, OVN's option with both ports 8 (ovn-architecture(7), Tunnel Encapsulations), Ethernet 14."""
+
 
 class OvnPlugin(Plugin):
     """Networks by an OVN cluster's northbound database."""
@@ -44,6 +47,7 @@ class OvnPlugin(Plugin):
         return Advertisement(
             summary="An OVN cluster, through its northbound database; its chassis are the hosts.",
             network_types=("geneve", "vlan", "flat"),
+            overheads={"geneve": GENEVE_OVERHEAD},
             capabilities=(
                 Capability(
                     feature=Feature.IPV4_DHCP,
@@ -121,5 +125,5 @@ def _unsendable_options(port: Port) -> Iterator[Objection]:
             if version == dhcp.IPV6 and dhcp.is_search_list(name):
                 reason = f"OVN writes {name} of IPv6 as plain text, which no client reads (RFC 3646 section 4)"
             yield Objection(attribute="extra_dhcp_opts", reason=reason)
-        elif (reason := dhcp.wrong_value(name, value, version)) is not None:
-            yield Objection(attribute="extra_dhcp_opts", reason=f"{value!r} is no value of option {name}: {reason}")
+        elif (wrong := dhcp.wrong_value(name, value, version)) is not None:
+            yield Objection(attribute="extra_dhcp_opts", reason=f"{value!r} is no value of option {name}: {wrong}")

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
 from api.app import create_app
 from api.auth import NoAuth
@@ -20,6 +21,7 @@ from controller.services import ports
 from controller.store import network_moves
 from controller.store.database import Database
 from controller.store.plugin_states import save_health
+from controller.store.schema import NETWORKS
 from tests.unit.api.conftest import NoController
 from tests.unit.controller.store.builders import ADMIN
 
@@ -37,6 +39,7 @@ class Cluster(Plugin):
         return Advertisement(
             summary="Others.",
             network_types=("geneve", "vlan"),
+            overheads={"geneve": 38},
             capabilities=tuple(
                 Capability(feature=one) for one in (Feature.IPV4_DHCP, Feature.PORT_SECURITY, Feature.SECURITY_GROUPS)
             ),
@@ -128,6 +131,22 @@ def test_a_move_is_planned_begun_shown_and_taken_back(client: FlaskClient, datab
     back = move(client, network, plugin="openflow")
     assert (back["phase"], back["source"], back["target"]) == ("switched", "cluster", "openflow")
     assert move(client, network, 409, plugin="nobody")["type"] == "NetworkIsMoving"
+
+
+def test_an_mtu_is_what_every_plug_in_of_the_type_leaves_so_that_a_network_keeps_it_when_it_moves(
+    client: FlaskClient, database: Database
+) -> None:
+    """OVN's tunnels carry an option of eight octets that Weft's own do not."""
+    find(database, "h1")
+    network = a_network(client)
+    assert client.get(f"/v2.0/networks/{network}").json["network"]["mtu"] == 1442
+    assert post(client, "network", **{"provider:network_type": "vxlan"})["mtu"] == 1450
+    assert client.put(f"/v2.0/networks/{network}", json={"network": {"mtu": 1443}}).status_code == 400
+    with database.write() as tx:  # as it was made before the other plug-in was there
+        tx.connection.execute(update(NETWORKS).values(mtu=1450))
+    assert "mtu: 1450 is more than the 1442" in move(client, network, 409, plugin="cluster")["message"]
+    assert client.put(f"/v2.0/networks/{network}", json={"network": {"mtu": 1442}}).status_code == 200
+    move(client, network, plugin="cluster")
 
 
 def test_what_was_asked_for_meanwhile_is_looked_at_before_a_network_is_switched_over(
