@@ -33,7 +33,7 @@ from controller.reconcile.translate import BridgeView
 from controller.reconcile.verdicts import GRACE_S, Verdicts
 from controller.reconcile.watch import KEEP_S, Sighted, Watch
 from controller.reconcile.ways import GENEVE_TYPE, TUNNEL_TYPE
-from controller.records import Host, HostName, PortId, PortKey, PortState
+from controller.records import Host, HostName, Port, PortId, PortKey, PortState, PortStatus, Reason
 from controller.southbound.openflow.events import Applied, Connected, Disconnected, Failed, SwitchEvent, Synced
 from controller.southbound.ovsdb.model import HostView
 from flows.intent import Moving, Unit, UnitKind
@@ -110,6 +110,11 @@ class Reconciler:
         snapshot, states = self._feed.open()
         self._model = Model.of(snapshot)
         self._verdicts.port_states.update(states)
+        for port_id, state in states.items():
+            port = self._model.ports.get(port_id)
+            was_plugged = state.reason is Reason.UNBOUND or state.status in (PortStatus.ACTIVE, PortStatus.BUILD)
+            if port is not None and port.binding is None and state.host is not None and was_plugged:
+                self._live_hosts.let_go(port_id, [HostName(state.host)])
         dirty = Dirty()
         for host in self._model.hosts.values():
             self._add_bridge(host)
@@ -255,6 +260,7 @@ class Reconciler:
         _log.warning("intent_reloaded seq=%d", snapshot.seq)
         before = self._model
         self._model = Model.of(snapshot)
+        self._bindings_changed({port_id: before.ports.get(port_id) for port_id in {*before.ports, *self._model.ports}})
         dirty = Dirty()
         for name in [n for n in self._bridges if self._model.hosts.get(n) != before.hosts.get(n)]:
             self._drop_bridge(name)
@@ -273,16 +279,39 @@ class Reconciler:
     # events -> dirty --------------------------------------------------------------------------------------------------
 
     def _intent_said(self, dirty: Dirty, changes: Changes) -> None:
+        before = {port_id: self._model.ports.get(port_id) for port_id in changes.ports}
         marks.take_in(dirty, self._model, changes)
+        self._bindings_changed(before)
         if changes.networks or changes.ports or changes.hosts:
             self._probing.outdated()
         for host_id, host in changes.hosts.items():
             self._host_said(dirty, host_id, host)
 
+    def _bindings_changed(self, before: Mapping[PortId, Port | None]) -> None:
+        """See which ports a device binds no longer, and which new ones a device binds that was there before them."""
+        for port_id, old in before.items():
+            port = self._model.ports.get(port_id)
+            if port is None or port.binding is not None:
+                self._live_hosts.take_up(port_id)
+            elif old is None:
+                self._bind_by_plug(port)
+            elif old.binding is not None:
+                self._live_hosts.let_go(port_id, self._live_hosts.of(port_id))
+
+    def _bind_by_plug(self, port: Port) -> None:
+        """Have a port that is bound to no host bound where it is plugged."""
+        if port.binding is not None or not is_own(self._model, port):
+            return
+        for name in sorted(self._live_hosts.of(port.id) - self._live_hosts.let_go_on(port.id)):
+            if self._bridges[name].plugs.plug(port.id).ofport is not None:
+                self._sink.bind(port.id, name)
+                return
+
     def _host_said(self, dirty: Dirty, host_id: str, host: Host | None) -> None:
         old = self._model.put_host(host_id, host)
         marks.host_changed(dirty, self._model, old, host)
         if old is not None and (host is None or _needs_new_bridge(old, host)):
+            dirty.ports.update(self._bridges[old.name].plugs.by_port)
             self._drop_bridge(old.name)
         if host is not None and host.name in self._bridges:
             self._bridges[host.name].host = host
@@ -300,6 +329,8 @@ class Reconciler:
         if bridge.plugs.synced:
             self._raising.said(bridge.host.datapath_id, changes, is_first=turned.is_first)
         self._live_hosts.update(name, turned.ports, bridge.plugs)
+        if turned.is_first:
+            dirty.ports.update(self._live_hosts.first_seen(name, bridge.plugs))
         if turned.is_first or turned.ways:
             self._probing.outdated()
             dirty.host(self._model, name)
@@ -309,8 +340,7 @@ class Reconciler:
             if port is None:
                 continue
             dirty.mark(name, Unit(UnitKind.LOCAL_PORT, port.key))
-            if port.binding is None and is_own(self._model, port) and bridge.plugs.plug(port_id).ofport is not None:
-                self._sink.bind(port_id, name)
+            self._bind_by_plug(port)
         for number in turned.ofports:  # before its device is there a port is wired by the number it asks for
             holder = self._stated.holder(name, number)
             port = None if holder is None else self._model.ports.get(holder)

@@ -51,8 +51,11 @@ def port_state(
         network: Its network.
         place: The host it is bound to, or None when that host is not registered.
         elsewhere: Hosts it is not bound to with a live device that bears its id. The one it migrates to is none of
-            them; its status is that of the active binding.
+            them; its status is that of the active binding. Of a port that is bound to no host those whose device does
+            not bind it; the first is shown as its host, and so remembered.
     """
+    if port.binding is None and elsewhere:
+        return _let_go(port, elsewhere)
     status, reason, detail = _decide(port, network, place, elsewhere)
     return PortState(
         port_id=port.id,
@@ -95,6 +98,19 @@ def _decide(
     if not place.plug.live:
         return _not_live(port, host, place, elsewhere)
     return _live(host, place)
+
+
+def _let_go(port: Port, hosts: Collection[HostName]) -> PortState:
+    found = sorted(hosts)
+    return PortState(
+        port_id=port.id,
+        status=PortStatus.DOWN,
+        reason=Reason.UNBOUND,
+        host=found[0],
+        detail=f"taken off its host, and still plugged on {', '.join(found)}: unplug it, plug it again or set "
+        "binding:host_id",
+        link_state=None,
+    )
 
 
 def _not_live(

@@ -88,7 +88,8 @@ class Verdicts:
         network = model.networks.get(port.network_id)
         bridge = None if port.binding is None else bridges.get(port.binding.host)
         if bridge is None or network is None:
-            return port_state(port, network, None)
+            let_go = live_hosts.let_go_on(port.id) if port.binding is None else ()
+            return port_state(port, network, None, let_go)
         lost = bridge.condition.lost_at
         if lost is not None and self._monotonic() - lost < GRACE_S and port.id in self.port_states:
             return None  # a host that is only just silent keeps the last state it proved

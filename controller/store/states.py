@@ -253,7 +253,7 @@ def _never_seen(tx: Transaction, port_id: str) -> PortState:
     )
     bound = tx.connection.execute(statement).first()
     if bound is None:
-        reason, detail = Reason.UNBOUND, "The port is bound to no host."
+        reason, detail = Reason.UNBOUND, "the port is bound to no host: set binding:host_id or plug it"
     elif bound.id is None:
         reason, detail = Reason.HOST_NOT_REGISTERED, f"Host {bound.host} is not registered."
     else:
