@@ -35,6 +35,8 @@ class Place:
     progress: Progress = Progress.PENDING
     refusal: str = ""
     """What the switch refused, one sentence."""
+    no_way: str | None = None
+    """What is missing between it and other hosts, one clause."""
     cut_off: str | None = None
     """Which of the network's other hosts the underlay does not join to this one, one sentence."""
     disputed: str | None = None
@@ -137,7 +139,7 @@ def _live(host: HostName, place: Place) -> tuple[PortStatus, Reason, str]:
         case Progress.REFUSED:
             return PortStatus.ERROR, Reason.PROGRAMMING_FAILED, f"the switch on {host} refused: {place.refusal}"
         case Progress.CONFIRMED:
-            but = "".join(f", but {trouble}" for trouble in (place.cut_off, place.disputed) if trouble)
+            but = "".join(f", but {trouble}" for trouble in (place.no_way, place.cut_off, place.disputed) if trouble)
             return (
                 PortStatus.ACTIVE,
                 Reason.WIRED,

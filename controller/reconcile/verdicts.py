@@ -9,6 +9,7 @@ from controller.reconcile.neighbours import OpenFlow, Ovsdb, Sink
 from controller.reconcile.places import hosts_of
 from controller.reconcile.plugs import LiveHosts
 from controller.reconcile.probing import Probing
+from controller.reconcile.reach import no_way
 from controller.reconcile.segments import missing_physnets, segment_on
 from controller.reconcile.status import Place, port_state
 from controller.reconcile.watch import disputed
@@ -101,6 +102,7 @@ class Verdicts:
             plug=bridge.plugs.plug(port.id),
             progress=progress,
             refusal=refusal,
+            no_way=no_way(model, network, bridge.host, bridge.plugs.ways),
             cut_off=self._probing.cut_off(model, network, bridge.host.datapath_id),
             disputed=disputed(model, port),
         )

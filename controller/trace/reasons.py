@@ -5,6 +5,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from controller.names import group_names, host_of, network_name, port_name
 from controller.reconcile.model import Model
+from controller.reconcile.segments import is_provider
 from controller.records import Network, Port, PortId, PortState
 from controller.trace.question import Probe
 from controller.trace.route import Hop
@@ -148,6 +149,10 @@ def _nobody(known: Known, probe: Probe, end: End, *, is_group: bool) -> str:
         return f"{port_name(target)} is in {there}, {port_name(probe.source)} in {here}: nothing connects them"
     if target is not None and target.id in known.bound_here:
         return f"nobody has its MAC address: {known.bound_here[target.id]}"
+    ends = [port.binding.host for port in (probe.source, target) if port is not None and port.binding is not None]
+    for host in (known.model.hosts.get(name) for name in dict.fromkeys(ends)):
+        if len(set(ends)) > 1 and host is not None and host.tunnel_ip is None and not is_provider(probe.network):
+            return f"host {host.name} has no tunnel address: weft host set {host.name} --tunnel-ip ..."
     mac = value_text(fields.ETH_DST, end.packet[fields.ETH_DST])
     return f"no port of {here} that could be reached has the MAC address {mac}"
 

@@ -83,6 +83,12 @@ def test_a_port_the_underlay_cuts_off_stays_active_and_says_so() -> None:
     assert state.detail.endswith(" of h1, but no VXLAN frames reach h2: check it")
 
 
+def test_a_port_without_a_way_to_other_hosts_stays_active_and_says_so() -> None:
+    place = Place(reachable=True, plug=LIVE, progress=Progress.CONFIRMED, no_way="the tunnel is not there")
+    state = port_state(a_port(), a_network(), place)
+    assert (state.status, state.detail.partition(", but ")[2]) == (PortStatus.ACTIVE, "the tunnel is not there")
+
+
 @pytest.mark.parametrize(
     ("port", "network", "place", "elsewhere", "status", "reason", "words"),
     [
