@@ -46,12 +46,14 @@ class _Answers(Generic[_L, _A]):
     a reader in another thread sees the old lease or the new one.
     """
 
-    def __init__(self, protocol: str, compile_: Compile[_L, _A]) -> None:
-        self._protocol, self._compile = protocol, compile_
+    def __init__(self, protocol: str, compile_: Compile[_L, _A], id_of: Mapping[PortKey, PortId]) -> None:
+        self._protocol, self._compile, self._id_of = protocol, compile_, id_of
+        self._declined: set[PortKey] = set()
         self._leases: dict[PortKey, _L] = {}
         self._answers: dict[PortKey, tuple[_L, _A]] = {}
 
     def put(self, key: PortKey, lease: _L | None) -> None:
+        self._declined.discard(key)
         if lease is None:
             self._leases.pop(key, None)
             self._answers.pop(key, None)
@@ -68,12 +70,19 @@ class _Answers(Generic[_L, _A]):
         try:
             answer, problems = self._compile(lease)
         except (errors4.InvalidLease, errors6.InvalidLease) as error:
-            _log.error("%s_lease_invalid port_key=%d problem=%r", self._protocol, key, str(error))
+            _log.error("%s_lease_invalid port=%s problem=%r", self._protocol, self._id_of.get(key), str(error))
             return None
         for problem in problems:
-            _log.warning("%s_option_skipped port_key=%d problem=%r", self._protocol, key, str(problem))
+            _log.warning("%s_option_skipped port=%s problem=%r", self._protocol, self._id_of.get(key), str(problem))
         self._answers[key] = (lease, answer)
         return answer
+
+    def declined(self, dpid: int, key: PortKey, in_port: int) -> None:
+        """Log that a guest cannot use its address; once for a lease, for guests may say it as often as they like."""
+        if key not in self._declined:
+            self._declined.add(key)
+            port = self._id_of.get(key)
+            _log.warning("%s_declined dpid=%016x ofport=%d port=%s", self._protocol, dpid, in_port, port)
 
 
 class Tally:
@@ -111,9 +120,10 @@ class Directory:
         self.counters6 = dhcp6.Counters6()
         self.solicitations = Tally("answered", "ignored")
         self.arrivals = Tally("arrived")
-        self._dhcp: _Answers[Lease, Answer] = _Answers("dhcp", Answer.compile)
-        self._dhcp6: _Answers[Lease6, Answer6] = _Answers("dhcpv6", Answer6.compile)
         self._keys: dict[PortId, PortKey] = {}
+        self._id_of: dict[PortKey, PortId] = {}
+        self._dhcp: _Answers[Lease, Answer] = _Answers("dhcp", Answer.compile, self._id_of)
+        self._dhcp6: _Answers[Lease6, Answer6] = _Answers("dhcpv6", Answer6.compile, self._id_of)
         self._network_of: dict[PortKey, NetworkId] = {}
         self._facts: dict[NetworkId, tuple[ra.RouterFacts, ...]] = {}
 
@@ -142,8 +152,11 @@ class Directory:
             self._network_of.pop(key, None)
         else:
             self._network_of[key] = port.network_id
-        if port is not None:
+        if port is None:
+            self._id_of.pop(key, None)
+        else:
             self._keys[port_id] = key
+            self._id_of[key] = port_id
 
     def _advertise(self, model: Model, network_id: NetworkId) -> bool:
         valid = []
@@ -191,7 +204,7 @@ class Directory:
         reply = dhcp.respond(answer, frame)
         self.counters.add(reply.outcome)
         if reply.outcome is dhcp.Outcome.DECLINED:
-            _log.warning("dhcp_declined dpid=%016x ofport=%d port_key=%d", dpid, in_port, key)
+            self._dhcp.declined(dpid, key, in_port)
         return reply.frame
 
     def _answer_dhcp6(self, dpid: int, key: PortKey, in_port: int, frame: bytes) -> bytes | None:
@@ -201,7 +214,7 @@ class Directory:
         reply = dhcp6.respond6(answer, frame)
         self.counters6.add(reply.outcome)
         if reply.outcome is dhcp6.Outcome6.DECLINED:
-            _log.warning("dhcpv6_declined dpid=%016x ofport=%d port_key=%d", dpid, in_port, key)
+            self._dhcp6.declined(dpid, key, in_port)
         return reply.frame
 
     def _answer_solicitation(self, dpid: int, key: PortKey, in_port: int, frame: bytes) -> bytes | None:

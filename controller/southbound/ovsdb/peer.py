@@ -47,6 +47,8 @@ class Peer:
         self._connect_by = 0.0
         self._backoff_s = BACKOFF_FIRST_S
         self._shown_bridge = self.writer.bridge_name
+        self._barren: str | None = None
+        """Why the last connection ended that never showed a database."""
 
     @property
     def deadline(self) -> float:
@@ -116,7 +118,10 @@ class Peer:
         """Give the connection up and try again later."""
         why = _why(error)
         if self.view.connected or self.view.error is None:
-            _log.warning("ovsdb_lost host=%s target=%s error=%r", self.name, self.target.text, why)
+            level = logging.DEBUG if why == self._barren else logging.WARNING  # told once, not every other second
+            _log.log(level, "ovsdb_lost host=%s target=%s error=%r", self.name, self.target.text, why)
+        if self.view.connected and not self.view.synced:
+            self._barren = why
         self.close()
         self.writer.on_lost()
         self.view = replace(self.view, connected=False, synced=False, error=f"OVSDB server {self.target.text} {why}")
@@ -153,7 +158,8 @@ class Peer:
             local_address = peer.getsockname()[0]
         self._session = Session(now)
         self.view = replace(self.view, connected=True, synced=False, local_address=local_address, error=None)
-        _log.info("ovsdb_connected host=%s target=%s local=%s", self.name, self.target.text, local_address)
+        level = logging.INFO if self._barren is None else logging.DEBUG
+        _log.log(level, "ovsdb_connected host=%s target=%s local=%s", self.name, self.target.text, local_address)
 
     def _read(self, now: float) -> None:
         if self._socket is None or self._session is None:
@@ -179,6 +185,7 @@ class Peer:
         else:
             self.shown.note(replica, name, touched.interfaces)
         if is_new:
+            self._barren = None
             _log.info("ovsdb_synced host=%s interfaces=%d", self.name, len(self.shown))
         if touched.settings or writer.drift_count != self.view.drift_count:
             view = host_view(

@@ -9,13 +9,13 @@ from scapy.layers.inet6 import ICMPv6ND_RA, ICMPv6NDOptPrefixInfo
 from controller.reconcile.directory import Directory, samples_of
 from controller.records import NetworkId, PortKey, SubnetId
 from flows.cookie import Feature, encode
-from tests.unit.controller.dhcp.dhcp_wire import Sent, read
+from tests.unit.controller.dhcp.dhcp_wire import Sent, ip, read
 from tests.unit.controller.dhcp6.scapy_wire import GUEST_MAC, ia_na, parsed, sent, solicitation
 from tests.unit.controller.reconcile.builders import Cloud, a_network, a_port, a_subnet
 
 PREFIX = "fd00::/64"
 CLIENT = DHCP6OptClientId(duid=DUID_LL(lladdr=GUEST_MAC))
-DISCOVER = 1
+DISCOVER, DECLINE = 1, 4
 
 
 def modes(ra_mode: str | None, address_mode: str | None) -> dict[str, Any]:
@@ -56,6 +56,24 @@ def test_a_dhcp_request_is_answered_by_the_ports_lease() -> None:
     got = read(stage.punt(Feature.DHCP, Sent(kind=DISCOVER).frame()))
     assert got.yiaddr == "10.0.0.5"
     assert stage.count("weft_dhcp_requests_total", "offer") == 1
+
+
+def test_a_guest_that_cannot_use_its_address_is_named_once_for_each_lease(caplog: pytest.LogCaptureFixture) -> None:
+    """It may say so as often as it likes; the log is not its to fill."""
+    stage = Stage()
+    frame = Sent(kind=DECLINE, options=[(50, ip("10.0.0.5")), (54, stage_server(stage))]).frame()
+    for _ in range(3):
+        assert stage.punt(Feature.DHCP, frame) is None
+    assert [one.getMessage() for one in caplog.records] == [f"dhcp_declined dpid={7:016x} ofport=33 port=p1"]
+    stage.put(a_port(1, "10.0.0.6"))
+    stage.put(a_port(1, "10.0.0.5"))
+    stage.punt(Feature.DHCP, frame)
+    assert len(caplog.records) == 2
+
+
+def stage_server(stage: Stage) -> bytes:
+    """Return the server identifier of the port's lease."""
+    return read(stage.punt(Feature.DHCP, Sent(kind=DISCOVER).frame())).options[54]
 
 
 def test_a_port_that_is_gone_is_answered_nothing() -> None:

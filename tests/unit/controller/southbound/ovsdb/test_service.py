@@ -207,6 +207,17 @@ def test_a_server_that_talks_nonsense_is_named_and_disturbs_nobody(
     assert not service.view("bad").connected
 
 
+def test_a_server_that_never_shows_a_database_is_complained_of_once(
+    service: OvsdbService, serve: Callable[..., Server], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    server = serve(b"HTTP/1.1 400 Bad Request\r\n", hang_up=True)
+    service.add_host("h1", server.target)
+    wait_until(lambda: len(server.connections) >= 4)
+    said = [one.getMessage().split()[0] for one in caplog.records]
+    assert said.count("ovsdb_lost") == said.count("ovsdb_connected") == 1
+
+
 def test_a_server_that_hangs_up_is_asked_ever_more_rarely(service: OvsdbService, serve: Callable[..., Server]) -> None:
     server = serve(b"", hang_up=True)
     service.add_host("h1", server.target)
