@@ -203,6 +203,11 @@ class Bridge:
         self._refused.clear()
         return settled
 
+    @property
+    def refusal(self) -> str | None:
+        """What the switch refused first, one sentence, None when it took everything."""
+        return None if not self._refused else f"its switch refused: {self._refused[min(self._refused)]}"
+
     def progress(self, port: PortKey, segment: SegmentKey) -> tuple[Progress, str]:
         """Return how far the flows of a port are, and what was refused."""
         units = (Unit(UnitKind.LOCAL_PORT, port), Unit(UnitKind.SEGMENT, segment))

@@ -120,5 +120,5 @@ class Verdicts:
         problem = self._openflow.switch(bridge.host.datapath_id).problem
         if problem is not None:
             problem = problem.replace("weft reconcile HOST", f"weft reconcile {name}")
-        problems = (problem, bridge.plugs.ways.problem, self._probing.problem(bridge.host.datapath_id))
+        problems = (problem, bridge.refusal, bridge.plugs.ways.problem, self._probing.problem(bridge.host.datapath_id))
         return "; ".join(filter(None, problems)) or None

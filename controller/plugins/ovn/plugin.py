@@ -112,7 +112,7 @@ class OvnPlugin(Plugin):
         """Return the engine, not started."""
         with warnings.catch_warnings():
             # python-ovs looks whether eventlet has patched it, and eventlet warns whoever imports it.
-            warnings.simplefilter("ignore", DeprecationWarning)
+            warnings.simplefilter("ignore")
             from controller.plugins.ovn.engine import OvnEngine  # noqa: PLC0415 - the API process needs no python-ovs
 
         return OvnEngine(self._settings, context)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from controller.errors import WeftError
 from controller.reconcile.ovsdb_rows import port_row
-from controller.records import Port, PortStatus, Reason
+from controller.records import HostName, Port, PortStatus, Reason
 from controller.services import (
     address_groups,
     bindings,
@@ -623,9 +623,11 @@ def test_rules_the_switch_refuses_are_told_at_the_ports_that_have_them(world: Wo
     state = world.port_states[port.id]
     assert (state.status, state.reason) == (PortStatus.ERROR, Reason.PROGRAMMING_FAILED)
     assert "no room" in state.detail
+    assert "no room" in (world.host_states[HostName("h1")].problem or "")
     world.reconciler.switch_event(dpid, Synced(token))
     world.settle()
     assert world.port_states[port.id].status is PortStatus.ACTIVE
+    assert world.host_states[HostName("h1")].problem is None
 
 
 # migration ------------------------------------------------------------------------------------------------------------
