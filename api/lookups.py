@@ -14,7 +14,7 @@ from api import query
 from api.attributes import wire_time
 from api.auth import Auth
 from api.control import Control
-from api.errors import UnknownFilter
+from api.errors import ControllerRefused, UnknownFilter
 from api.machinery import admit
 from api.operations import Operation
 from api.plan_schema import PARAMETER
@@ -22,10 +22,12 @@ from api.resources.traces import Traces
 from api.schema import BOOLEAN, OBJECT, TEXT, TIME, UUID, array, or_null, record
 from api.validators import boolean
 from api.wire import API_ROOT, answer
-from controller.errors import WeftError
+from controller.caller import Caller
+from controller.errors import InvalidInput, Kind, WeftError
+from controller.plugins.openflow import OpenFlowPlugin
 from controller.policy.words import Target
 from controller.records import PortState
-from controller.services import hosts, network_moves, ports
+from controller.services import hosts, network_moves, networks, ports
 from controller.services.rules import authorize
 from controller.store.database import Database
 from controller.store.states import load_port_state
@@ -142,7 +144,31 @@ class Lookups:
         authorize(caller, "get_host_flows", Target())
         args: dict[str, object] = {"host": name}
         args |= {key: value for key, value in asked if value}
-        return answer(200, {"flows": _flows(self._control.call("flows", args))})
+        try:
+            found = self._control.call("flows", args)
+        except ControllerRefused as error:
+            if error.remote_kind is Kind.NOT_FOUND:
+                self._check_plugin(caller, args)
+            raise
+        return answer(200, {"flows": _flows(found)})
+
+    def _check_plugin(self, caller: Caller, args: Mapping[str, object]) -> None:
+        """Say of a port or network that is there why the controller knows none of its flows.
+
+        Raises:
+            InvalidInput: another plug-in realises it.
+            PortNotFound, NetworkNotFound: it is not there.
+        """
+        with self._database.read() as tx:
+            port_id, network_id = args.get("port_id"), args.get("network_id")
+            if isinstance(port_id, str):
+                network_id = ports.get(tx, caller, port_id).network_id
+            plugin = networks.get(tx, caller, network_id).plugin if isinstance(network_id, str) else OpenFlowPlugin.name
+        if plugin != OpenFlowPlugin.name:
+            raise InvalidInput(
+                f"Plug-in '{plugin}' realises network {network_id}, and Weft has no flows for it: "
+                "`weft trace` says what becomes of its packets"
+            )
 
     def reconcile(self, host: str) -> Response:
         """Say what keeps a host from being as desired; ``?accept=true`` lets deletes that nothing explains be done."""

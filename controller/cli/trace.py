@@ -64,7 +64,8 @@ def question(args: argparse.Namespace) -> dict[str, object]:
 
 def _lines(trace: Mapping[str, object], *, with_flows: bool) -> list[str]:
     network = member(trace, "network")
-    lines = [f"{cell(trace.get('packet'))}, {cell(trace.get('state'))}, in network {cell(network.get('name'))}"]
+    named = cell(network.get("name") or network.get("id"))
+    lines = [f"{cell(trace.get('packet'))}, {cell(trace.get('state'))}, in network {named}"]
     for host in members(trace, "hosts"):
         lines += ["", f"host {cell(host.get('host'))}: {cell(host.get('entered'))}"]
         for step in members(host, "steps"):

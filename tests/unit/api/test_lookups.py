@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
 from api.app import create_app
 from api.auth import NoAuth
@@ -12,6 +13,7 @@ from api.errors import ControllerRefused, ControllerSilent
 from controller.errors import Kind
 from controller.records import PortId, PortState, PortStatus, Reason
 from controller.store.database import Database
+from controller.store.schema import NETWORKS
 from controller.store.states import save_port_states
 
 
@@ -91,6 +93,20 @@ def test_a_controller_that_fails_is_told_apart(
     make.host(name="h1", ovsdb="tcp:192.0.2.1:6640")
     reply, _script = flows(database, outcome, "/v2.0/hosts/h1/flows")
     assert (status, error_type) == (reply.status_code, reply.json["NeutronError"]["type"])
+
+
+def test_flows_of_what_another_plug_in_realises_are_refused_with_the_reason(
+    database: Database, make: SimpleNamespace
+) -> None:
+    """The controller knows the networks of its own engine only."""
+    make.host(name="h1", ovsdb="tcp:192.0.2.1:6640")
+    port = make.port(network_id=make.network()["id"])
+    with database.write() as tx:
+        tx.connection.execute(update(NETWORKS).values(plugin="ovn"))
+    gone = ControllerRefused(error_type="PortNotFound", message="gone", kind=Kind.NOT_FOUND)
+    for asked in (f"port_id={port['id']}", f"network_id={port['network_id']}"):
+        reply, _script = flows(database, gone, f"/v2.0/hosts/h1/flows?{asked}")
+        assert (reply.status_code, "Plug-in 'ovn'" in reply.json["NeutronError"]["message"]) == (400, True)
 
 
 def test_flows_without_a_controller_are_unavailable(client: FlaskClient, make: SimpleNamespace) -> None:
