@@ -81,6 +81,8 @@ class Connection(Datapath):  # type: ignore[misc]
         self._is_last_write = False
         self._thread_id: int | None = None
         self.n_tables = 0
+        self.is_stray = False
+        """Whether it was gone before it said who it is, as switches are that called while this process was starting."""
         self._wake: int | None = None
         super().__init__(sock, address)
         sock.setblocking(False)
@@ -151,6 +153,7 @@ class Connection(Datapath):  # type: ignore[misc]
             why = self._run()
         except (FramingError, OSError) as error:
             why = str(error)
+            self.is_stray = self.id is None and isinstance(error, OSError)
         except Exception as error:  # noqa: BLE001 - what os-ken raises on octets it does not know is not listed
             why = f"not understood: {error!r}"
             _log.exception("switch_message_not_understood peer=%s", self.peer)
@@ -252,6 +255,7 @@ class Connection(Datapath):  # type: ignore[misc]
                 pass
             except OSError as error:
                 self._closing = str(error)
+                self.is_stray = self.id is None
                 self._ring()
                 return
             self._moved_at = time.monotonic()

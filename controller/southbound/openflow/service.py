@@ -173,7 +173,9 @@ class OpenFlowService:
 
     def down(self, connection: Connection, why: str) -> None:
         """Take a connection from its worker."""
-        _log.info("switch_disconnected dpid=%s peer=%s reason=%r", _dpid_text(connection.id), connection.peer, why)
+        level = logging.DEBUG if connection.is_stray else logging.INFO
+        peer, dpid = connection.peer, _dpid_text(connection.id)
+        _log.log(level, "switch_disconnected dpid=%s peer=%s reason=%r", dpid, peer, why)
         with self._lock:
             switch = self._switches.get(connection.id)
             if self._up.get(connection.id) is connection:

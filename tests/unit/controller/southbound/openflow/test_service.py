@@ -1,7 +1,9 @@
 """Does the service serve the socket it was given, and survive peers that do harm?"""
 
 import contextlib
+import logging
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 
@@ -48,6 +50,20 @@ def test_a_socket_shared_with_another_process_goes_on_listening_after_stop(fake:
     fake.connect("127.0.0.1", kept.getsockname()[1])
     assert connected.wait(5)
     second.stop()
+
+
+def test_a_switch_that_called_in_vain_while_the_controller_was_away_is_not_worth_a_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    listener = socket.create_server(("127.0.0.1", 0))
+    with socket.create_connection(listener.getsockname()) as caller:
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closes with a reset
+    service = OpenFlowService(listener, admit=lambda _: True, on_event=lambda *_: None, packet_in=lambda *_: None)
+    service.start()
+    said = eventually(lambda: [one for one in caplog.records if "switch_disconnected" in one.getMessage()])
+    service.stop()
+    assert [one.levelno for one in said] == [logging.DEBUG]
 
 
 def test_one_worker_lives_as_long_as_its_datapath_is_known() -> None:
