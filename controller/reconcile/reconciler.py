@@ -297,6 +297,9 @@ class Reconciler:
                 self._bind_by_plug(port)
             elif old.binding is not None:
                 self._live_hosts.let_go(port_id, self._live_hosts.of(port_id))
+            elif port.device_id and port.device_id != old.device_id:  # somebody has it again: a vNIC plugged back
+                self._live_hosts.take_up(port_id)
+                self._bind_by_plug(port)
 
     def _bind_by_plug(self, port: Port) -> None:
         """Have a port that is bound to no host bound where it is plugged."""

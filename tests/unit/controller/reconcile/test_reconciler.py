@@ -491,6 +491,21 @@ def test_a_port_taken_off_its_host_is_bound_by_a_new_plug_only(world: World, tmp
     again.close()
 
 
+def test_a_port_taken_off_its_host_is_bound_where_it_is_plugged_once_somebody_has_it_again(world: World) -> None:
+    """A vNIC unplugged and plugged back while its machine runs."""
+    world.register("h1", 1)
+    network = write(world, create_network)
+    port = write(world, lambda tx: create_port(tx, network.id))
+    world.settle()
+    world.see("h1", ("vnet0", port.id, 7))
+    write(world, lambda tx: ports.update(tx, ADMIN, port.id, {"host": None}))
+    world.settle()
+    assert bound_to(world, port.id) is None
+    write(world, lambda tx: ports.update(tx, ADMIN, port.id, {"device_id": "vm1"}))
+    world.settle()
+    assert bound_to(world, port.id) == "h1"
+
+
 def test_a_device_that_was_there_before_its_port_binds_it(world: World) -> None:
     """Of a port that comes in with its id, and of one whose plug is seen before the journal is read."""
     world.register("h1", 1)
