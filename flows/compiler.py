@@ -16,6 +16,7 @@ from flows.features import (
     sightings,
     tunnel,
 )
+from flows.flow import Flow
 from flows.intent import (
     AddressGroupIntent,
     BaseIntent,
@@ -86,11 +87,16 @@ def compile_unit(intent: UnitIntent) -> Contribution:
                 meters=tuple(meters.of_peer(intent)),
             )
         case RulesetIntent():
-            return Contribution(flows=tuple(rules.ruleset_flows(intent)))
+            return Contribution(flows=_distinct(rules.ruleset_flows(intent)))
         case AddressGroupIntent():
             return Contribution(flows=tuple(rules.address_group_flows(intent)))
         case BaseIntent():
             return Contribution(flows=tuple(base.flows()), whole_groups=tuple(base.groups()))
+
+
+def _distinct(flows: Iterable[Flow]) -> tuple[Flow, ...]:
+    """Return the flows, of those with one key the last: rules may overlap."""
+    return tuple({flow.key: flow for flow in flows}.values())
 
 
 def compile_bridge(intents: Iterable[UnitIntent]) -> BridgeState:

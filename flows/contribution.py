@@ -32,6 +32,7 @@ class Contribution:
     """What one unit adds; contributions of all units, merged, are the bridge's desired state."""
 
     flows: tuple[Flow, ...] = ()
+    """No two with one key."""
     groups: tuple[int, ...] = ()
     """Ids of the groups the unit declares; a group exists while someone declares it, empty or not."""
     whole_groups: tuple[Group, ...] = ()

@@ -2,12 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from controller.reconcile.index import discard
 from controller.reconcile.model import Model
 from controller.reconcile.plugs import UNPLUGGED, Plugs
-from controller.reconcile.rules import is_narrower
 from controller.reconcile.status import Progress, device_name
 from controller.reconcile.translate import BridgeView
 from controller.records import Host, PortKey, SegmentKey
@@ -27,7 +25,6 @@ from flows.intent import (
 )
 from flows.state import BridgeState
 
-RULESETS_REMEMBERED = 1024
 _UNIT_KIND = {
     ObjectKind.PORT: UnitKind.LOCAL_PORT,
     ObjectKind.SEGMENT: UnitKind.SEGMENT,
@@ -105,14 +102,18 @@ class Bridge:
         changes: dict[Unit, Contribution | None] = {}
         outdated: set[int] = set()
         narrowed: set[int] = set()
+        shared = view.model.rulesets.shared
         for unit in units:
             new, old = view.intent(unit), self._intents.get(unit)
-            if new == old:
+            if isinstance(old, RulesetIntent) and isinstance(new, RulesetIntent):
+                turn = shared.turn(old, new)
+                if not turn.is_change:
+                    continue
+                narrowed.update({new.ruleset} if turn.is_narrower else ())
+            elif new == old:
                 continue
-            if unit.kind == UnitKind.LOCAL_PORT:
+            elif unit.kind == UnitKind.LOCAL_PORT:
                 outdated |= self._port_zoned(old, new)
-            elif isinstance(old, RulesetIntent) and isinstance(new, RulesetIntent) and _is_narrower(old, new):
-                narrowed.add(new.ruleset)
             elif isinstance(old, AddressGroupIntent) and isinstance(new, AddressGroupIntent) and _lost(old, new):
                 narrowed.update(self._referring(address_group_id(new.key)))
             if new is None:
@@ -120,7 +121,7 @@ class Bridge:
                 changes[unit] = None
             else:
                 self._intents[unit] = new
-                changes[unit] = _compile_shared(new) if isinstance(new, RulesetIntent) else compile_unit(new)
+                changes[unit] = shared.compiled(new) if isinstance(new, RulesetIntent) else compile_unit(new)
             self._refused.pop(unit, None)
         outdated.update(zone for ruleset in narrowed for zone in self._zones.get(ruleset, ()))
         delta = self.state.replace(changes)
@@ -232,21 +233,3 @@ def refused_units(refusals: Iterable[Refusal]) -> dict[Unit, str]:
         kind, key = (ObjectKind.NONE, 0) if owner is None else (owner.kind, owner.key)
         problems[Unit(_UNIT_KIND.get(kind, UnitKind.BASE), key)] = str(refusal)
     return problems
-
-
-@lru_cache(maxsize=RULESETS_REMEMBERED)
-def _compile_shared(rules: RulesetIntent) -> Contribution:
-    """Compile rules once for all hosts: a set of groups may have thousands of rules, on hundreds of hosts."""
-    return compile_unit(rules)
-
-
-def _is_narrower(old: RulesetIntent, new: RulesetIntent) -> bool:
-    """Whether connections that the old rules let in may be unwanted under the new ones.
-
-    Connections are remembered while rules are stateful only; what was remembered before is not to come back.
-    """
-    return (
-        old.stateful != new.stateful
-        or is_narrower(new.from_port, old.from_port)
-        or is_narrower(new.to_port, old.to_port)
-    )

@@ -5,10 +5,12 @@ than it says.
 """
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from controller.reconcile.addresses import contains, prefix_of
 from controller.records import Port, SecurityGroup, SecurityGroupRule
 from controller.services.rule_checks import PROTOCOLS
+from flows.features.rules import RULES_REMEMBERED
 from flows.intent import DENY_ALL, NO_RULES, Prefix, RuleIntent
 
 TRUSTED_OWNER = "network:"
@@ -54,7 +56,7 @@ def rule_intents(groups: Iterable[SecurityGroup], direction: str, group_of: Grou
             condition = _condition(rule, group_of) if rule.direction == direction else None
             if condition is not None:
                 reasons.setdefault(condition, []).append(rule.id)
-    return tuple(_intent(condition, reasons[condition]) for condition in sorted(reasons, key=_order))
+    return tuple(_intent(condition, tuple(reasons[condition])) for condition in sorted(reasons, key=_order))
 
 
 def is_narrower(new: Iterable[RuleIntent], old: Iterable[RuleIntent]) -> bool:
@@ -109,7 +111,9 @@ def _numbers(rule: SecurityGroupRule, protocol: int | None) -> tuple[int | None,
     return (low, high) if protocol in HAS_PORTS else None
 
 
-def _intent(condition: Condition, rule_ids: list[str]) -> RuleIntent:
+@lru_cache(maxsize=RULES_REMEMBERED)
+def _intent(condition: Condition, rule_ids: tuple[str, ...]) -> RuleIntent:
+    """Return a rule's intent; the same one each time, for most rules of a set stay."""
     version, protocol, low, high, prefix, group = condition
     named = "security group rule" if len(rule_ids) == 1 else "security group rules"
     return RuleIntent(
@@ -125,7 +129,7 @@ def _intent(condition: Condition, rule_ids: list[str]) -> RuleIntent:
 
 def _order(condition: Condition) -> tuple[object, ...]:
     """What does not matter comes first."""
-    return tuple((part is not None, part or 0) for part in condition)
+    return tuple([(part is not None, part or 0) for part in condition])
 
 
 def _covers(wide: Condition, narrow: Condition) -> bool:

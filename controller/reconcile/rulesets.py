@@ -11,6 +11,7 @@ from collections.abc import Set as AbstractSet
 from controller.reconcile.index import decrement, discard
 from controller.reconcile.places import hosts_of
 from controller.reconcile.rules import rule_intents, ruleset_of
+from controller.reconcile.shared_rules import SharedRules
 from controller.records import AddressGroup, HostName, Port, RuleKey, SecurityGroup, SecurityGroupRule
 from flows.intent import DENY_ALL, RulesetIntent, address_group_id
 
@@ -41,6 +42,7 @@ class Rulesets:
         """By id of a security group or address group: the security groups whose rules refer to it."""
         self._intents: dict[int, RulesetIntent] = {}
         """What was translated already: one value for all hosts."""
+        self.shared = SharedRules()
 
     def put_group(self, group_id: str, group: SecurityGroup | None) -> SecurityGroup | None:
         """Store a security group, or forget it when None; return what was there."""
@@ -90,6 +92,7 @@ class Rulesets:
                 for group_id in self._groups.pop(ruleset):
                     discard(self._with_group, group_id, ruleset)
                 self._intents.pop(ruleset, None)
+                self.shared.forget(ruleset)
 
     def of_host(self, host: HostName) -> AbstractSet[int]:
         """Return the rulesets that ports bound to a host have."""

@@ -118,3 +118,10 @@ def test_nothing_is_left_when_every_unit_is_gone() -> None:
     state.replace({intent.unit: None for intent in intents})
     assert state.tables() == EMPTY
     assert not state.units()
+
+
+@given(INTENTS)
+def test_no_unit_asks_for_two_flows_with_one_key(intent: UnitIntent) -> None:
+    """What a unit keeps is left alone when it changes; it must not stand for something the unit gives up."""
+    flows = compile_unit(intent).flows
+    assert len({flow.key for flow in flows}) == len(flows)
