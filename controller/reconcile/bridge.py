@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from controller.reconcile.index import discard
 from controller.reconcile.model import Model
 from controller.reconcile.plugs import UNPLUGGED, Plugs
+from controller.reconcile.shared_rules import SharedRules
 from controller.reconcile.status import Progress, device_name
 from controller.reconcile.translate import BridgeView
 from controller.records import Host, PortKey, SegmentKey
@@ -105,17 +106,11 @@ class Bridge:
         shared = view.model.rulesets.shared
         for unit in units:
             new, old = view.intent(unit), self._intents.get(unit)
-            if isinstance(old, RulesetIntent) and isinstance(new, RulesetIntent):
-                turn = shared.turn(old, new)
-                if not turn.is_change:
-                    continue
-                narrowed.update({new.ruleset} if turn.is_narrower else ())
-            elif new == old:
+            if shared.are_same(old, new):
                 continue
-            elif unit.kind == UnitKind.LOCAL_PORT:
+            if unit.kind == UnitKind.LOCAL_PORT:
                 outdated |= self._port_zoned(old, new)
-            elif isinstance(old, AddressGroupIntent) and isinstance(new, AddressGroupIntent) and _lost(old, new):
-                narrowed.update(self._referring(address_group_id(new.key)))
+            narrowed.update(self._narrowed(shared, old, new))
             if new is None:
                 del self._intents[unit]
                 changes[unit] = None
@@ -124,12 +119,22 @@ class Bridge:
                 changes[unit] = shared.compiled(new) if isinstance(new, RulesetIntent) else compile_unit(new)
             self._refused.pop(unit, None)
         outdated.update(zone for ruleset in narrowed for zone in self._zones.get(ruleset, ()))
+        if not changes:
+            return Delta(), frozenset()
         delta = self.state.replace(changes)
         if outdated:
             delta = replace(delta, revoked_zones=tuple(sorted(outdated.difference(delta.flushed_zones))))
         if delta:
             self._pending.update((unit, token) for unit in changes)
         return delta, frozenset(changes)
+
+    def _narrowed(self, shared: SharedRules, old: UnitIntent | None, new: UnitIntent | None) -> Iterable[int]:
+        """Return the rulesets that let in less than before."""
+        if isinstance(old, RulesetIntent) and isinstance(new, RulesetIntent):
+            return (new.ruleset,) if shared.turn(old, new).is_narrower else ()
+        if isinstance(old, AddressGroupIntent) and isinstance(new, AddressGroupIntent) and _lost(old, new):
+            return self._referring(address_group_id(new.key))
+        return ()
 
     def _referring(self, group: int) -> Iterator[int]:
         """Yield the rulesets of this bridge with a rule for members of a group, by its conjunction id."""

@@ -104,7 +104,7 @@ class Feed:
         with self._database.read() as tx:
             snapshot = store.load_snapshot(tx)
             states = load_port_statuses(tx)
-            self._first, _ = store.journal_span(tx)
+            self._first = store.journal_span(tx).first
             moves = self._moves(tx, None)
         self._epoch, self._seq = snapshot.epoch, snapshot.seq
         if self._plugin is None:
@@ -122,13 +122,13 @@ class Feed:
     def poll(self) -> Changes:
         """Return what changed since the last poll."""
         with self._database.read() as tx:
-            first, last = store.journal_span(tx)
-            if store.load_epoch(tx) != self._epoch or last < self._seq or first > self._seq + 1:
+            span = store.journal_span(tx)
+            if span.epoch != self._epoch or span.last < self._seq or span.first > self._seq + 1:
                 return Changes(lost=True)
-            self._first = first
-            entries = store.journal_after(tx, self._seq, BATCH)
-            if not entries:
+            self._first = span.first
+            if span.last == self._seq:
                 return Changes()
+            entries = store.journal_after(tx, self._seq, BATCH)
             ids: dict[str, set[str]] = {kind: set() for kind in KINDS}
             for entry in entries:
                 ids[entry.kind].add(entry.object_id)

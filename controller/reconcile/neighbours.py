@@ -83,8 +83,8 @@ class OpenFlow(Protocol):
 class Sink(Protocol):
     """Where results go; must not block."""
 
-    def ports(self, states: Collection[PortState]) -> None:
-        """Take new port states."""
+    def ports(self, states: Collection[PortState], *, can_wait: bool = False) -> None:
+        """Take new port states; those that can wait are of ports that only come into being, and followed by others."""
 
     def host(self, state: HostState) -> None:
         """Take a new host state."""

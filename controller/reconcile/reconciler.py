@@ -98,6 +98,8 @@ class Reconciler:
         self._takings = Takings(surveyor, self._inbox.survey, monotonic)
         self._watch = Watch(sighted=sighted, monotonic=monotonic, keep_s=seen_keep_s)
         self._advertiser = Advertiser(openflow=openflow, leases=leases)
+        self._concerned: set[HostName] = set()
+        """Hosts of which something else may have to be said, once what was heard is dealt with."""
         self._token = 0
         self._next_tick = 0.0
         self._last_poll = 0.0
@@ -387,14 +389,14 @@ class Reconciler:
         if isinstance(event, Synced | Failed):
             self._probing.told(dpid)
         marks.units_settled(dirty, self._model, name, settled)
-        self._verdicts.host(bridge)
+        self._concerned.add(name)
 
     def _connection_changed(
         self, dirty: Dirty, bridge: Bridge, *, ovsdb: bool | None = None, openflow: bool | None = None
     ) -> None:
         if bridge.condition.heard(self._monotonic(), ovsdb=ovsdb, openflow=openflow):
             dirty.ports.update(p.id for p in self._model.ports_of_host(bridge.host.name))
-        self._verdicts.host(bridge)
+        self._concerned.add(bridge.host.name)
 
     # dirty -> guests, switches, rows, states --------------------------------------------------------------------------
 
@@ -410,6 +412,9 @@ class Reconciler:
             if bridge is not None and bridge.plugs.synced:
                 self._compile(dirty, bridge)
         self._verdicts.ports(dirty.ports, self._model, self._bridges, self._live_hosts)
+        for name in self._concerned & self._bridges.keys():
+            self._verdicts.host(self._bridges[name])
+        self._concerned.clear()
         self._crossings.look(self._model, self._bridges)
 
     def _state_rows(self, dirty: Dirty) -> None:
@@ -439,7 +444,7 @@ class Reconciler:
         refusal = self._takings.problem(bridge.host.name)
         if refusal != bridge.condition.refusal:
             bridge.condition.refusal = refusal
-            self._verdicts.host(bridge)
+            self._concerned.add(bridge.host.name)
         return may_write
 
     def _compile(self, dirty: Dirty, bridge: Bridge) -> None:
@@ -460,7 +465,7 @@ class Reconciler:
             switch.apply(delta, self._token, self._feed.position)
         else:
             marks.units_settled(dirty, self._model, bridge.host.name, changed)
-        self._verdicts.host(bridge)
+        self._concerned.add(bridge.host.name)
 
     def _look_after_hosts(self, dirty: Dirty) -> None:
         """See once a tick whose silence lasts too long, and what is to be said of each host."""
@@ -476,15 +481,14 @@ class Reconciler:
         turned = self._probing.run(self._model, self._bridges, is_tick=is_tick)
         for name in turned.ports_of:
             dirty.ports.update(p.id for p in self._model.ports_of_host(name))
-        for name in turned.hosts & self._bridges.keys():
-            self._verdicts.host(self._bridges[name])
+        self._concerned |= turned.hosts
 
     def _add_bridge(self, host: Host) -> None:
-        self._bridges[host.name] = bridge = Bridge(host, self._monotonic())
+        self._bridges[host.name] = Bridge(host, self._monotonic())
         self._host_of_dpid[host.datapath_id] = host.name
         self._openflow.switch(host.datapath_id)
         self._ovsdb.add_host(host.name, host.ovsdb)
-        self._verdicts.host(bridge)
+        self._concerned.add(host.name)
         _log.info("host_added host=%s ovsdb=%s", host.name, host.ovsdb)
 
     def _drop_bridge(self, name: HostName) -> None:

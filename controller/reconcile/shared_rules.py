@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from controller.reconcile.rules import is_narrower
 from flows.compiler import compile_unit
 from flows.contribution import Contribution
-from flows.intent import RulesetIntent
+from flows.intent import RulesetIntent, UnitIntent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,12 @@ class SharedRules:
         if known is None or known[0] is not rules:
             self._compiled[rules.ruleset] = known = rules, compile_unit(rules)
         return known[1]
+
+    def are_same(self, old: UnitIntent | None, new: UnitIntent | None) -> bool:
+        """Whether a unit is asked for what it was asked for, be it rules or not."""
+        if isinstance(old, RulesetIntent) and isinstance(new, RulesetIntent):
+            return not self.turn(old, new).is_change
+        return old == new
 
     def turn(self, old: RulesetIntent, new: RulesetIntent) -> Turn:
         """Return what becomes of a set's rules when the new take the place of the old."""

@@ -6,7 +6,8 @@ One writer thread; what is newer replaces what waits.
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -31,6 +32,8 @@ MOST_SIGHTS = 1000
 """Written at once; what is seen beyond is seen again."""
 LINGER_S = 0.02
 """How long to wait for more before writing: a durable transaction costs milliseconds that requests need."""
+PATIENCE_S = 0.5
+"""How long what can wait does, unless there is something else to be written: most of it is outdated by then."""
 HEARTBEAT_S = 10.0
 """How often hosts that did not change are written again, so that a reader can tell a dead controller."""
 
@@ -54,6 +57,8 @@ class _Waiting:
     sights: dict[tuple[str, str, str], Sight] = field(default_factory=dict)
     steps: dict[tuple[NetworkId, "Step"], int] = field(default_factory=dict)
     """Of networks that move from one plug-in to another, with the revision of which it was said."""
+    can_wait: bool = True
+    """Whether nobody waits for any of it."""
 
     def __bool__(self) -> bool:
         return bool(
@@ -75,6 +80,7 @@ class _Waiting:
             healths={**self.healths, **newer.healths},
             sights={**self.sights, **newer.sights},
             steps={**self.steps, **newer.steps},
+            can_wait=False,
         )
 
 
@@ -88,6 +94,7 @@ class StateWriter:
         on_intent: Callable[[], None] = lambda: None,
         machine: str | None = None,
         seen_keep_s: int = KEEP_S,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         """Prepare; `start` begins.
 
@@ -96,7 +103,9 @@ class StateWriter:
             on_intent: Called when what was written is intent, so that nobody waits.
             machine: Where this controller runs, to be shown as an agent; None, it is not shown.
             seen_keep_s: How long an address is taken for used after somebody was last seen with it.
+            patience_s: How long what can wait does.
         """
+        self._patience_s = patience_s
         self._seen_keep_s, self._began = seen_keep_s, time.monotonic()
         self._database, self._on_intent, self._machine = database, on_intent, machine
         self._wake = threading.Condition()
@@ -117,17 +126,15 @@ class StateWriter:
             self._wake.notify()
         self._thread.join()
 
-    def ports(self, states: Collection[PortState]) -> None:
+    def ports(self, states: Collection[PortState], *, can_wait: bool = False) -> None:
         """Take new port states."""
-        with self._wake:
-            self._waiting.ports.update((state.port_id, state) for state in states)
-            self._wake.notify()
+        with self._taking(can_wait=can_wait) as waiting:
+            waiting.ports.update((state.port_id, state) for state in states)
 
     def host(self, state: HostState) -> None:
         """Take a new host state."""
-        with self._wake:
-            self._waiting.hosts[state.name] = state
-            self._wake.notify()
+        with self._taking() as waiting:
+            waiting.hosts[state.name] = state
 
     def forget_host(self, name: HostName) -> None:
         """Stop the heartbeat of a removed host."""
@@ -137,41 +144,46 @@ class StateWriter:
 
     def bind(self, port_id: PortId, host: HostName) -> None:
         """Bind an unbound port to the host that plugged it."""
-        with self._wake:
-            self._waiting.binds[port_id] = host
-            self._wake.notify()
+        with self._taking() as waiting:
+            waiting.binds[port_id] = host
 
     def activate(self, port_id: PortId, host: HostName) -> None:
         """Make the host a port migrates to the one it is bound to."""
-        with self._wake:
-            self._waiting.arrivals[port_id] = host
-            self._wake.notify()
+        with self._taking() as waiting:
+            waiting.arrivals[port_id] = host
 
     def sighted(self, sight: Sight) -> None:
         """Take an address that somebody who is no port with it was seen to use."""
-        with self._wake:
+        with self._taking() as waiting:
             key = (sight.subnet_id, sight.ip_address, sight.mac_address)
-            if key in self._waiting.sights or len(self._waiting.sights) < MOST_SIGHTS:
-                self._waiting.sights[key] = sight
-            self._wake.notify()
+            if key in waiting.sights or len(waiting.sights) < MOST_SIGHTS:
+                waiting.sights[key] = sight
 
     def prepared(self, network_id: NetworkId, revision: int) -> None:
         """Switch a network over to the plug-in it moves to: everything is ready there."""
-        with self._wake:
-            self._waiting.steps[network_id, Step.PREPARED] = revision
-            self._wake.notify()
+        with self._taking() as waiting:
+            waiting.steps[network_id, Step.PREPARED] = revision
 
     def released(self, network_id: NetworkId, revision: int) -> None:
         """Let a network have arrived: the plug-in it comes from has nothing of it any more."""
-        with self._wake:
-            self._waiting.steps[network_id, Step.RELEASED] = revision
-            self._wake.notify()
+        with self._taking() as waiting:
+            waiting.steps[network_id, Step.RELEASED] = revision
 
     def health(self, plugin: str, health: Health) -> None:
         """Take how a plug-in is, and the hosts it found."""
+        with self._taking() as waiting:
+            waiting.healths[plugin] = health
+
+    @contextmanager
+    def _taking(self, *, can_wait: bool = False) -> Iterator[_Waiting]:
+        """Give what waits, to be added to; the writer is woken if that makes it wait less long."""
         with self._wake:
-            self._waiting.healths[plugin] = health
-            self._wake.notify()
+            waiting = self._waiting
+            before = bool(waiting), waiting.can_wait
+            yield waiting
+            waiting.can_wait = waiting.can_wait and can_wait
+            if waiting.is_urgent or before != (bool(waiting), waiting.can_wait):
+                self._wake.notify()
 
     def _run(self) -> None:
         next_beat = 0.0
@@ -179,6 +191,8 @@ class StateWriter:
             with self._wake:
                 if not (self._waiting or self._stopping):
                     self._wake.wait(max(0.0, next_beat - time.monotonic()))
+                if self._waiting and self._waiting.can_wait:
+                    self._wake.wait_for(lambda: self._stopping or not self._waiting.can_wait, self._patience_s)
                 if not (self._stopping or self._waiting.is_urgent):
                     self._wake.wait_for(lambda: self._stopping or self._waiting.is_urgent, LINGER_S)
                 waiting, self._waiting = self._waiting, _Waiting()

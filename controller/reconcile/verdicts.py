@@ -13,11 +13,12 @@ from controller.reconcile.reach import no_way
 from controller.reconcile.segments import missing_physnets, segment_on
 from controller.reconcile.status import Place, port_state
 from controller.reconcile.watch import disputed
-from controller.records import HostName, HostState, Port, PortId, PortState, Reason
+from controller.records import HostName, HostState, Port, PortId, PortState, PortStatus, Reason
 from controller.southbound.ovsdb.model import HostView
 
 GRACE_S = 5.0
 """How long a host may be silent before its ports stop being called ACTIVE."""
+_UNDER_WAY = frozenset({PortStatus.DOWN, PortStatus.BUILD})
 Bridges = Mapping[HostName, Bridge]
 
 
@@ -43,7 +44,8 @@ class Verdicts:
 
     def ports(self, ports: Iterable[PortId], model: Model, bridges: Bridges, live_hosts: LiveHosts) -> None:
         """Decide the state of some ports anew."""
-        changed = []
+        changed: list[PortState] = []
+        on_the_way: list[PortState] = []
         for port_id in ports:
             port = model.ports.get(port_id)
             network = None if port is None else model.networks.get(port.network_id)
@@ -55,9 +57,11 @@ class Verdicts:
             if state is not None and state != last:
                 self.port_states[port_id] = state
                 if last is not None or state.reason is not Reason.UNBOUND:  # what the store says of a port unseen
-                    changed.append(state)
+                    (on_the_way if _is_on_the_way(last, state) else changed).append(state)
         if changed:
             self._sink.ports(changed)
+        if on_the_way:
+            self._sink.ports(on_the_way, can_wait=True)
 
     def host(self, bridge: Bridge, *, is_tick: bool = False) -> None:
         """Say what is known of a host; that a change is under way only when it takes longer than a tick."""
@@ -122,3 +126,8 @@ class Verdicts:
             problem = problem.replace("weft reconcile HOST", f"weft reconcile {name}")
         problems = (problem, bridge.refusal, bridge.plugs.ways.problem, self._probing.problem(bridge.host.datapath_id))
         return "; ".join(filter(None, problems)) or None
+
+
+def _is_on_the_way(last: PortState | None, state: PortState) -> bool:
+    """Whether a port that did not work does not work yet: what is awaited is said when it comes."""
+    return state.status in _UNDER_WAY and (last is None or last.status in _UNDER_WAY)

@@ -9,6 +9,7 @@ import os
 import random
 import sqlite3
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
@@ -103,6 +104,8 @@ class Database:
         self._engine = _engine(url)
         self._is_sqlite = self._engine.dialect.name == "sqlite"
         self._group = GroupCommit(self._open, _run) if self._is_sqlite else None
+        self._readers: deque[Connection] = deque()
+        """Idle ones of SQLite: to take one out of the pool and to put it back costs more than most reads."""
 
     @property
     def faces(self) -> Faces:
@@ -137,13 +140,8 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """Open a transaction that sees one state of the database and changes nothing."""
-        with self._connect() as connection:
-            if self._is_sqlite:
-                _run(connection, "BEGIN")
-            else:
-                connection = connection.execution_options(isolation_level="REPEATABLE READ")  # noqa: PLW2901
-            with _wrapped():
-                yield self._transaction(connection)
+        with self._reading() as connection, _wrapped():
+            yield self._transaction(connection)
 
     def carry_out(self, work: Callable[[Transaction], T]) -> T:
         """Do one unit of work, which commits or leaves no trace; services outside Weft may be asked for it.
@@ -217,11 +215,38 @@ class Database:
 
     def close(self) -> None:
         """Close every idle connection."""
+        while (reader := self._idle_reader()) is not None:
+            reader.close()
+        if self._group is not None:
+            self._group.close()
         self._engine.dispose()
 
     def _done_once(self, work: Callable[[Transaction], T]) -> T:
         with self.write() as tx:
             return work(tx)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        """Give a connection on which a transaction has begun."""
+        if not self._is_sqlite:
+            with self._connect() as connection:
+                yield connection.execution_options(isolation_level="REPEATABLE READ")
+            return
+        connection = self._idle_reader() or self._open()
+        try:
+            _run(connection, "BEGIN")
+            yield connection
+            _run(connection, "ROLLBACK")
+        except BaseException:
+            connection.close()
+            raise
+        self._readers.append(connection)
+
+    def _idle_reader(self) -> Connection | None:
+        try:
+            return self._readers.pop()
+        except IndexError:
+            return None
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:

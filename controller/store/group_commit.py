@@ -46,6 +46,15 @@ class GroupCommit:
         self._count = threading.Lock()
         self._waiting = 0
         self._group: _Group | None = None
+        self._kept: Connection | None = None
+        """Of the last commit, for the next: to take one out of the pool and to put it back costs more than to write."""
+
+    def close(self) -> None:
+        """Close the connection that is kept."""
+        with self._turn:
+            kept, self._kept = self._kept, None
+        if kept is not None:
+            kept.close()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -101,7 +110,8 @@ class GroupCommit:
         return self._group
 
     def _locked(self) -> Connection:
-        connection = self._connect()
+        kept, self._kept = self._kept, None
+        connection = kept or self._connect()
         try:
             # Taking the lock now cannot fail half-way through, as turning a read lock into a write lock can
             # (sqlite.org, lang_transaction, section 2.2).
@@ -115,8 +125,9 @@ class GroupCommit:
         self._group = None
         try:
             self._run(group.connection, "COMMIT")
+            self._kept = group.connection
         except Exception as error:  # noqa: BLE001 - every writer of the group raises it
             group.error = error
-        finally:
             group.connection.close()  # takes back what was not committed
+        finally:
             group.committed.set()

@@ -55,8 +55,8 @@ class Keeping:
 def forget_changes(database: Store, keeping: Keeping) -> Iterator[int]:
     """Forget the oldest entries of the journal, which are more than are kept."""
     with database.read() as tx:
-        first, last = journal_span(tx)
-    oldest_kept = last - keeping.journal + 1
+        span = journal_span(tx)
+    first, oldest_kept = span.first, span.last - keeping.journal + 1
     while first < oldest_kept:
         first = min(oldest_kept, first + AT_ONCE)
         with database.write() as tx:

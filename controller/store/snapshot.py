@@ -5,6 +5,7 @@ that an entry names and no loader returns is gone.
 """
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 
@@ -37,6 +38,7 @@ from controller.store.loading import (
     security_groups_of,
     subnets_of,
 )
+from controller.store.prepared import Prepared
 from controller.store.schema import (
     ADDRESS_GROUPS,
     HOSTS,
@@ -55,18 +57,30 @@ JOURNAL_PAGE = 1000
 Record = TypeVar("Record", Network, Subnet, Port, Host, SecurityGroup, AddressGroup)
 
 _EPOCH = select(META.c.value).where(META.c.name == "epoch")
-_JOURNAL_SPAN = select(
-    # Two subqueries: SQLite looks up a minimum or a maximum alone in the index, and reads every row for both at once
-    # (sqlite.org, optoverview, "The MIN/MAX Optimization").
-    select(func.min(JOURNAL.c.seq)).scalar_subquery(),
-    select(func.max(JOURNAL.c.seq)).scalar_subquery(),
+_JOURNAL_SPAN = Prepared(
+    select(
+        _EPOCH.scalar_subquery().label("epoch"),
+        # Two subqueries: SQLite looks up a minimum or a maximum alone in the index, and reads every row for both at
+        # once (sqlite.org, optoverview, "The MIN/MAX Optimization").
+        select(func.min(JOURNAL.c.seq)).scalar_subquery().label("first"),
+        select(func.max(JOURNAL.c.seq)).scalar_subquery().label("last"),
+    )
 )
-_JOURNAL_AFTER = (
+_JOURNAL_AFTER = Prepared(
     select(JOURNAL.c.seq, JOURNAL.c.kind, JOURNAL.c.object_id, JOURNAL.c.network_id)
     .where(JOURNAL.c.seq > bindparam("after"))
     .order_by(JOURNAL.c.seq)
     .limit(bindparam("most"))
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalSpan:
+    """Of which database a journal is, and the numbers of the first and last entry still kept; 0 without any."""
+
+    epoch: str | None
+    first: int
+    last: int
 
 
 def load_snapshot(tx: Transaction) -> Snapshot:
@@ -112,10 +126,10 @@ def last_seq(tx: Transaction) -> int:
     return int(tx.connection.execute(select(func.coalesce(func.max(JOURNAL.c.seq), 0))).scalar_one())
 
 
-def journal_span(tx: Transaction) -> tuple[int, int]:
-    """Return the numbers of the first and last journal entry still kept; (0, 0) when there was never one."""
-    row = tx.connection.execute(_JOURNAL_SPAN).one()
-    return int(row[0] or 0), int(row[1] or 0)
+def journal_span(tx: Transaction) -> JournalSpan:
+    """Return which journal this is and how far it goes."""
+    [span] = _JOURNAL_SPAN.rows(tx.connection)
+    return JournalSpan(epoch=span.epoch, first=span.first or 0, last=span.last or 0)
 
 
 def load_networks(tx: Transaction, ids: Collection[str]) -> dict[str, Network]:
@@ -166,7 +180,7 @@ def journal_after(tx: Transaction, seq: int, limit: int = JOURNAL_PAGE) -> list[
     """Return the changes that follow entry ``seq``, oldest first."""
     return [
         JournalEntry(seq=row.seq, kind=row.kind, object_id=row.object_id, network_id=_network_id(row.network_id))
-        for row in tx.connection.execute(_JOURNAL_AFTER, {"after": seq, "most": limit})
+        for row in _JOURNAL_AFTER.rows(tx.connection, after=seq, most=limit)
     ]
 
 

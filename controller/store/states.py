@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 
 from controller.errors import PortNotFound
 from controller.records import HostName, HostState, PortEvent, PortId, PortState, PortStatus, Reason
@@ -16,30 +16,34 @@ from controller.store.agents import OVS_AGENT, beat
 from controller.store.bindings import activate_binding, bind
 from controller.store.dialects import insert_or_update
 from controller.store.loading import in_chunks, instant
+from controller.store.prepared import Prepared
 from controller.store.schema import BINDINGS, HOST_STATES, HOSTS, PORT_EVENTS, PORT_STATES, PORTS
 from controller.store.transaction import Transaction
 
 EVENTS_KEPT = 50
 """Length of a port's timeline."""
 
-_UPSERT_PORT_STATE = insert_or_update(PORT_STATES, conflict=(PORT_STATES.c.port_id,))
+_UPSERT_PORT_STATE = Prepared(insert_or_update(PORT_STATES, conflict=(PORT_STATES.c.port_id,)))
 _UPSERT_HOST_STATE = insert_or_update(HOST_STATES, conflict=(HOST_STATES.c.name,))
-_SHOW_STATUS = (
-    update(PORTS)
-    .where(PORTS.c.id == bindparam("port_id"), PORTS.c.status != bindparam("shown"))
-    .values(status=bindparam("shown"))
-)
+_SHOW_STATUS = Prepared(update(PORTS).where(PORTS.c.id == bindparam("port_id")).values(status=bindparam("shown")))
+_ADD_EVENT = Prepared(PORT_EVENTS.insert(), keys=("port_id", "at", "status", "reason", "host", "detail"))
+_EVENTS = select(func.count()).select_from(PORT_EVENTS).where(PORT_EVENTS.c.port_id == PORTS.c.id)
 _BEFORE = (
-    select(PORTS.c.id, PORT_STATES.c.status, PORT_STATES.c.reason, PORT_STATES.c.host, PORT_STATES.c.detail)
+    select(
+        PORTS.c.id,
+        PORTS.c.status.label("shown"),
+        PORT_STATES.c.status,
+        PORT_STATES.c.reason,
+        PORT_STATES.c.host,
+        PORT_STATES.c.detail,
+        _EVENTS.scalar_subquery().label("events"),
+    )
     .select_from(PORTS.outerjoin(PORT_STATES, PORT_STATES.c.port_id == PORTS.c.id))
-    .where(PORTS.c.id.in_(bindparam("ids", expanding=True)))
+    # Nobody sets another status between this look and what follows from it; nobody else can write SQLite meanwhile.
+    .with_for_update(of=PORTS, key_share=True)
 )
-_TOO_MANY_EVENTS = (
-    select(PORT_EVENTS.c.port_id)
-    .where(PORT_EVENTS.c.port_id.in_(bindparam("ids", expanding=True)))
-    .group_by(PORT_EVENTS.c.port_id)
-    .having(func.count() > EVENTS_KEPT)
-)
+_BEFORE_ONE = Prepared(_BEFORE.where(PORTS.c.id == bindparam("of_port")))
+_BEFORE_AMONG = _BEFORE.where(PORTS.c.id.in_(bindparam("ids", expanding=True)))
 _HOST_NAME = select(HOSTS.c.name).where(HOSTS.c.name == bindparam("of_host"))
 _NEWER = select(PORT_EVENTS.c.id).where(PORT_EVENTS.c.port_id == bindparam("of_port"))
 _PRUNE_EVENTS = delete(PORT_EVENTS).where(
@@ -61,13 +65,12 @@ def save_port_states(tx: Transaction, states: Sequence[PortState]) -> None:
 
 
 def _save_port_states(tx: Transaction, latest: Mapping[PortId, PortState]) -> None:
-    # None for a port that was never seen; a port that is gone has no row at all.
-    before = {row.id: row if row.status else None for row in tx.connection.execute(_BEFORE, {"ids": list(latest)})}
+    before = {row.id: row for row in _before(tx, list(latest))}
     kept = [state for port_id, state in latest.items() if port_id in before]
     if not kept:
         return
-    tx.connection.execute(
-        tx.variant(_UPSERT_PORT_STATE),
+    _UPSERT_PORT_STATE.run(
+        tx.connection,
         [
             {
                 "port_id": state.port_id,
@@ -80,10 +83,21 @@ def _save_port_states(tx: Transaction, latest: Mapping[PortId, PortState]) -> No
             for state in kept
         ],
     )
-    tx.connection.execute(_SHOW_STATUS, [{"port_id": state.port_id, "shown": state.status.value} for state in kept])
+    turned = [state for state in kept if before[state.port_id].shown != state.status.value]
+    if turned:
+        _SHOW_STATUS.run(tx.connection, [{"port_id": one.port_id, "shown": one.status.value} for one in turned])
     changed = [state for state in kept if not _has_headline(before[state.port_id], state)]
     if changed:
         _append_events(tx, changed)
+    if too_long := [{"of_port": state.port_id} for state in changed if before[state.port_id].events >= EVENTS_KEPT]:
+        tx.connection.execute(_PRUNE_EVENTS, too_long)
+
+
+def _before(tx: Transaction, ids: Sequence[str]) -> Sequence[Any]:
+    """Return what is known of ports, mostly of one; a port that is gone has no row, one never seen has no status."""
+    if len(ids) == 1:
+        return _BEFORE_ONE.rows(tx.connection, of_port=ids[0])
+    return tx.connection.execute(_BEFORE_AMONG, {"ids": ids}).all()
 
 
 def load_port_state(tx: Transaction, port_id: str) -> PortState:
@@ -214,16 +228,12 @@ def _append_events(tx: Transaction, states: Sequence[PortState]) -> None:
         }
         for state in states
     ]
-    tx.connection.execute(PORT_EVENTS.insert(), events)
-    counts = tx.connection.execute(_TOO_MANY_EVENTS, {"ids": [state.port_id for state in states]})
-    too_long = [{"of_port": port_id} for port_id in counts.scalars()]
-    if too_long:
-        tx.connection.execute(_PRUNE_EVENTS, too_long)
+    _ADD_EVENT.run(tx.connection, events)
 
 
-def _has_headline(row: Row[*tuple[Any, ...]] | None, state: PortState) -> bool:
-    """Whether the line that would be written of a state is the one that its port has already."""
-    if row is None or (row.status, row.reason, row.host) != (state.status, state.reason, state.host):
+def _has_headline(row: Any, state: PortState) -> bool:
+    """Whether the line that would be written of a state is the one that its port has already, if it was ever seen."""
+    if (row.status, row.reason, row.host) != (state.status, state.reason, state.host):
         return False
     return state.reason is not Reason.WIRED or bool(row.detail == state.detail)
 

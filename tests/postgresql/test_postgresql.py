@@ -4,6 +4,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,14 +17,16 @@ from sqlalchemy import create_engine, text
 from api.app import RESOURCES, create_app
 from api.auth import NoAuth
 from controller.errors import DatabaseError, TransactionConflict
-from controller.services import networks
+from controller.records import PortState, PortStatus, Reason
+from controller.services import networks, ports
 from controller.store.database import Database, Settings, Transaction
 from controller.store.metadata import METADATA
 from controller.store.repeating import DEADLOCK_DETECTED, MOST_TRIES, SERIALIZATION_FAILURE
-from controller.store.snapshot import journal_after, load_networks, load_snapshot
+from controller.store.snapshot import journal_after, journal_span, load_networks, load_snapshot
+from controller.store.states import load_port_state, save_port_states
 from tests.postgresql.cluster import a_cluster, binaries
 from tests.unit.api.conftest import NoController, builders
-from tests.unit.controller.store.builders import ADMIN, a_network
+from tests.unit.controller.store.builders import ADMIN, a_network, a_port
 
 PROGRAMS = binaries()
 pytestmark = pytest.mark.skipif(PROGRAMS is None, reason="needs PostgreSQL's initdb (Debian: postgresql)")
@@ -238,6 +241,23 @@ def test_a_reader_of_the_journal_never_passes_over_a_change(database: Database) 
     done.set()
     follower.join()
     assert sorted(heard) == sorted(made)
+
+
+def test_states_of_ports_are_stored_and_shown(database: Database) -> None:
+    """These statements go to the driver as they are, one row at a time or many."""
+    with database.write() as tx:
+        network = a_network(tx)
+        found = [a_port(tx, network) for _ in range(3)]
+    wired = PortState(
+        port_id=found[0].id, status=PortStatus.ACTIVE, reason=Reason.WIRED, host="h1", detail="", link_state="up"
+    )
+    for states in ([wired], [replace(wired, port_id=port.id) for port in found], [wired]):
+        with database.write() as tx:
+            save_port_states(tx, states)
+    with database.read() as tx:
+        assert [ports.get(tx, ADMIN, port.id).status for port in found] == [PortStatus.ACTIVE] * 3
+        assert [len(load_port_state(tx, port.id).timeline) for port in found] == [1, 1, 1]
+        assert journal_span(tx).last == load_snapshot(tx).seq
 
 
 def test_what_one_writer_holds_another_waits_for(database: Database) -> None:

@@ -9,6 +9,7 @@ state and of no comparison; who reads a switch takes it out first (`take`).
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from controller.southbound.openflow.encode import FlowId, cookie_of
 from controller.southbound.openflow.intent_mark import BITS, IntentMark
@@ -80,7 +81,9 @@ def _id() -> FlowId:
     return _TABLE, 0, bytes(buffer[: match.length])
 
 
+@lru_cache(maxsize=8)
 def _instructions(epoch: int) -> bytes:
+    """Return what writes an epoch; there is one a database."""
     buffer = bytearray()
     action = parser.OFPActionSetField(**{_EPOCH_REGISTER: epoch})
     parser.OFPInstructionActions(ofp.OFPIT_APPLY_ACTIONS, [action]).serialize(buffer, 0)

@@ -29,13 +29,15 @@ def error_text(message: bytes) -> str:
 class Waiting:
     """One answer that is waited for; a multipart answer has several parts."""
 
-    __slots__ = ("error", "is_complete", "parts", "xid")
+    __slots__ = ("error", "is_awaited", "is_complete", "parts", "xid")
 
     def __init__(self, xid: int) -> None:
         self.xid = xid
         self.parts: list[bytes] = []
         self.error: str | None = None
         self.is_complete = False
+        self.is_awaited = False
+        """A thread sleeps until there is more of it; to wake one that waits for something else is work for nothing."""
 
 
 class Watch:
@@ -105,6 +107,7 @@ class Replies:
         """
         until, seen = time.monotonic() + deadline_s, 0
         with self._changed:
+            waiting.is_awaited = True
             try:
                 while not waiting.is_complete:
                     if self._lost is not None:
@@ -131,7 +134,8 @@ class Replies:
             elif waiting is not None:
                 waiting.parts.append(message)
                 waiting.is_complete = kind != ofp.OFPT_MULTIPART_REPLY or not _has_more(message)
-            self._changed.notify_all()
+            if waiting is not None and waiting.is_awaited:
+                self._changed.notify_all()
 
     def lose(self, why: str) -> None:
         """End all waiting, now and later."""

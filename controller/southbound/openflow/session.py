@@ -213,8 +213,8 @@ class Session:
 
     def _commit(self, staged: _Staged) -> None:
         """Send the commit of a bundle when the switch has taken or refused all its messages."""
+        self._wait(staged.filled, "barrier")  # the last to be answered: one wait for both
         self._wait(staged.opened, "bundle to be opened")
-        self._wait(staged.filled, "barrier")
         staged.refused_early = len(staged.watch.errors)
         staged.committed = self._ask(lambda xid: self._messages.commit_bundle(xid, staged.bundle))
 

@@ -9,10 +9,12 @@ import pytest
 from sqlalchemy import select
 
 from controller.reconcile.sink import StateWriter
-from controller.records import HostName, Port, PortId
+from controller.records import HostName, Port, PortId, PortState, PortStatus, Reason
 from controller.services import bindings
 from controller.store.agents import AGENTS
 from controller.store.snapshot import load_snapshot
+from controller.store.states import load_port_state
+from tests.lab.process import eventually
 from tests.unit.controller.reconcile.test_reconciler import create_network, create_port, write
 from tests.unit.controller.reconcile.world import ADMIN, World
 
@@ -104,3 +106,34 @@ def test_the_controller_shows_itself_as_an_agent_at_once(stage: Stage) -> None:
             found = list(tx.connection.scalars(select(AGENTS.c.host).where(AGENTS.c.heartbeat_at.is_not(None))))
     writer.stop()
     assert found == ["boss"]
+
+
+def test_what_can_wait_waits_for_what_cannot(stage: Stage) -> None:
+    """A port that only comes into being gets a line of its timeline with the state that ends its beginning."""
+    writer = StateWriter(stage.world.database, patience_s=3600)
+    new, wired = (stage.port(H1) for _ in range(2))
+    writer.start()
+    writer.ports([_state(new, PortStatus.BUILD)], can_wait=True)
+    writer.ports([_state(wired, PortStatus.ACTIVE)])
+    eventually(lambda: _status(stage, wired) is PortStatus.ACTIVE, 5, "what cannot wait is written")
+    assert _status(stage, new) is PortStatus.BUILD
+    writer.stop()
+
+
+def test_what_can_wait_is_written_at_the_end(stage: Stage) -> None:
+    writer = StateWriter(stage.world.database, patience_s=3600)
+    port = stage.port(H1)
+    writer.start()
+    writer.ports([_state(port, PortStatus.BUILD)], can_wait=True)
+    writer.stop()
+    assert _status(stage, port) is PortStatus.BUILD
+
+
+def _state(port: Port, status: PortStatus) -> PortState:
+    reason = Reason.WIRED if status is PortStatus.ACTIVE else Reason.PROGRAMMING
+    return PortState(port_id=port.id, status=status, reason=reason, host=H1, detail="", link_state=None)
+
+
+def _status(stage: Stage, port: Port) -> PortStatus:
+    with stage.world.database.read() as tx:
+        return load_port_state(tx, port.id).status

@@ -196,7 +196,8 @@ class World:
         del name
         return None
 
-    def ports(self, states: Collection[PortState]) -> None:
+    def ports(self, states: Collection[PortState], *, can_wait: bool = False) -> None:
+        del can_wait
         self.port_states.update((s.port_id, s) for s in states)
 
     def host(self, state: HostState) -> None:

@@ -1,5 +1,6 @@
 """Writers that queue share one commit, and fail alone."""
 
+import contextlib
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -55,6 +56,7 @@ class Store:
 def store(tmp_path: Path) -> Iterator[Store]:
     made = Store(tmp_path)
     yield made
+    made.group.close()
     made.engine.dispose()
 
 
@@ -105,3 +107,16 @@ def test_a_failed_commit_fails_everybody_and_stores_nothing(store: Store) -> Non
     store.refusing = False
     store.write(5)
     assert store.stored() == [5]
+
+
+def test_one_connection_goes_from_commit_to_commit_until_one_is_refused(store: Store) -> None:
+    connections = []
+    for number, refusing in enumerate((False, False, True, False)):
+        store.refusing = refusing
+        with contextlib.suppress(DatabaseError), store.group.write() as connection:
+            connections.append(connection)
+            connection.execute(text("INSERT INTO t VALUES (:n)"), {"n": number})
+    assert [connection is connections[0] for connection in connections] == [True, True, True, False]
+    assert store.stored() == [0, 1, 3]
+    store.group.close()
+    assert connections[3].closed

@@ -74,8 +74,8 @@ def test_the_newest_changes_are_kept_and_the_rest_goes_in_small_steps(kept: Kept
     assert kept.forget("changes") == 2 * AT_ONCE + 50
     assert kept.steps == [AT_ONCE, AT_ONCE, 50]
     with kept.database.read() as tx:
-        first, last = journal_span(tx)
-        assert (last, last - first + 1) == (2 * AT_ONCE + 150, KEEPING.journal)
+        span = journal_span(tx)
+        assert (span.last, span.last - span.first + 1) == (2 * AT_ONCE + 150, KEEPING.journal)
     assert kept.forget("changes") == 0
 
 
