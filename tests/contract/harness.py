@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from controller.southbound.openflow.events import SwitchEvent
 from controller.southbound.openflow.service import OpenFlowService
-from controller.southbound.openflow.switch import Switch
+from controller.southbound.openflow.switch import Misnumbered, Switch
 from controller.southbound.openflow.watchdog import Limits
 from flows import fields
 from flows.cookie import Feature, encode
@@ -26,6 +26,7 @@ class Harness:
     def __init__(self, dpids: Iterable[int], *, limits: Limits | None = None, deadline_s: float = 10.0) -> None:
         self.events: list[tuple[int, SwitchEvent]] = []
         self.hook: Callable[[int, int, int, bytes], bytes | None] = lambda *_: None
+        self.misnumbered: Misnumbered = lambda _dpid, _devices: None
         self.admitted = set(dpids)
         self._changed = threading.Condition()
         listener = socket.create_server(("127.0.0.1", 0))
@@ -35,6 +36,7 @@ class Harness:
             admit=lambda dpid: dpid in self.admitted,
             on_event=self._note,
             packet_in=self._punt,
+            misnumbered=lambda dpid, devices: self.misnumbered(dpid, devices),  # noqa: PLW0108 - tests replace it
             limits=limits,
             deadline_s=deadline_s,
         )

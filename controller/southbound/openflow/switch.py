@@ -241,16 +241,22 @@ class Switch:
                 if self._is_stopping:
                     return
                 connection = self._connection
-                inbox, self._inbox = self._inbox, []
-                self._tokens += [token for _, tokens, _ in inbox for token in tokens]
-                accepted, self._is_accepted = self._keeper.shown.withheld if self._is_accepted else fuse.Ruling(), False
-            self._keeper.accept(accepted)
-            for state, _, intent in inbox:
-                self._take(state, intent)
+            has_news = self._take_waiting()
             self._meet(connection)
             if self._session is not None and not self._is_broken:
-                self._tell(self._session, has_news=bool(inbox))
+                self._tell(self._session, has_news=has_news)
             self._prepare()
+
+    def _take_waiting(self) -> bool:
+        """Hand everything that came to the keeper; return whether anything did."""
+        with self._changed:
+            inbox, self._inbox = self._inbox, []
+            self._tokens += [token for _, tokens, _ in inbox for token in tokens]
+            accepted, self._is_accepted = self._keeper.shown.withheld if self._is_accepted else fuse.Ruling(), False
+        self._keeper.accept(accepted)
+        for state, _, intent in inbox:
+            self._take(state, intent)
+        return bool(inbox)
 
     def _prepare(self) -> None:
         """Make bytes of what is desired until there is something else to do."""
@@ -302,16 +308,21 @@ class Switch:
     def _tell(self, session: Session, *, has_news: bool) -> None:
         if not self._keeper.is_loaded:
             return
-        if not session.numbers_are_proved:
-            self._attempt(session, self._prove_numbers)
-            if self._is_broken or not session.numbers_are_proved:
-                return
+        if not (session.numbers_are_proved or self._proves_numbers(session)):
+            return
         if not self._is_up_to_date(session):
             self._attempt(session, self._resync)
         elif has_news:
             self._attempt(session, self._send_changes)
         if not self._is_broken and self._is_up_to_date(session):
             self._attempt(session, self._watch)
+
+    def _proves_numbers(self, session: Session) -> bool:
+        """Whether the numbers in the flows, as they are when this returns, are those of the switch."""
+        self._attempt(session, self._prove_numbers)
+        # What made them right may have come while they were asked about: the first flows must have it.
+        self._take_waiting()
+        return session.numbers_are_proved and not self._is_broken
 
     def _prove_numbers(self, session: Session) -> None:
         """Let nothing into a switch that has given the numbers in the flows to other devices; look again soon."""

@@ -1,5 +1,7 @@
 """Does a worker report exactly what is in its switch, whatever comes while it is busy?"""
 
+from collections.abc import Mapping
+
 from controller.southbound.openflow.events import Applied, Failed, Synced
 from controller.southbound.openflow.plan import BUNDLE_SIZE
 from flows.delta import Delta
@@ -15,6 +17,21 @@ def _make_busy(harness: Harness, fake: FakeSwitch) -> None:
     fake.faults.is_deaf = True
     harness.switch(DPID).apply(Delta(flows=(a_flow(2),)), 1)
     eventually(lambda: harness.switch(DPID)._inbox == [])
+
+
+def test_what_makes_the_numbers_right_is_in_the_first_flows_a_switch_gets(harness: Harness) -> None:
+    """Otherwise a restarted switch has, for a moment, flows with numbers it has given to other devices."""
+    switch, fake = harness.switch(DPID), FakeSwitch(DPID)
+
+    def numbers_turn_right_while_asked(_dpid: int, _devices: Mapping[int, str]) -> None:
+        switch.apply(Delta(flows=(a_flow(2),), deleted_flows=(a_flow(1),)), 1)
+
+    harness.misnumbered = numbers_turn_right_while_asked
+    switch.load(tables(flows=[a_flow(1)]), 0)
+    fake.connect("127.0.0.1", harness.port)
+    assert harness.wait(DPID, Synced) == Synced(1)
+    assert [flow.cookie for flow in fake.tables.flows.values()] == [a_flow(2).cookie]
+    fake.close()
 
 
 def test_a_change_that_a_load_replaced_is_not_called_applied(harness: Harness, fake: FakeSwitch) -> None:
