@@ -17,7 +17,7 @@ from benchmarks.report import Figure, table
 
 NAMES = (
     *("latency", "batch", "restart", "push", "switches", "scale", "api", "dhcp"),
-    *("walk", "groups", "throughput", "floods", "matrix", "container", "addresses"),
+    *("walk", "groups", "throughput", "floods", "matrix", "container", "addresses", "rules"),
 )
 QUICK_REPEAT, REPEAT = 5, 10
 
