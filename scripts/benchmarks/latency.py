@@ -22,7 +22,7 @@ FLOOR_PROBER_MAC, FLOOR_GUEST_MAC = "02:00:00:00:01:01", "02:00:00:00:01:02"
 SETTLED_S = 0.5
 WIRED_S = 2.5
 """After so long a port must be ACTIVE: Open vSwitch takes up to a second to notice a device among 1,000."""
-IDLE_S = 4.0
+IDLE_S = 5
 """How long it is watched what is used while nothing happens."""
 _T = TypeVar("_T")
 
@@ -144,20 +144,28 @@ def _timed(probe: Probe | None, act: Callable[[], object]) -> float:
 
 
 def _cpu_ms(pids: dict[str, int], act: Callable[[], _T], times: int, undo: Callable[[_T], None]) -> dict[str, float]:
-    """Return the processor milliseconds of each process for one `act`, idle use taken off; `undo` does not count."""
-    spent, busy_s = dict.fromkeys(pids, 0.0), 0.0
+    """Return the processor milliseconds of each process for one `act`, idle use taken off; `undo` does not count.
+
+    Medians, also of what is used in an idle second: what Weft does once a minute would else be some port's.
+    """
+    acts: list[tuple[dict[str, float], float]] = []
     for _ in range(times):
         before, began = processes.cpus_s(pids), time.monotonic()
         done = act()
-        after = processes.cpus_s(pids)
-        busy_s += time.monotonic() - began
-        spent = {n: spent[n] + after[n] - before[n] for n in pids}
+        acts.append((_since(before, pids), time.monotonic() - began))
         undo(done)
-    time.sleep(IDLE_S / 2)
-    before = processes.cpus_s(pids)
-    time.sleep(IDLE_S)
-    after = processes.cpus_s(pids)
-    return {n: (spent[n] - (after[n] - before[n]) * busy_s / IDLE_S) * 1000 / times for n in pids}
+    time.sleep(1.0)
+    seconds = []
+    for _ in range(IDLE_S):
+        before = processes.cpus_s(pids)
+        time.sleep(1.0)
+        seconds.append(_since(before, pids))
+    idle = {name: median([second[name] for second in seconds]) for name in pids}
+    return {name: median([spent[name] - idle[name] * busy_s for spent, busy_s in acts]) * 1000 for name in pids}
+
+
+def _since(before: dict[str, float], pids: dict[str, int]) -> dict[str, float]:
+    return {name: now - before[name] for name, now in processes.cpus_s(pids).items()}
 
 
 def run(args: argparse.Namespace) -> Iterator[Figure]:
