@@ -27,7 +27,7 @@ class GroupMember:
     bucket: Bucket
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
 class Contribution:
     """What one unit adds; contributions of all units, merged, are the bridge's desired state."""
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
+from controller.reconcile.alike import Compiled
 from controller.reconcile.index import discard
 from controller.reconcile.model import Model
 from controller.reconcile.plugs import UNPLUGGED, Plugs
@@ -12,7 +12,6 @@ from controller.reconcile.status import Progress, device_name
 from controller.reconcile.translate import BridgeView
 from controller.records import Host, PortKey, SegmentKey
 from controller.southbound.openflow.events import Refusal
-from flows.compiler import compile_unit
 from flows.contribution import Contribution
 from flows.cookie import ObjectKind, decode
 from flows.delta import Delta
@@ -27,7 +26,6 @@ from flows.intent import (
 )
 from flows.state import BridgeState
 
-RULESETS_REMEMBERED = 1024
 _UNIT_KIND = {
     ObjectKind.PORT: UnitKind.LOCAL_PORT,
     ObjectKind.SEGMENT: UnitKind.SEGMENT,
@@ -77,8 +75,10 @@ class Condition:
 class Bridge:
     """One host's integration bridge; owned by the reconciler's thread."""
 
-    def __init__(self, host: Host, now: float) -> None:
+    def __init__(self, host: Host, now: float, compiled: Compiled | None = None) -> None:
+        """Begin with nothing told; bridges with one `compiled` share what they are asked alike."""
         self.host = host
+        self._compiled = compiled or Compiled()
         self.plugs = Plugs()
         self.condition = Condition(lost_at=now)
         self.state = BridgeState()
@@ -120,7 +120,7 @@ class Bridge:
                 changes[unit] = None
             else:
                 self._intents[unit] = new
-                changes[unit] = _compile_shared(new) if isinstance(new, RulesetIntent) else compile_unit(new)
+                changes[unit] = self._compiled.of(new)
             self._refused.pop(unit, None)
         outdated.update(zone for ruleset in narrowed for zone in self._zones.get(ruleset, ()))
         delta = self.state.replace(changes)
@@ -232,12 +232,6 @@ def refused_units(refusals: Iterable[Refusal]) -> dict[Unit, str]:
         kind, key = (ObjectKind.NONE, 0) if owner is None else (owner.kind, owner.key)
         problems[Unit(_UNIT_KIND.get(kind, UnitKind.BASE), key)] = str(refusal)
     return problems
-
-
-@lru_cache(maxsize=RULESETS_REMEMBERED)
-def _compile_shared(rules: RulesetIntent) -> Contribution:
-    """Compile rules once for all hosts: a set of groups may have thousands of rules, on hundreds of hosts."""
-    return compile_unit(rules)
 
 
 def _is_narrower(old: RulesetIntent, new: RulesetIntent) -> bool:

@@ -88,10 +88,10 @@ def _groups_taken_in(dirty: Dirty, model: Model, changes: Changes, *, is_gone: b
     """Take those security groups and address groups in that are still there, or those that are gone."""
     for group_id, addresses in changes.address_groups.items():
         if (addresses is None) is is_gone:
-            address_group_changed(dirty, model, model.rulesets.put_address_group(group_id, addresses), addresses)
+            address_group_changed(dirty, model, model.put_address_group(group_id, addresses), addresses)
     for group_id, group in changes.security_groups.items():
         if (group is None) is is_gone:
-            security_group_changed(dirty, model, model.rulesets.put_group(group_id, group), group)
+            security_group_changed(dirty, model, model.put_security_group(group_id, group), group)
 
 
 def port_changed(dirty: Dirty, model: Model, old: Port | None, new: Port | None) -> None:
