@@ -67,6 +67,7 @@ class Controller:
         journal_keep: int,
         probe_interval_s: float = INTERVAL_S,
         seen_keep_s: int = KEEP_S,
+        on_loaded: Callable[[], None] = lambda: None,
     ) -> None:
         """Put the parts together.
 
@@ -119,6 +120,7 @@ class Controller:
             monotonic=time.monotonic,
             sighted=self._writer.sighted,
             seen_keep_s=seen_keep_s,
+            on_loaded=on_loaded,
         )
         inspector = Inspector(self._reconciler, self._openflow, self._openflow.encoder)
         metrics = Metrics(self._reconciler, self._openflow, self._directory, self._probing)

@@ -281,7 +281,7 @@ def units_settled(dirty: Dirty, model: Model, host: HostName, units: Iterable[Un
         if port is not None:
             dirty.ports.add(port.id)
         network_id = model.network_by_segment.get(SegmentKey(unit.key)) if unit.kind == UnitKind.SEGMENT else None
-        members = () if network_id is None else model.ports_of_network(network_id)
+        members = () if network_id is None else model.ports_on(network_id, host)
         dirty.ports.update(p.id for p in members if p.binding and p.binding.host == host)
 
 

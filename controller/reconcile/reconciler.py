@@ -67,6 +67,7 @@ class Reconciler:
         monotonic: Callable[[], float],
         sighted: Sighted,
         seen_keep_s: float = KEEP_S,
+        on_loaded: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare; `start` begins.
 
@@ -82,7 +83,9 @@ class Reconciler:
             monotonic: Seconds of a clock that never goes back.
             sighted: Takes who was seen with an address.
             seen_keep_s: How long an address is taken for used after somebody was last seen with it.
+            on_loaded: Called when all bridges that could be were compiled for the first time.
         """
+        self._on_loaded = on_loaded
         self._feed, self._ovsdb, self._openflow = feed, ovsdb, openflow
         self._sink, self._leases, self._advertise, self._monotonic = sink, leases, advertise, monotonic
         self._inbox = Inbox()
@@ -437,6 +440,8 @@ class Reconciler:
             bridge = self._bridges.get(name)
             if bridge is not None and bridge.plugs.synced:
                 self._compile(dirty, bridge)
+            if not self._unloaded:
+                self._on_loaded()
 
     def _state_rows(self, dirty: Dirty) -> None:
         news = self._stated.ports(

@@ -434,6 +434,7 @@ def test_what_switches_say_is_heard_between_the_first_loads_of_many_large_bridge
     world.reconciler.ask(all_connect, 10)
     world.settle()
     assert [len(programmed) for programmed in world.programmed_at_load] == [0, 1, 2]
+    assert world.loaded_at == [3]
 
 
 def test_a_port_is_active_when_its_device_is_there_and_its_flows_are_confirmed(world: World) -> None:

@@ -101,6 +101,8 @@ class World:
         """How long it takes to compile a bridge as a whole."""
         self.programmed_at_load: list[set[str]] = []
         """The hosts of which it was known at each load that they are as they should be."""
+        self.loaded_at: list[int] = []
+        """After how many loads the reconciler said that all bridges are loaded."""
         self.confirming = True
         self.refuses = False
         """Whether switches take no frames to send."""
@@ -131,6 +133,7 @@ class World:
             advertise=lambda _view: "tcp:127.0.0.1:6653",
             monotonic=lambda: self.now,
             sighted=self.sighted,
+            on_loaded=lambda: self.loaded_at.append(len(self.programmed_at_load)),
         )
 
     # the reconciler's neighbours
