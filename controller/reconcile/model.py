@@ -55,6 +55,8 @@ class Model:
         self._segment_types: Counter[str] = Counter()
         self.generation = 0
         """Another number after every change of what is asked for."""
+        self.meetings = 0
+        """Another number after every change of which hosts have ports in which networks, and by which segments."""
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> "Model":
@@ -79,6 +81,7 @@ class Model:
     def put_network(self, network_id: NetworkId, network: Network | None) -> Network | None:
         """Store a network, or forget it when None; return what was there."""
         self.generation += 1
+        self.meetings += 1
         old = self.networks.pop(network_id, None)
         for segment in old.segments if old else ():
             self.network_by_segment.pop(segment.key, None)
@@ -132,11 +135,16 @@ class Model:
             for host in hosts_of(port):
                 self._ports_of_host.setdefault(host, set()).add(port_id)
                 self._members.setdefault(port.network_id, Counter())[host] += 1
+        was, now = _memberships(old), _memberships(port)
+        # The first port that a host has of a network, or none any more.
+        if any(self.members(network_id).get(host, 0) == ((network_id, host) in now) for network_id, host in was ^ now):
+            self.meetings += 1
         return old
 
     def put_host(self, host_id: str, host: Host | None) -> Host | None:
         """Store a host, or forget it when None; return what was there."""
         self.generation += 1
+        self.meetings += 1
         name = self._host_names.pop(host_id, None)
         old = None if name is None else self.hosts.pop(name, None)
         if old is not None and old.tunnel_ip:
@@ -197,3 +205,7 @@ class Model:
     def networks_of_host(self, host: HostName) -> set[NetworkId]:
         """Return the networks with a port bound to a host."""
         return {port.network_id for port in self.ports_of_host(host)}
+
+
+def _memberships(port: Port | None) -> set[tuple[NetworkId, HostName]]:
+    return set() if port is None else {(port.network_id, host) for host in hosts_of(port)}

@@ -291,12 +291,13 @@ class Reconciler:
 
     def _intent_said(self, dirty: Dirty, changes: Changes) -> None:
         before = {port_id: self._model.ports.get(port_id) for port_id in changes.ports}
+        meetings = self._model.meetings
         marks.take_in(dirty, self._model, changes)
         self._bindings_changed(before)
-        if changes.networks or changes.ports or changes.hosts:
-            self._probing.outdated()
         for host_id, host in changes.hosts.items():
             self._host_said(dirty, host_id, host)
+        if self._model.meetings != meetings:
+            self._probing.outdated()
 
     def _bindings_changed(self, before: Mapping[PortId, Port | None]) -> None:
         """See which ports a device binds no longer, and which new ones a device binds that was there before them."""

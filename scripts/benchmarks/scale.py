@@ -206,7 +206,7 @@ def _restarts(bed: Cloud, shape: Shape) -> Iterator[Figure]:
     bed.weft.kill()
     yield from _started(bed, shape, "warm start", wanted=0)
     counts = _counts(bed)
-    bed.weft.stop()
+    bed.weft.stop(timeout_s=FULL_S)
     for host in bed.hosts:
         for table in ("flows", "groups", "meters"):
             host.ofctl(f"del-{table}", "br-int")
