@@ -78,6 +78,7 @@ class Controller:
             control: path of the socket on which the API asks.
             usage: how often switches are read, and how long samples are kept.
             journal_keep: how many changes the journal keeps.
+            on_loaded: Called when what switches are to hold was compiled for all that could be.
             probe_interval_s: between probes of one path.
             seen_keep_s: how long an address is taken for used after somebody was last seen with it.
         """
