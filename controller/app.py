@@ -67,6 +67,7 @@ class Controller:
         journal_keep: int,
         probe_interval_s: float = INTERVAL_S,
         seen_keep_s: int = KEEP_S,
+        on_loaded: Callable[[], None] = lambda: None,
     ) -> None:
         """Put the parts together.
 
@@ -77,6 +78,7 @@ class Controller:
             control: path of the socket on which the API asks.
             usage: how often switches are read, and how long samples are kept.
             journal_keep: how many changes the journal keeps.
+            on_loaded: Called when what switches are to hold was compiled for all that could be.
             probe_interval_s: between probes of one path.
             seen_keep_s: how long an address is taken for used after somebody was last seen with it.
         """
@@ -119,6 +121,7 @@ class Controller:
             monotonic=time.monotonic,
             sighted=self._writer.sighted,
             seen_keep_s=seen_keep_s,
+            on_loaded=on_loaded,
         )
         inspector = Inspector(self._reconciler, self._openflow, self._openflow.encoder)
         metrics = Metrics(self._reconciler, self._openflow, self._directory, self._probing)

@@ -18,4 +18,4 @@ def reached_segment(segments: Sequence[Segment], physnets: Collection[str]) -> S
 
 def taken_segment(segments: Sequence[Segment], physnets: Collection[str]) -> Segment:
     """Return the segment a host with these physical networks realises; a network has one at least."""
-    return reached_segment(segments, physnets) or segments[0]
+    return segments[0] if len(segments) == 1 else reached_segment(segments, physnets) or segments[0]

@@ -1,9 +1,9 @@
 """What does one unit add to a bridge? Flows, buckets of shared groups, meters."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from flows.flow import Bucket, Flow, Group, Meter
+from flows.flow import Bucket, Flow, FlowKey, Group, Meter
 
 
 class BucketKey(NamedTuple):
@@ -27,7 +27,7 @@ class GroupMember:
     bucket: Bucket
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
 class Contribution:
     """What one unit adds; contributions of all units, merged, are the bridge's desired state."""
 
@@ -39,6 +39,12 @@ class Contribution:
     """Groups that have no other contributors."""
     members: tuple[GroupMember, ...] = ()
     meters: tuple[Meter, ...] = ()
+    keys: tuple[FlowKey, ...] = field(init=False, repr=False, compare=False)
+    """Of the flows, in their order: made once, however many bridges have the contribution."""
+
+    def __post_init__(self) -> None:
+        """Take the keys of the flows."""
+        object.__setattr__(self, "keys", tuple(flow.key for flow in self.flows))
 
 
 NOTHING = Contribution()

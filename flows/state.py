@@ -36,9 +36,12 @@ class _Claims(Generic[_K, _V]):
         self._mixed: dict[_K, _V] = {}
 
     def add(self, key: _K, unit: Unit, value: _V) -> None:
-        first = self._first.setdefault(key, (unit, value))
+        claim = unit, value
+        first = self._first.setdefault(key, claim)
+        if first is claim:
+            return
         if first[0] == unit:
-            self._first[key] = (unit, value)
+            self._first[key] = claim
             return
         self._rivals.setdefault(key, {})[unit] = value
         if key in self._mixed or (value is not first[1] and value != first[1]):
@@ -60,13 +63,14 @@ class _Claims(Generic[_K, _V]):
             self._settle(key)
 
     def get(self, key: _K) -> _V | None:
-        mixed = self._mixed.get(key)
-        if mixed is not None:
+        if self._mixed and (mixed := self._mixed.get(key)) is not None:
             return mixed
         first = self._first.get(key)
         return None if first is None else first[1]
 
     def items(self) -> Iterator[tuple[_K, _V]]:
+        if not self._mixed:
+            return ((key, first[1]) for key, first in self._first.items())
         return ((key, self._mixed.get(key, first[1])) for key, first in self._first.items())
 
     def __len__(self) -> int:
@@ -134,8 +138,9 @@ class BridgeState:
         for unit in sorted(changes):
             was, wanted = self._units.get(unit, NOTHING), changes[unit] or NOTHING
             old, new = _without_common_flows(was, wanted)
-            for flow in (*old.flows, *new.flows):
-                flows.setdefault(flow.key, self._flows.get(flow.key))
+            for key in (*old.keys, *new.keys):
+                if key not in flows:
+                    flows[key] = self._flows.get(key)
             for meter in (*old.meters, *new.meters):
                 meters.setdefault(meter.id, self._meters.get(meter.id))
             for group in (*old.whole_groups, *new.whole_groups):
@@ -184,8 +189,8 @@ class BridgeState:
             self._units[unit] = wanted
 
     def _withdraw(self, unit: Unit, old: Contribution) -> None:
-        for flow in old.flows:
-            self._flows.remove(flow.key, unit)
+        for key in old.keys:
+            self._flows.remove(key, unit)
         for meter in old.meters:
             self._meters.remove(meter.id, unit)
         for group_id in old.groups:
@@ -199,8 +204,8 @@ class BridgeState:
                 del self._members[member.group_id]
 
     def _claim(self, unit: Unit, new: Contribution) -> None:
-        for flow in new.flows:
-            self._flows.add(flow.key, unit, flow)
+        for key, flow in zip(new.keys, new.flows, strict=True):
+            self._flows.add(key, unit, flow)
         for meter in new.meters:
             self._meters.add(meter.id, unit, meter)
         for group_id in new.groups:
@@ -226,8 +231,9 @@ class BridgeState:
             deleted_groups += gone
         set_flows: list[Flow] = []
         deleted_flows: list[Flow] = []
+        now_flows = {key: self._flows.get(key) for key in flows}
         for key, old in flows.items():
-            new = self._flows.get(key)
+            new = now_flows[key]
             if new is None:
                 if old is not None:
                     deleted_flows.append(old)
@@ -241,7 +247,7 @@ class BridgeState:
             deleted_flows=tuple(deleted_flows),
             deleted_groups=tuple(sorted(deleted_groups)),
             deleted_meters=tuple(i for i, m in now.items() if m is None and meters[i] is not None),
-            flushed_zones=flushed_zones((old, self._flows.get(key)) for key, old in flows.items()),
+            flushed_zones=flushed_zones((old, now_flows[key]) for key, old in flows.items()),
         )
 
     def _rebuild_group(self, group_id: int, members: Iterable[BucketKey]) -> tuple[Iterable[Group], Iterable[int]]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from controller.reconcile.alike import Compiled
 from controller.reconcile.index import discard
 from controller.reconcile.model import Model
 from controller.reconcile.plugs import UNPLUGGED, Plugs
@@ -11,7 +12,6 @@ from controller.reconcile.status import Progress, device_name
 from controller.reconcile.translate import BridgeView
 from controller.records import Host, PortKey, SegmentKey
 from controller.southbound.openflow.events import Refusal
-from flows.compiler import compile_unit
 from flows.contribution import Contribution
 from flows.cookie import ObjectKind, decode
 from flows.delta import Delta
@@ -75,8 +75,10 @@ class Condition:
 class Bridge:
     """One host's integration bridge; owned by the reconciler's thread."""
 
-    def __init__(self, host: Host, now: float) -> None:
+    def __init__(self, host: Host, now: float, compiled: Compiled | None = None) -> None:
+        """Begin with nothing told; bridges with one `compiled` share what they are asked alike."""
         self.host = host
+        self._compiled = compiled or Compiled()
         self.plugs = Plugs()
         self.condition = Condition(lost_at=now)
         self.state = BridgeState()
@@ -116,7 +118,7 @@ class Bridge:
                 changes[unit] = None
             else:
                 self._intents[unit] = new
-                changes[unit] = shared.compiled(new) if isinstance(new, RulesetIntent) else compile_unit(new)
+                changes[unit] = shared.compiled(new) if isinstance(new, RulesetIntent) else self._compiled.of(new)
             self._refused.pop(unit, None)
         outdated.update(zone for ruleset in narrowed for zone in self._zones.get(ruleset, ()))
         if not changes:

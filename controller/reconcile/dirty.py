@@ -88,10 +88,10 @@ def _groups_taken_in(dirty: Dirty, model: Model, changes: Changes, *, is_gone: b
     """Take those security groups and address groups in that are still there, or those that are gone."""
     for group_id, addresses in changes.address_groups.items():
         if (addresses is None) is is_gone:
-            address_group_changed(dirty, model, model.rulesets.put_address_group(group_id, addresses), addresses)
+            address_group_changed(dirty, model, model.put_address_group(group_id, addresses), addresses)
     for group_id, group in changes.security_groups.items():
         if (group is None) is is_gone:
-            security_group_changed(dirty, model, model.rulesets.put_group(group_id, group), group)
+            security_group_changed(dirty, model, model.put_security_group(group_id, group), group)
 
 
 def port_changed(dirty: Dirty, model: Model, old: Port | None, new: Port | None) -> None:
@@ -281,7 +281,7 @@ def units_settled(dirty: Dirty, model: Model, host: HostName, units: Iterable[Un
         if port is not None:
             dirty.ports.add(port.id)
         network_id = model.network_by_segment.get(SegmentKey(unit.key)) if unit.kind == UnitKind.SEGMENT else None
-        members = () if network_id is None else model.ports_of_network(network_id)
+        members = () if network_id is None else model.ports_on(network_id, host)
         dirty.ports.update(p.id for p in members if p.binding and p.binding.host == host)
 
 

@@ -6,13 +6,29 @@ by one thread, the reconciler's.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from controller.reconcile.addresses import Addresses, prefix_of
 from controller.reconcile.index import decrement, discard
 from controller.reconcile.places import hosts_of
 from controller.reconcile.rulesets import Rulesets
 from controller.reconcile.sightings import Sightings
-from controller.records import Host, HostName, Network, NetworkId, Port, PortId, PortKey, SegmentKey, Snapshot, Subnet
+from controller.records import (
+    AddressGroup,
+    Host,
+    HostName,
+    Network,
+    NetworkId,
+    Port,
+    PortId,
+    PortKey,
+    SecurityGroup,
+    SegmentKey,
+    Snapshot,
+    Subnet,
+)
+
+_NOWHERE: Mapping[HostName, int] = MappingProxyType({})
 
 
 class Model:
@@ -37,15 +53,19 @@ class Model:
         self._host_names: dict[str, HostName] = {}
         self._endpoints: Counter[str] = Counter()
         self._segment_types: Counter[str] = Counter()
+        self.generation = 0
+        """Another number after every change of what is asked for."""
+        self.meetings = 0
+        """Another number after every change of which hosts have ports in which networks, and by which segments."""
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> "Model":
         """Return the model of a whole snapshot."""
         model = cls()
         for group in snapshot.security_groups:
-            model.rulesets.put_group(group.id, group)
+            model.put_security_group(group.id, group)
         for address_group in snapshot.address_groups:
-            model.rulesets.put_address_group(address_group.id, address_group)
+            model.put_address_group(address_group.id, address_group)
         for network in snapshot.networks:
             model.put_network(network.id, network)
         for subnet in snapshot.subnets:
@@ -60,6 +80,8 @@ class Model:
 
     def put_network(self, network_id: NetworkId, network: Network | None) -> Network | None:
         """Store a network, or forget it when None; return what was there."""
+        self.generation += 1
+        self.meetings += 1
         old = self.networks.pop(network_id, None)
         for segment in old.segments if old else ():
             self.network_by_segment.pop(segment.key, None)
@@ -77,6 +99,7 @@ class Model:
 
     def put_subnet(self, subnet_id: str, subnet: Subnet | None) -> Subnet | None:
         """Store a subnet, or forget it when None; return what was there."""
+        self.generation += 1
         old = self.subnets.pop(subnet_id, None)
         if old is not None:
             discard(self._subnets_of_network, old.network_id, subnet_id)
@@ -89,6 +112,7 @@ class Model:
 
     def put_port(self, port_id: PortId, port: Port | None) -> Port | None:
         """Store a port, or forget it when None; return what was there."""
+        self.generation += 1
         old = self.ports.pop(port_id, None)
         if old is not None:
             self.port_by_key.pop(old.key, None)
@@ -111,10 +135,16 @@ class Model:
             for host in hosts_of(port):
                 self._ports_of_host.setdefault(host, set()).add(port_id)
                 self._members.setdefault(port.network_id, Counter())[host] += 1
+        was, now = _memberships(old), _memberships(port)
+        # The first port that a host has of a network, or none any more.
+        if any(self.members(network_id).get(host, 0) == ((network_id, host) in now) for network_id, host in was ^ now):
+            self.meetings += 1
         return old
 
     def put_host(self, host_id: str, host: Host | None) -> Host | None:
         """Store a host, or forget it when None; return what was there."""
+        self.generation += 1
+        self.meetings += 1
         name = self._host_names.pop(host_id, None)
         old = None if name is None else self.hosts.pop(name, None)
         if old is not None and old.tunnel_ip:
@@ -126,9 +156,26 @@ class Model:
             self._host_names[host_id] = host.name
         return old
 
+    def put_security_group(self, group_id: str, group: SecurityGroup | None) -> SecurityGroup | None:
+        """Store a security group, or forget it when None; return what was there."""
+        self.generation += 1
+        return self.rulesets.put_group(group_id, group)
+
+    def put_address_group(self, group_id: str, group: AddressGroup | None) -> AddressGroup | None:
+        """Store an address group, or forget it when None; return what was there."""
+        self.generation += 1
+        return self.rulesets.put_address_group(group_id, group)
+
     def ports_of_network(self, network_id: NetworkId) -> Iterable[Port]:
         """Return every port of a network."""
         return [self.ports[i] for i in self._ports_of_network.get(network_id, ())]
+
+    def ports_on(self, network_id: NetworkId, host: HostName) -> Iterable[Port]:
+        """Return a network's ports bound to a host, those on standby too; costs as much as the fewer of both."""
+        return [
+            self.ports[i]
+            for i in self._ports_of_network.get(network_id, frozenset()) & self._ports_of_host.get(host, frozenset())
+        ]
 
     def ports_of_host(self, host: HostName) -> Iterable[Port]:
         """Return every port bound to a host, those on standby there too."""
@@ -140,7 +187,7 @@ class Model:
 
     def members(self, network_id: NetworkId) -> Mapping[HostName, int]:
         """Return how many ports of the network are bound to each host that has any, those on standby too."""
-        return self._members.get(network_id, Counter())
+        return self._members.get(network_id, _NOWHERE)
 
     def is_taken(self, network_id: NetworkId, address: str) -> bool:
         """Whether some port of the network owns the address, or may claim just this one (routers that share it)."""
@@ -158,3 +205,7 @@ class Model:
     def networks_of_host(self, host: HostName) -> set[NetworkId]:
         """Return the networks with a port bound to a host."""
         return {port.network_id for port in self.ports_of_host(host)}
+
+
+def _memberships(port: Port | None) -> set[tuple[NetworkId, HostName]]:
+    return set() if port is None else {(port.network_id, host) for host in hosts_of(port)}

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from controller.reconcile import dirty as marks
 from controller.reconcile.advertiser import INITIAL_S, Advertiser
+from controller.reconcile.alike import Compiled, Remotes
 from controller.reconcile.bridge import Bridge, refused_units
 from controller.reconcile.crossings import Crossings, is_own
 from controller.reconcile.dirty import Dirty
@@ -43,6 +44,8 @@ _T = TypeVar("_T")
 
 TICK_S = 1.0
 ASK_S = 5.0
+SLICE_S = 0.05
+"""How long bridges are compiled for the first time before something else has its turn; one is compiled in any case."""
 POLL_S = 0.005
 """The least time between two looks into the journal."""
 
@@ -64,6 +67,7 @@ class Reconciler:
         monotonic: Callable[[], float],
         sighted: Sighted,
         seen_keep_s: float = KEEP_S,
+        on_loaded: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare; `start` begins.
 
@@ -79,13 +83,18 @@ class Reconciler:
             monotonic: Seconds of a clock that never goes back.
             sighted: Takes who was seen with an address.
             seen_keep_s: How long an address is taken for used after somebody was last seen with it.
+            on_loaded: Called when all bridges that could be were compiled for the first time.
         """
+        self._on_loaded = on_loaded
         self._feed, self._ovsdb, self._openflow = feed, ovsdb, openflow
         self._sink, self._leases, self._advertise, self._monotonic = sink, leases, advertise, monotonic
         self._inbox = Inbox()
         self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
         self._model = Model()
         self._bridges: dict[HostName, Bridge] = {}
+        self._compiled, self._remotes = Compiled(), Remotes()
+        self._unloaded: dict[HostName, None] = {}
+        """Hosts whose bridges are still to be compiled for the first time, in turn."""
         self._host_of_dpid: dict[int, HostName] = {}
         self._live_hosts = LiveHosts()
         self._probing = probing
@@ -166,8 +175,6 @@ class Reconciler:
             dpid: The switch.
             devices: Device name of each OpenFlow number, as the switch itself says.
 
-        Raises:
-            TimeoutError: The reconciler is too busy to say.
         """
 
         def look() -> str | None:
@@ -175,7 +182,10 @@ class Reconciler:
             found = [] if bridge is None else bridge.misnumbered(devices, self._model)
             return "; ".join(found[:3]) or None
 
-        return self.ask(look, ASK_S)
+        try:
+            return self.ask(look, ASK_S)
+        except TimeoutError:  # no reason to end a connection: it is asked again
+            return f"whether they are right was not found out within {ASK_S:g} s"
 
     def ask(self, call: Callable[[], _T], deadline_s: float) -> _T:
         """Run `call` in the reconciler's thread, where the model may be read, and return its result.
@@ -210,7 +220,8 @@ class Reconciler:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            batch = self._inbox.take(self._raising.wait_s(self._probing.wait_s(TICK_S)), self._pause)
+            wait_s = 0.0 if self._unloaded else self._raising.wait_s(self._probing.wait_s(TICK_S))
+            batch = self._inbox.take(wait_s, self._pause)
             try:
                 self._work(batch)
             except Exception:  # noqa: BLE001 - whatever it was, starting over from the store is the cure
@@ -282,12 +293,13 @@ class Reconciler:
 
     def _intent_said(self, dirty: Dirty, changes: Changes) -> None:
         before = {port_id: self._model.ports.get(port_id) for port_id in changes.ports}
+        meetings = self._model.meetings
         marks.take_in(dirty, self._model, changes)
         self._bindings_changed(before)
-        if changes.networks or changes.ports or changes.hosts:
-            self._probing.outdated()
         for host_id, host in changes.hosts.items():
             self._host_said(dirty, host_id, host)
+        if self._model.meetings != meetings:
+            self._probing.outdated()
 
     def _bindings_changed(self, before: Mapping[PortId, Port | None]) -> None:
         """See which ports a device binds no longer, and which new ones a device binds that was there before them."""
@@ -409,13 +421,33 @@ class Reconciler:
         self._state_rows(dirty)
         for name in dirty.whole_hosts | dirty.units.keys():
             bridge = self._bridges.get(name)
-            if bridge is not None and bridge.plugs.synced:
+            if bridge is None or not bridge.plugs.synced:
+                continue
+            if bridge.loaded:
                 self._compile(dirty, bridge)
+            else:
+                self._unloaded[name] = None
+        self._load(dirty)
         self._verdicts.ports(dirty.ports, self._model, self._bridges, self._live_hosts)
         for name in self._concerned & self._bridges.keys():
             self._verdicts.host(self._bridges[name])
         self._concerned.clear()
         self._crossings.look(self._model, self._bridges)
+
+    def _load(self, dirty: Dirty) -> None:
+        """Compile bridges as a whole for the first time, as many as there is time for: the others wait for no batch.
+
+        A large cloud takes minutes, and until then switches that connect, guests and requests are to be answered.
+        """
+        until = self._monotonic() + SLICE_S
+        while self._unloaded and self._monotonic() <= until:
+            name = next(iter(self._unloaded))
+            del self._unloaded[name]
+            bridge = self._bridges.get(name)
+            if bridge is not None and bridge.plugs.synced:
+                self._compile(dirty, bridge)
+            if not self._unloaded:
+                self._on_loaded()
 
     def _state_rows(self, dirty: Dirty) -> None:
         news = self._stated.ports(
@@ -450,7 +482,7 @@ class Reconciler:
     def _compile(self, dirty: Dirty, bridge: Bridge) -> None:
         if bridge.host.tunnel_ip and bridge.plugs.ways.tunnel(TUNNEL_TYPE) is None and not bridge.loaded:
             return  # a load without the tunnel would take every remote flow away from a switch that has them
-        view = BridgeView(model=self._model, host=bridge.host, plugs=bridge.plugs)
+        view = BridgeView(model=self._model, host=bridge.host, plugs=bridge.plugs, remotes=self._remotes)
         units: set[Unit] = dirty.units.get(bridge.host.name, set())
         if bridge.host.name in dirty.whole_hosts or not bridge.loaded:
             units = units | set(view.units()) | bridge.known_units()
@@ -484,7 +516,7 @@ class Reconciler:
         self._concerned |= turned.hosts
 
     def _add_bridge(self, host: Host) -> None:
-        self._bridges[host.name] = Bridge(host, self._monotonic())
+        self._bridges[host.name] = Bridge(host, self._monotonic(), self._compiled)
         self._host_of_dpid[host.datapath_id] = host.name
         self._openflow.switch(host.datapath_id)
         self._ovsdb.add_host(host.name, host.ovsdb)

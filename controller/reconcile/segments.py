@@ -14,12 +14,12 @@ def segment_on(network: Network, host: Host | None) -> Segment:
     It is the first whose physical network the host has, else the first overlay. Where there is neither, the first: its
     ports on that host reach each other and nobody else.
     """
-    return taken_segment(network.segments, physnets_of(host) if host else ())
+    return taken_segment(network.segments, physnets_of(host) if host and host.physnets else ())
 
 
 def physnets_of(host: Host) -> frozenset[str]:
     """Return the names of a host's physical networks."""
-    return frozenset(physnet.name for physnet in host.physnets)
+    return frozenset(physnet.name for physnet in host.physnets) if host.physnets else frozenset()
 
 
 def missing_physnets(network: Network, host: Host) -> tuple[str, ...]:

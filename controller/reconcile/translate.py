@@ -1,12 +1,13 @@
 """What does the model ask of one unit of one bridge? Records in, `flows.intent` values out; nothing is remembered."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Address
 
 from controller.reconcile import ipv6
 from controller.reconcile.addresses import prefix_of
+from controller.reconcile.alike import Remotes
 from controller.reconcile.model import Model
 from controller.reconcile.places import binding_on, hosts_of, moving_on
 from controller.reconcile.plugs import Plugs
@@ -155,6 +156,8 @@ class BridgeView:
     model: Model
     host: Host
     plugs: Plugs
+    remotes: Remotes = field(default_factory=Remotes)
+    """Shared by the views of one model."""
 
     def units(self) -> Iterator[Unit]:
         """Yield every unit this bridge may have."""
@@ -162,18 +165,15 @@ class BridgeView:
         for peer in self.model.hosts.values():
             if peer.tunnel_ip:
                 yield Unit(UnitKind.PEER, ipv4_number(peer.tunnel_ip))
-        for network_id in self.model.networks_of_host(self.host.name):
-            yield from self.network_units(network_id)
-        yield from self._rule_units()
-
-    def network_units(self, network_id: NetworkId) -> Iterator[Unit]:
-        """Yield the units a network may have on this bridge."""
-        network = self.model.networks.get(network_id)
-        if network is not None:
-            yield from segment_units(network)
-        for port in self.model.ports_of_network(network_id):
+        for port in self.model.ports_of_host(self.host.name):
             yield Unit(UnitKind.LOCAL_PORT, port.key)
-            yield Unit(UnitKind.REMOTE_PORT, port.key)
+        for network_id in self.model.networks_of_host(self.host.name):
+            network = self.model.networks.get(network_id)
+            if network is not None:
+                yield from segment_units(network)
+            for port in self.model.ports_of_network(network_id):
+                yield Unit(UnitKind.REMOTE_PORT, port.key)
+        yield from self._rule_units()
 
     def _rule_units(self) -> Iterator[Unit]:
         rulesets = self.model.rulesets
@@ -295,6 +295,13 @@ class BridgeView:
         if self.host.name not in self.model.members(network.id):
             return None
         segment = segment_on(network, self.host)
+        if self._has(port):
+            return self._sent_to(port, network, segment)
+        # Nothing of this host but its way to the segment matters.
+        way = key, segment.key, self._wire(segment), self._tunnel(segment)
+        return self.remotes.of(way, self.model, lambda: self._sent_to(port, network, segment))
+
+    def _sent_to(self, port: Port, network: Network, segment: Segment) -> RemotePortIntent | None:
         wire, tunnel = self._wire(segment), self._tunnel(segment)
         peers = [host for name in hosts_of(port) if (host := self._peer_on(network, segment, name)) is not None]
         endpoints = [ipv4_number(host.tunnel_ip) for host in peers if host.tunnel_ip]
@@ -302,7 +309,7 @@ class BridgeView:
         if is_awaited and (wire is None or role_of(network, port) == PROMISCUOUS or self._has(port)):
             return None
         return RemotePortIntent(
-            port=key,
+            port=port.key,
             segment=segment.key,
             vni=0 if wire else segment.segmentation_id or 0,
             mac=mac_number(port.mac_address),

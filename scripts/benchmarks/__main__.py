@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks.report import Figure, table
 
 NAMES = (
-    *("latency", "batch", "restart", "push", "switches", "scale", "api", "dhcp"),
+    *("latency", "batch", "restart", "push", "switches", "scale", "growth", "api", "dhcp"),
     *("walk", "groups", "throughput", "floods", "matrix", "container", "addresses", "rules"),
 )
 QUICK_REPEAT, REPEAT = 5, 10

@@ -15,6 +15,8 @@ from controller.southbound.openflow.template import Template, compile_template
 from flows.fields import CT_STATE, Term
 from flows.flow import Action, Flow, Group, GroupKind, Match, Meter
 
+REMEMBERED = 1 << 16
+"""Flows whose bytes are remembered: those of some thousand ports."""
 FlowId = tuple[int, int, bytes]
 """(table, priority, match without padding): what identifies a flow in a switch (OpenFlow 1.4 section 6.4)."""
 
@@ -107,9 +109,11 @@ def cookie_of(entry: bytes) -> int:
 
 
 class Encoder:
-    """Makes bytes of values; remembers one template per form it has met."""
+    """Makes bytes of values; remembers one template per form it has met, and the bytes of the flows it met last."""
 
     def __init__(self) -> None:
+        self._recent: dict[int, tuple[Flow, WireFlow]] = {}
+        """By identity: many switches get the very same flows, and then keep the same bytes."""
         self._matches: dict[Shape, Template] = {}
         self._instructions: dict[Shape, Template] = {}
         self._buckets: dict[Shape, Template] = {}
@@ -121,15 +125,28 @@ class Encoder:
         Raises:
             EncodeError: The flow has no form in OpenFlow 1.4; the message names the flow.
         """
+        known = self.recall(flow)
+        if known is not None:
+            return known
         try:
-            return WireFlow(
-                (flow.table, flow.priority, self._match(flow.match)),
-                _COOKIE.pack(flow.cookie) + self._instruction_bytes(flow),
-            )
+            entry = _COOKIE.pack(flow.cookie) + self._instruction_bytes(flow)
+            return self.remember(flow, WireFlow((flow.table, flow.priority, self._match(flow.match)), entry))
         except EncodeError as error:
             raise EncodeError(
                 f"flow cookie={flow.cookie:#x} table={flow.table} priority={flow.priority} ({flow.why}): {error}"
             ) from error
+
+    def recall(self, flow: Flow) -> WireFlow | None:
+        """Return the bytes of this very flow if they were made lately."""
+        known = self._recent.get(id(flow))
+        return None if known is None else known[1]
+
+    def remember(self, flow: Flow, wire: WireFlow) -> WireFlow:
+        """Keep the bytes of a flow for the next switch that gets it, and return them."""
+        if len(self._recent) >= REMEMBERED:
+            self._recent = {}  # and not the oldest alone: what many switches share is soon there again
+        self._recent[id(flow)] = flow, wire
+        return wire
 
     def flow_id(self, flow: Flow) -> FlowId:
         """Return the part of a flow's bytes that identifies it."""

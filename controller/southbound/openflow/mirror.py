@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from controller.southbound.openflow.encode import Encoder, FlowId
+from controller.southbound.openflow.encode import Encoder, FlowId, WireFlow
 from controller.southbound.openflow.errors import EncodeError
 from controller.southbound.openflow.events import Refusal
 from flows.delta import Delta, Tables
@@ -135,11 +135,15 @@ class Mirror:
 
     def _flow(self, flow: Flow) -> tuple[FlowId, bytes]:
         """Return a flow's bytes; raises EncodeError."""
+        recent = self._encoder.recall(flow)
+        if recent is not None:
+            return recent
         # An id is as good as the actions themselves, which are kept, and looking for it costs a tenth of hashing them.
         shape = id(flow.actions), flow.goto, flow.meter
         known = self._shared.get(shape)
         if known is not None:
-            return self._encoder.flow_id(flow), flow.cookie.to_bytes(_COOKIE_SIZE, "big") + known[1]
+            entry = flow.cookie.to_bytes(_COOKIE_SIZE, "big") + known[1]
+            return self._encoder.remember(flow, WireFlow(self._encoder.flow_id(flow), entry))
         wire = self._encoder.flow(flow)
         if len(self._shared) < SHARED:
             self._shared[shape] = flow.actions, wire.entry[_COOKIE_SIZE:]

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from controller.reconcile.alike import Compiled, Remotes
 from controller.reconcile.bridge import Bridge
 from controller.reconcile.dirty import Dirty, host_changed, take_in
 from controller.reconcile.feed import Changes
@@ -242,7 +243,8 @@ class Cloud:
     def __init__(self, hosts: int = 2, *, physnets: Iterable[str] = ()) -> None:
         self.model = Model()
         self.hosts = [a_host(number, physnets=physnets) for number in range(1, hosts + 1)]
-        self.bridges = {host.name: Bridge(host, 0.0) for host in self.hosts}
+        self.compiled, self.remotes = Compiled(), Remotes()
+        self.bridges = {host.name: Bridge(host, 0.0, self.compiled) for host in self.hosts}
         self.deltas: dict[str, Delta] = {}
         """What the last change said to each host's switch."""
         self.marked: dict[str, set[Unit]] = {}
@@ -291,7 +293,7 @@ class Cloud:
 
     def view(self, host: str) -> BridgeView:
         bridge = self.bridges[HostName(host)]
-        return BridgeView(model=self.model, host=bridge.host, plugs=bridge.plugs)
+        return BridgeView(model=self.model, host=bridge.host, plugs=bridge.plugs, remotes=self.remotes)
 
     def local(self, port: Port) -> LocalPortIntent:
         """Return what a port's own host is asked for it."""

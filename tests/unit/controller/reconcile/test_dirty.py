@@ -252,7 +252,11 @@ def assert_all_was_looked_at(cloud: Cloud) -> None:
 def remembered(cloud: Cloud) -> dict[str, Any]:
     model = cloud.model
     parts = {**vars(model), **vars(model.addresses), **vars(model.rulesets), **vars(model.sightings)}
-    return {k: v for k, v in parts.items() if k not in {"addresses", "rulesets", "sightings"} and v}
+    return {
+        k: v
+        for k, v in parts.items()
+        if k not in {"addresses", "rulesets", "sightings", "generation", "meetings"} and v
+    }
 
 
 # what is not looked at ------------------------------------------------------------------------------------------------

@@ -24,14 +24,15 @@ from controller.services import (
     subnets,
 )
 from controller.services.sentinels import AUTO, DEFAULT_GATEWAY
-from controller.southbound.openflow.events import Failed, Refusal, Synced
+from controller.southbound.openflow.events import Connected, Failed, Refusal, Synced
+from controller.southbound.ovsdb.model import HostView
 from controller.store.snapshot import last_seq, load_snapshot, prune_journal
 from controller.store.states import save_port_states
 from controller.store.transaction import Transaction
 from flows.cookie import Feature, ObjectKind, decode, encode
 from flows.delta import same_in_switch
 from flows.pipeline import TABLE_BY_ID, broadcast_group
-from tests.unit.controller.reconcile.world import ADMIN, World
+from tests.unit.controller.reconcile.world import ADMIN, World, way_rows
 
 HOSTS = ("h1", "h2", "h3")
 
@@ -411,6 +412,29 @@ def test_nothing_is_loaded_into_a_switch_before_its_database_was_read(world: Wor
         create_port(tx, network.id, "h1")
     world.settle()
     assert len(switch.deltas) == 1
+
+
+def test_what_switches_say_is_heard_between_the_first_loads_of_many_large_bridges(world: World) -> None:
+    world.load_takes_s = 1.0
+    with world.database.write() as tx:
+        for number, name in enumerate(HOSTS, 1):
+            wanted = {"name": name, "ovsdb": f"tcp:192.0.2.{number}:6640", "tunnel_ip": f"10.0.0.{number}"}
+            hosts.create(tx, ADMIN, wanted | {"datapath_type": "netdev", "physnets": ()})
+    world.settle()
+
+    def all_connect() -> None:
+        """All in one batch, because the reconciler itself does it."""
+        for name, bridge in ((one, world.reconciler.bridge(HostName(one))) for one in HOSTS):
+            assert bridge is not None
+            world.views[name] = HostView(connected=True, synced=True)
+            world.rows[name] = {row.uuid: row for row in way_rows(bridge.host)}
+            world.reconciler.switch_event(bridge.host.datapath_id, Connected())
+            world.reconciler.view_changed(name)
+
+    world.reconciler.ask(all_connect, 10)
+    world.settle()
+    assert [len(programmed) for programmed in world.programmed_at_load] == [0, 1, 2]
+    assert world.loaded_at == [3]
 
 
 def test_a_port_is_active_when_its_device_is_there_and_its_flows_are_confirmed(world: World) -> None:

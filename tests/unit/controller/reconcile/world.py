@@ -65,6 +65,10 @@ class Recorder:
     def load(self, tables: Tables, token: object, intent: IntentMark | None = None) -> None:
         self.tables = tables
         self.loads += 1
+        self._world.now += self._world.load_takes_s
+        self._world.programmed_at_load.append(
+            {str(name) for name, s in self._world.host_states.items() if s.programmed}
+        )
         self._world.confirm(self._dpid, Synced(token))
 
     def apply(self, delta: Delta, token: object, intent: IntentMark | None = None) -> None:
@@ -93,6 +97,12 @@ class World:
         """What was told of networks that move to another plug-in or from one, and whether that was news."""
         self.survey_result = Survey()
         self.surveyed = threading.Event()
+        self.load_takes_s = 0.0
+        """How long it takes to compile a bridge as a whole."""
+        self.programmed_at_load: list[set[str]] = []
+        """The hosts of which it was known at each load that they are as they should be."""
+        self.loaded_at: list[int] = []
+        """After how many loads the reconciler said that all bridges are loaded."""
         self.confirming = True
         self.refuses = False
         """Whether switches take no frames to send."""
@@ -123,6 +133,7 @@ class World:
             advertise=lambda _view: "tcp:127.0.0.1:6653",
             monotonic=lambda: self.now,
             sighted=self.sighted,
+            on_loaded=lambda: self.loaded_at.append(len(self.programmed_at_load)),
         )
 
     # the reconciler's neighbours
