@@ -184,9 +184,10 @@ class Database:
             with _wrapped():
                 yield tx
                 tx.write_journal()
-        if tx.is_journalled:
-            for listener in self._listeners:
-                listener()
+            if tx.is_journalled and self._group is not None:
+                self._group.note()
+        if tx.is_journalled and self._group is None:
+            self._tell()
 
     @contextmanager
     def planning(self, look: Look) -> Iterator[Sequence[StandIn]]:
@@ -212,22 +213,31 @@ class Database:
         return _REHEARSAL.get() is not None
 
     def add_listener(self, listener: Callable[[], None]) -> None:
-        """Call ``listener`` after each commit of this process that changed intent: a hint, the journal is the truth."""
+        """Call ``listener`` after each commit of this process that changed intent: a hint, the journal is the truth.
+
+        Writers that share a commit share the call.
+        """
         self._listeners.append(listener)
 
     def close(self) -> None:
         """Close every idle connection."""
+        if self._group is not None:
+            self._group.close()
         self._engine.dispose()
 
     def _done_once(self, work: Callable[[Transaction], T]) -> T:
         with self.write() as tx:
             return work(tx)
 
+    def _tell(self) -> None:
+        for listener in self._listeners:
+            listener()
+
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         """Give a connection and commit: with others that write at the same time on SQLite, alone on PostgreSQL."""
         if self._group is not None:
-            with self._group.write() as connection:
+            with self._group.write(self._tell) as connection:
                 yield connection
         else:
             with self._connect() as connection, _wrapped():

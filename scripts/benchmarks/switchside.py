@@ -30,6 +30,9 @@ def remote_flows(count: int, first: int = 1) -> Iterator[Flow]:
                 mac=0x02_0000_000000 + number,
                 endpoint=0xAC1F0000 + number % 200,
                 tunnel_ofport=TUNNEL_OFPORT,
+                owned=(),
+                ruleset=0,
+                groups=(),
             )
         )
 
