@@ -17,6 +17,7 @@ from api import (
     plugins,
     versions,
 )
+from api.application import Application
 from api.auth import Auth, Gate
 from api.control import Control
 from api.extensions import EXTENSIONS, Extensions
@@ -71,7 +72,7 @@ from api.resources.unrouted import Unrouted
 from api.resources.usage import UsageDocuments
 from api.resources.vnics import VNIC
 from api.versions import Versions
-from api.wire import API_ROOT, REQUEST_ID, ApiResponse, Name, Spelling
+from api.wire import API_ROOT, REQUEST_ID, Name, Spelling
 from controller.store.database import Database
 
 LARGEST_BODY = 16 * 1024 * 1024
@@ -118,8 +119,7 @@ def create_app(
         is_monitoring_open: whether metrics, health and the API's description are for everybody.
         new_id: makes request ids.
     """
-    app = Flask("weft", static_folder=None)
-    app.response_class = ApiResponse
+    app = Application("weft", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False

@@ -5,7 +5,7 @@ defaults, visibility, filtering, sorting and the wire form all follow from it. V
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
@@ -22,6 +22,7 @@ from controller.store.database import Database, Transaction
 
 R = TypeVar("R")
 """The record a service returns."""
+_TO_SECONDS = len("2026-11-21T09:51:15")
 _EPOCH = datetime.fromtimestamp(0, UTC)
 V = TypeVar("V")
 """What the wire form is made from: the record, or the record with what belongs to it."""
@@ -146,6 +147,34 @@ class Resource(Generic[R, V]):
     """What the services list, where its objects have tags."""
     before_list: Callable[[Database, Caller, Query], None] | None = None
     """Makes what has to be there before the first look."""
+    defaults: Mapping[str, object] = field(init=False, repr=False, compare=False)
+    """What the service is told of attributes that are not given, by the names it knows; worked out once."""
+    required: frozenset[str] = field(init=False, repr=False, compare=False)
+    """The names of attributes a create request has to give."""
+    not_in_post: frozenset[str] = field(init=False, repr=False, compare=False)
+    """The names of attributes a create request may not give."""
+    has_owner: bool = field(init=False, repr=False, compare=False)
+    """Whether its objects belong to projects, and a create request may say to which."""
+    named: Mapping[str, tuple[int, Attribute[V]]] = field(init=False, repr=False, compare=False)
+    """The attributes by name, each with its place among them."""
+
+    def __post_init__(self) -> None:
+        """Work out what every request would have to."""
+        usual = (one for one in self.attributes if one.key is not None and not isinstance(one.default, Default))
+        tables = {
+            "defaults": {one.key: one.default for one in usual},
+            "required": frozenset(one.name for one in self.attributes if one.default is Default.REQUIRED),
+            "not_in_post": frozenset(one.name for one in self.attributes if not one.post),
+            "has_owner": any(one.key == "project_id" for one in self.attributes),
+            "named": {one.name: (place, one) for place, one in enumerate(self.attributes)},
+        }
+        for name, table in tables.items():
+            object.__setattr__(self, name, table)  # as dataclasses do it themselves where they are frozen
+
+    def given(self, names: Collection[str]) -> list[Attribute[V]]:
+        """Return the attributes of these names, all of them known, in the order they are declared."""
+        places = sorted(self.named[name][0] for name in names)
+        return [self.attributes[place] for place in places]
 
     @property
     def filters(self) -> Mapping[str, FilterBy]:
@@ -168,6 +197,8 @@ def wire_time(at: datetime | None) -> str | None:
     """Return a time as Neutron writes it: UTC, whole seconds, ``Z``."""
     if at is None:
         return None
+    if at.tzinfo is UTC:  # as nearly all are, and a list has two of each object
+        return f"{at.isoformat()[:_TO_SECONDS]}Z"
     if at.tzinfo is not None:
         at = at.astimezone(UTC).replace(tzinfo=None)
     return at.isoformat(timespec="seconds") + "Z"

@@ -5,10 +5,10 @@ attributes, what may not or must be given, then each value.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TypeVar
 
-from api.attributes import Action, Attribute, Default, Resource
+from api.attributes import Action, Attribute, Resource
 from api.errors import (
     InvalidAttribute,
     MalformedBody,
@@ -104,18 +104,11 @@ def wanted(resource: Resource[R, V], caller: Caller, given: Mapping[str, object]
         WeftError: of kind INVALID or FORBIDDEN, with Neutron's sentence.
     """
     _refuse_unknown(resource, given)
-    values: dict[str, object] = {}
-    for attribute in resource.attributes:
-        if attribute.name in given:
-            if not attribute.post:
-                raise NotAllowedInPost(attribute.name)
-        elif attribute.default is Default.REQUIRED:
-            raise MissingAttribute(attribute.name)
-        elif attribute.key is not None and attribute.default is not Default.ABSENT:
-            values[attribute.key] = attribute.default
+    if not resource.not_in_post.isdisjoint(given) or not resource.required <= given.keys():
+        raise _misplaced(resource, given)
     parsed = _parsed(resource, given)
-    values |= parsed
-    if any(attribute.key == _PROJECT for attribute in resource.attributes):
+    values = {**resource.defaults, **parsed}
+    if resource.has_owner:
         if values.get(_PROJECT) is None:
             values[_PROJECT] = caller.project_id
         project_id = values[_PROJECT]
@@ -163,15 +156,22 @@ def arguments(action: Action, wrapper: str, given: Mapping[str, object]) -> dict
     return values
 
 
+def _misplaced(resource: Resource[R, V], given: Mapping[str, object]) -> NotAllowedInPost | MissingAttribute:
+    """Return what is wrong with the first attribute that is given and may not be, or has to be and is not."""
+    wrong = (resource.not_in_post & given.keys()) | (resource.required - given.keys())
+    name = resource.given(wrong)[0].name
+    return NotAllowedInPost(name) if name in given else MissingAttribute(name)
+
+
 def _refuse_unknown(resource: Resource[R, V], given: Mapping[str, object]) -> None:
-    unknown = given.keys() - {attribute.name for attribute in resource.attributes}
+    unknown = given.keys() - resource.named.keys()
     if unknown:
         raise UnknownAttributes(sorted(unknown))
 
 
 def _parsed(resource: Resource[R, V], given: Mapping[str, object]) -> dict[str, object]:
     values: dict[str, object] = {}
-    for attribute in _given(resource.attributes, given):
+    for attribute in resource.given(given):
         value = _parse_one(attribute, given[attribute.name])
         if attribute.key is None:
             continue
@@ -179,10 +179,6 @@ def _parsed(resource: Resource[R, V], given: Mapping[str, object]) -> dict[str, 
             raise ProjectMismatch
         values[attribute.key] = value
     return values
-
-
-def _given(attributes: Sequence[Attribute[V]], given: Mapping[str, object]) -> list[Attribute[V]]:
-    return [attribute for attribute in attributes if attribute.name in given]
 
 
 def _parse_one(attribute: Attribute[V], value: object) -> object:

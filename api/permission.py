@@ -16,6 +16,8 @@ from controller.services.rules import Asked, authorize
 
 R = TypeVar("R")
 V = TypeVar("V")
+Shown = tuple[Sequence[tuple[str, Callable[[V], object]]], Mapping[str, Expression]]
+"""Attributes with what shows them, and the rules of those that depend on the object."""
 
 
 def seen(resource: Resource[R, V], caller: Caller, attribute: Attribute[V]) -> Expression:
@@ -23,9 +25,7 @@ def seen(resource: Resource[R, V], caller: Caller, attribute: Attribute[V]) -> E
     return _rule(resource, caller, "get", attribute.name, attribute.shown_to)
 
 
-def shown(
-    resource: Resource[R, V], caller: Caller, fields: Collection[str]
-) -> tuple[Sequence[tuple[str, Callable[[V], object]]], Mapping[str, Expression]]:
+def shown(resource: Resource[R, V], caller: Caller, fields: Collection[str]) -> Shown[V]:
     """Return the attributes to show, and of those that depend on the object the rules; no fields means all."""
     found: list[tuple[str, Callable[[V], object]]] = []
     some: dict[str, Expression] = {}
@@ -75,8 +75,8 @@ def asked(
     """
     found: list[Asked] = []
     is_free = True
-    for attribute in resource.attributes:
-        if attribute.name not in given or (action == "create" and _is_default(attribute, values)):
+    for attribute in resource.given(given):
+        if action == "create" and _is_default(attribute, values):
             continue
         rule = _rule(resource, caller, action, attribute.name, attribute.set_by)
         name = f"{action}_{resource.member}:{attribute.name}"

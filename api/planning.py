@@ -182,7 +182,7 @@ def _is_asked_for() -> bool:
         InvalidInput: what is given is no boolean.
         PlanOfNothing: the request changes nothing.
     """
-    if request.routing_exception is not None or not is_api(request.path):
+    if not request.query_string or request.routing_exception is not None or not is_api(request.path):
         return False
     given = [value for name, value in query.pairs(request.query_string) if name == PARAMETER]
     asked = [bool(boolean(value)) for value in given]

@@ -11,7 +11,7 @@ from functools import cache
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, case, select
+from sqlalchemy import and_, bindparam, case, select
 
 from controller.caller import Caller
 from controller.errors import (
@@ -33,6 +33,7 @@ from controller.services import address_holds, listing, remote_addressing, route
 from controller.services.sentinels import Sentinel
 from controller.store import subnet_ipam
 from controller.store.allocations import Allocations, attempt
+from controller.store.direct import Direct
 from controller.store.holds import expire
 from controller.store.ipam_driver_schema import SUBNET_DRIVERS
 from controller.store.ipam_schema import SUBNET_IPAM
@@ -93,13 +94,14 @@ _PLACE = (
     .where(NETWORKS.c.id == bindparam("network"))
     .order_by(SUBNETS.c.key, ALLOCATION_POOLS.c.position)
 )
+_ANY_PLACE = Direct(_PLACE)
 _FACTS = visibility.of_network(bindparam("project"))
 _PLACE_FOR = _PLACE.add_columns(_FACTS["shared"].label("is_shared"), _FACTS["external"].label("is_external"))
 
 
 @cache
-def _visible_place(rule: Expression) -> Select[Any]:
-    return _PLACE_FOR.where(listing.where(rule, _FACTS))
+def _visible_place(rule: Expression) -> Direct:
+    return Direct(_PLACE_FOR.where(listing.where(rule, _FACTS)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,9 +190,9 @@ def load_place(tx: Transaction, caller: Caller | None, network_id: str, host: st
     seen = True if caller is None else caller.rights.rule("get_network")
     is_weighed = caller is not None and not (caller.is_admin and seen is True)
     if caller is None or not is_weighed:
-        rows = tx.connection.execute(_PLACE, parameters).all()
+        rows = _ANY_PLACE.rows(tx.connection, parameters)
     else:
-        rows = tx.connection.execute(_visible_place(seen), parameters | {"project": caller.project_id}).all()
+        rows = _visible_place(seen).rows(tx.connection, parameters | {"project": caller.project_id})
     if not rows:
         raise NetworkNotFound(network_id)
     by_subnet: dict[str, list[Any]] = {}

@@ -9,13 +9,29 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Row, Select, Table, and_, cast, false, func, not_, or_, select, true
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Row,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    cast,
+    false,
+    func,
+    not_,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.types import BigInteger, Boolean, Integer
 
 from controller.caller import Caller
 from controller.errors import InvalidInput, WeftError
 from controller.policy.expression import And, Expression, Not, Or, Word
 from controller.services.query import Filter, Query
+from controller.store.direct import Direct
 from controller.store.transaction import Transaction
 from controller.store.uncommon import predicate
 
@@ -48,6 +64,8 @@ class Resource:
     rule: str
     """The rule of the policy that says which rows a caller may see; words about rows need ``facts``."""
     facts: Facts | None = None
+    by_id: dict[bool, Direct] = field(init=False, repr=False, compare=False, default_factory=dict)
+    """The statements that find any one row, and lock it or not; worked out when they are first needed."""
 
 
 def visible(resource: Resource, caller: Caller) -> Select[Any]:
@@ -82,13 +100,25 @@ def one(tx: Transaction, caller: Caller, resource: Resource, object_id: str, *, 
     Raises:
         NetworkNotFound, SubnetNotFound, PortNotFound, HostNotFound: it does not exist for this caller.
     """
-    statement = visible(resource, caller).where(resource.table.c.id == object_id)
-    if lock:
-        statement = statement.with_for_update(of=resource.table)
-    row = tx.connection.execute(statement).first()
+    if caller.rights.rule(resource.rule) is True:
+        row: Row[Any] | None = _by_id(resource, lock=lock).first(tx.connection, {"wanted_id": object_id})
+    else:
+        statement = visible(resource, caller).where(resource.table.c.id == object_id)
+        if lock:
+            statement = statement.with_for_update(of=resource.table)
+        row = tx.connection.execute(statement).first()
     if row is None:
         raise resource.not_found(object_id)
     return row
+
+
+def _by_id(resource: Resource, *, lock: bool) -> Direct:
+    found = resource.by_id.get(lock)
+    if found is None:
+        statement = resource.rows.where(resource.table.c.id == bindparam("wanted_id"))
+        found = Direct(statement.with_for_update(of=resource.table) if lock else statement)
+        resource.by_id[lock] = found
+    return found
 
 
 def many(tx: Transaction, caller: Caller, resource: Resource, query: Query) -> Sequence[Row[Any]]:

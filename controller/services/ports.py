@@ -43,7 +43,8 @@ from controller.services.sentinels import AUTO, Sentinel
 from controller.store.allocations import Allocations
 from controller.store.bindings import Unbound, activate_binding, bind, bind_all, unbind_all
 from controller.store.communities import forget_unused_community
-from controller.store.dialects import insert_all, insert_or_ignore
+from controller.store.dialects import insert_or_ignore
+from controller.store.direct import Direct
 from controller.store.loading import SELECT_PORTS, in_display_order, ports_of
 from controller.store.rulesets import forget_unused, has_group
 from controller.store.schema import ALLOCATIONS, BINDINGS, PORTS
@@ -56,8 +57,9 @@ BASE_MAC = "fa:16:3e"
 """Prefix of generated MAC addresses, Neutron's default ``base_mac``."""
 MAC_TRIES = 16
 
-_INSERT = insert_or_ignore(
-    PORTS, conflict=(PORTS.c.network_id, PORTS.c.mac_address), returning=(PORTS.c.id, PORTS.c.key)
+_INSERT = Direct(
+    insert_or_ignore(PORTS, conflict=(PORTS.c.network_id, PORTS.c.mac_address), returning=(PORTS.c.id, PORTS.c.key)),
+    columns=[column.name for column in PORTS.columns if column is not PORTS.c.key],
 )
 _UPDATE = sql_update(PORTS).where(PORTS.c.id == bindparam("changed"))
 _DELETE = sql_delete(PORTS).where(PORTS.c.id == bindparam("gone")).returning(PORTS.c.ruleset, PORTS.c.role)
@@ -376,7 +378,7 @@ def _insert(tx: Transaction, drafts: Sequence[_Draft]) -> Mapping[str, PortKey]:
     keys: dict[str, PortKey] = {}
     waiting = drafts
     for _ in range(MAC_TRIES):
-        stored = insert_all(tx.connection, tx.variant(_INSERT), [draft.row for draft in waiting])
+        stored = _INSERT.rows_of_each(tx.connection, [draft.row for draft in waiting])
         keys |= {row.id: PortKey(row.key) for row in stored}
         waiting = [draft for draft in waiting if draft.row["id"] not in keys]
         if not waiting:

@@ -15,6 +15,7 @@ from controller.caller import Caller
 from controller.errors import OverQuota, ProjectQuotaNotFound, QuotaBelowUsed
 from controller.policy.words import Target
 from controller.services.rules import authorize, check_owner
+from controller.store.direct import Direct
 from controller.store.ipam_schema import IP_RESERVATIONS
 from controller.store.pools_schema import SUBNETPOOLS
 from controller.store.quotas import NO_LIMIT, QUOTA_RESOURCES, QUOTAS
@@ -34,7 +35,7 @@ _COUNTED: Mapping[str, Table] = {
 }
 """Where the objects of a resource are; what is not here does not exist yet, and nobody has any."""
 _OWNER: BindParameter[str] = bindparam("owner")
-_LIMIT = select(QUOTAS.c.limit).where(QUOTAS.c.project_id == _OWNER, QUOTAS.c.resource == bindparam("resource"))
+_LIMIT = Direct(select(QUOTAS.c.limit).where(QUOTAS.c.project_id == _OWNER, QUOTAS.c.resource == bindparam("resource")))
 _LIMITS = select(QUOTAS.c.resource, QUOTAS.c.limit).where(QUOTAS.c.project_id == _OWNER)
 _AT_MOST = {
     name: select(func.count()).select_from(
@@ -62,9 +63,8 @@ def reserve(tx: Transaction, resource: str, project_id: str, count: int = 1) -> 
     Raises:
         OverQuota: it has not.
     """
-    limit = tx.connection.execute(_LIMIT, {"owner": project_id, "resource": resource}).scalar()
-    if limit is None:
-        limit = dict(tx.settings.quotas).get(resource, NO_LIMIT)
+    own = _LIMIT.first(tx.connection, {"owner": project_id, "resource": resource})
+    limit = dict(tx.settings.quotas).get(resource, NO_LIMIT) if own is None else own.limit
     if limit == NO_LIMIT:
         return
     if tx.connection.dialect.name == "postgresql":

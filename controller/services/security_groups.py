@@ -26,6 +26,7 @@ from controller.services.query import Query
 from controller.services.rules import authorize, check_revision, each, may
 from controller.store.database import Database
 from controller.store.dialects import insert_or_ignore
+from controller.store.direct import Direct
 from controller.store.loading import SELECT_SECURITY_GROUPS, security_groups_of
 from controller.store.rulesets import GroupRef, forget_sets_with, has_group, next_key
 from controller.store.schema import (
@@ -45,7 +46,7 @@ PARENT = "PARENT"
 
 _PLAIN_CHANGES = ("name", "description", "stateful")
 # Whoever gives a port a group holds the group's row, or it could be deleted meanwhile; so here.
-_FIND_DEFAULT = (
+_FIND_DEFAULT = Direct(
     select(SECURITY_GROUPS.c.id, SECURITY_GROUPS.c.key)
     .where(SECURITY_GROUPS.c.project_id == bindparam("owner"), SECURITY_GROUPS.c.is_default)
     .with_for_update(read=True, key_share=True)
@@ -186,7 +187,7 @@ def delete(tx: Transaction, caller: Caller, object_id: str, *, if_revision: int 
 
 def ensure_default(tx: Transaction, project_id: str) -> GroupRef:
     """Return the project's default group, made now if there is none; one indexed statement when there is."""
-    found = tx.connection.execute(_FIND_DEFAULT, {"owner": project_id}).first()
+    found = _FIND_DEFAULT.first(tx.connection, {"owner": project_id})
     if found is None:
         row = _row(tx, project_id) | {
             "name": DEFAULT_NAME,
@@ -198,7 +199,7 @@ def ensure_default(tx: Transaction, project_id: str) -> GroupRef:
             _add_template(tx, row, used_in=DEFAULT_SECURITY_GROUP_RULES.c.used_in_default_sg.name)
             tx.journal("security_group", row["id"])
         # Only PostgreSQL lets another transaction make it in between; its row is there now.
-        found = tx.connection.execute(_FIND_DEFAULT, {"owner": project_id}).one()
+        found = _FIND_DEFAULT.first(tx.connection, {"owner": project_id})
     return GroupRef(id=found.id, key=RuleKey(found.key))
 
 

@@ -8,14 +8,16 @@ that "who had this address?" can be answered, and is then removed by later relea
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import cache
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import BindParameter, Row, bindparam, delete, func, insert, select, update
 
 from controller.store import holds, sightings
 from controller.store.blocks import count
-from controller.store.dialects import insert_all, insert_or_ignore
+from controller.store.dialects import insert_or_ignore
+from controller.store.direct import Direct
 from controller.store.loading import in_chunks
 from controller.store.schema import ADDRESS_BLOCKS, ALLOCATIONS, HAS_ROOM, SUBNETS, TAKEN
 from controller.store.transaction import Transaction
@@ -26,6 +28,8 @@ from ipam.driver import Assigned
 RELEASED_KEPT_S = 86_400
 """As long as a DHCP lease, the longest a guest may go on using an address it lost."""
 PRUNED_AT_ONCE = 100
+FEW = 16
+"""Addresses that are looked up by a statement made for their number; one port asks for that many."""
 
 _IS_LIVE = ALLOCATIONS.c.released_at.is_(None)
 _TAKEN = select(ALLOCATIONS.c.subnet_id, ALLOCATIONS.c.address).where(
@@ -33,11 +37,14 @@ _TAKEN = select(ALLOCATIONS.c.subnet_id, ALLOCATIONS.c.address).where(
     ALLOCATIONS.c.address.in_(bindparam("addresses", expanding=True)),
     TAKEN,
 )
-_CLAIM = insert_or_ignore(
-    ALLOCATIONS,
-    conflict=(ALLOCATIONS.c.subnet_id, ALLOCATIONS.c.address),
-    where=TAKEN,
-    returning=(ALLOCATIONS.c.subnet_id, ALLOCATIONS.c.address),
+_CLAIM = Direct(
+    insert_or_ignore(
+        ALLOCATIONS,
+        conflict=(ALLOCATIONS.c.subnet_id, ALLOCATIONS.c.address),
+        where=TAKEN,
+        returning=(ALLOCATIONS.c.subnet_id, ALLOCATIONS.c.address),
+    ),
+    columns=("subnet_id", "address", "block", "port_id"),
 )
 _RELEASED = (
     ALLOCATIONS.c.id,
@@ -87,6 +94,17 @@ _LOCK = (
 )
 
 
+@cache
+def _taken_among(count: int) -> Direct:
+    """Return the statement that asks for so few addresses of one subnet."""
+    asked: list[BindParameter[str]] = [bindparam(f"address_{number}") for number in range(count)]
+    return Direct(
+        select(ALLOCATIONS.c.address).where(
+            ALLOCATIONS.c.subnet_id == bindparam("of_subnet"), ALLOCATIONS.c.address.in_(asked), TAKEN
+        )
+    )
+
+
 def attempt(tx: Transaction) -> AbstractContextManager[object]:
     """Open what is undone alone when it fails, and keeps no locks then; SQLite, where nobody competes, needs none."""
     return tx.connection.begin_nested() if tx.connection.dialect.name == "postgresql" else nullcontext()
@@ -103,6 +121,10 @@ class Allocations:
         """Return which of the (subnet id, version, address) candidates are held."""
         wanted = {(subnet_id, text(version, address)): address for subnet_id, version, address in candidates}
         subnet_ids = list({subnet_id for subnet_id, _ in wanted})
+        if len(subnet_ids) == 1 and len(wanted) <= FEW:
+            asked = {f"address_{number}": address for number, (_, address) in enumerate(wanted)}
+            few = _taken_among(len(wanted)).rows(self._connection, {"of_subnet": subnet_ids[0], **asked})
+            return {(subnet_ids[0], wanted[subnet_ids[0], row.address]) for row in few}
         found: set[tuple[str, str]] = set()
         for addresses in in_chunks(list({address for _, address in wanted})):
             rows = self._connection.execute(_TAKEN, {"subnet_ids": subnet_ids, "addresses": addresses})
@@ -163,7 +185,7 @@ class Allocations:
             {"subnet_id": subnet_id, "address": address, "block": claim.block, "port_id": claim.owner}
             for (subnet_id, address), claim in sorted(wanted.items(), key=itemgetter(0))
         ]
-        result = insert_all(self._connection, self._tx.variant(_CLAIM), rows)
+        result = _CLAIM.rows_of_each(self._connection, rows)
         stored = [wanted[row.subnet_id, row.address] for row in result]
         count(self._tx, ((claim.subnet_id, claim.block) for claim in stored), sign=-1)
         return {(claim.subnet_id, claim.address) for claim in stored}

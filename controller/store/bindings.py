@@ -12,7 +12,8 @@ from sqlalchemy import bindparam, case, delete, exists, not_, select, update
 
 from controller.errors import OfPortExhausted
 from controller.records import Binding, HostName, OfPort
-from controller.store.dialects import insert_all, insert_or_ignore, insert_or_update
+from controller.store.dialects import insert_or_ignore, insert_or_update
+from controller.store.direct import Direct
 from controller.store.schema import BINDINGS, OFPORT_CURSORS, PORTS
 from controller.store.transaction import Transaction
 
@@ -24,14 +25,20 @@ OFPORTS = LAST_OFPORT - FIRST_OFPORT + 1
 SCANNED_AT_ONCE = 512
 
 _NEXT = OFPORT_CURSORS.c.last + bindparam("count")
-_ADVANCE = insert_or_update(
-    OFPORT_CURSORS,
-    conflict=(OFPORT_CURSORS.c.host,),
-    update={"last": case((_NEXT > LAST_OFPORT, _NEXT - OFPORTS), else_=_NEXT)},
-    returning=(OFPORT_CURSORS.c.last,),
+_ADVANCE = Direct(
+    insert_or_update(
+        OFPORT_CURSORS,
+        conflict=(OFPORT_CURSORS.c.host,),
+        update={"last": case((_NEXT > LAST_OFPORT, _NEXT - OFPORTS), else_=_NEXT)},
+        returning=(OFPORT_CURSORS.c.last,),
+    ),
+    columns=("host", "last"),
 )
 _SET_CURSOR = insert_or_update(OFPORT_CURSORS, conflict=(OFPORT_CURSORS.c.host,))
-_BIND = insert_or_ignore(BINDINGS, conflict=(BINDINGS.c.host, BINDINGS.c.ofport), returning=(BINDINGS.c.port_id,))
+_BIND = Direct(
+    insert_or_ignore(BINDINGS, conflict=(BINDINGS.c.host, BINDINGS.c.ofport), returning=(BINDINGS.c.port_id,)),
+    columns=("port_id", "host", "vnic_type", "profile", "active", "ofport"),
+)
 _USED = (
     select(BINDINGS.c.ofport)
     .where(
@@ -81,7 +88,7 @@ def bind_all(
     if count > OFPORTS:
         raise OfPortExhausted(host)
     advanced = {"host": host, "last": FIRST_OFPORT + count - 1, "count": count}
-    last = tx.connection.execute(tx.variant(_ADVANCE), advanced).scalar_one()
+    last = _ADVANCE.first(tx.connection, advanced).last
     rows: list[dict[str, Any]] = [
         {
             "port_id": port.port_id,
@@ -93,12 +100,12 @@ def bind_all(
         }
         for number, port in enumerate(ports, start=last - count + 1)
     ]
-    bound = {row.port_id for row in insert_all(tx.connection, tx.variant(_BIND), rows)}
+    bound = {row.port_id for row in _BIND.rows_of_each(tx.connection, rows)}
     for row in rows:
         while row["port_id"] not in bound:
             row["ofport"] = last = _next_free(tx, host, last)
             tx.connection.execute(tx.variant(_SET_CURSOR), {"host": host, "last": last})
-            bound.update(one.port_id for one in insert_all(tx.connection, tx.variant(_BIND), [row]))
+            bound.update(one.port_id for one in _BIND.rows(tx.connection, row))
     return {
         port.port_id: Binding(
             host=HostName(host),

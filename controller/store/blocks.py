@@ -5,10 +5,11 @@ from collections.abc import Iterable
 
 from sqlalchemy import bindparam, update
 
+from controller.store.direct import Direct
 from controller.store.schema import ADDRESS_BLOCKS
 from controller.store.transaction import Transaction
 
-_COUNT = (
+_COUNT = Direct(
     update(ADDRESS_BLOCKS)
     .where(ADDRESS_BLOCKS.c.subnet_id == bindparam("of_subnet"), ADDRESS_BLOCKS.c.number == bindparam("block"))
     .values(free=ADDRESS_BLOCKS.c.free + bindparam("change"))
@@ -23,4 +24,4 @@ def count(tx: Transaction, blocks: Iterable[tuple[str, int | None]], *, sign: in
             {"of_subnet": subnet_id, "block": block, "change": sign * times}
             for (subnet_id, block), times in sorted(changes.items())
         ]
-        tx.connection.execute(_COUNT, rows)
+        _COUNT.run(tx.connection, rows)

@@ -182,9 +182,10 @@ class Database:
             with _wrapped():
                 yield tx
                 tx.write_journal()
-        if tx.is_journalled:
-            for listener in self._listeners:
-                listener()
+            if tx.is_journalled and self._group is not None:
+                self._group.note()
+        if tx.is_journalled and self._group is None:
+            self._tell()
 
     @contextmanager
     def planning(self, look: Look) -> Iterator[Sequence[StandIn]]:
@@ -210,7 +211,10 @@ class Database:
         return _REHEARSAL.get() is not None
 
     def add_listener(self, listener: Callable[[], None]) -> None:
-        """Call ``listener`` after each commit of this process that changed intent: a hint, the journal is the truth."""
+        """Call ``listener`` after each commit of this process that changed intent: a hint, the journal is the truth.
+
+        Writers that share a commit share the call.
+        """
         self._listeners.append(listener)
 
     def close(self) -> None:
@@ -224,6 +228,10 @@ class Database:
     def _done_once(self, work: Callable[[Transaction], T]) -> T:
         with self.write() as tx:
             return work(tx)
+
+    def _tell(self) -> None:
+        for listener in self._listeners:
+            listener()
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
@@ -252,7 +260,7 @@ class Database:
     def _writing(self) -> Iterator[Connection]:
         """Give a connection and commit: with others that write at the same time on SQLite, alone on PostgreSQL."""
         if self._group is not None:
-            with self._group.write() as connection:
+            with self._group.write(self._tell) as connection:
                 yield connection
         else:
             with self._connect() as connection, _wrapped():
@@ -275,7 +283,7 @@ class Database:
     def _trying(self) -> Iterator[Connection]:
         """Give a connection whose changes are taken back."""
         if self._group is not None:
-            with self._group.rehearse() as connection:
+            with self._group.rehearse(self._tell) as connection:
                 yield connection
         else:
             with self._connect() as connection, _wrapped():

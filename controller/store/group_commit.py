@@ -27,6 +27,8 @@ class _Group:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.writers = 0
+        self.has_failed = False
+        self.has_news = False
         self.committed = threading.Event()
         self.error: Exception | None = None
 
@@ -46,19 +48,19 @@ class GroupCommit:
         self._count = threading.Lock()
         self._waiting = 0
         self._group: _Group | None = None
-        self._kept: Connection | None = None
-        """Of the last commit, for the next: to take one out of the pool and to put it back costs more than to write."""
+        self._spare: Connection | None = None
 
-    def close(self) -> None:
-        """Close the connection that is kept."""
-        with self._turn:
-            kept, self._kept = self._kept, None
-        if kept is not None:
-            kept.close()
+    def note(self) -> None:
+        """Say, inside ``write``, that this unit of work is news once it is committed."""
+        if self._group is not None:
+            self._group.has_news = True
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, tell: Callable[[], None] = lambda: None) -> Iterator[Connection]:
         """Give the connection for one unit of work, and return when what it wrote is on the disk.
+
+        Args:
+            tell: Called after the commit, by one writer of the group, if any of them had news (``note``).
 
         Raises:
             DatabaseError: The commit failed; nothing of the whole group is stored. What the block raises itself takes
@@ -66,37 +68,49 @@ class GroupCommit:
         """
         with self._count:
             self._waiting += 1
-        with self._turn:
-            with self._count:
-                self._waiting -= 1
-            group = self._group or self._begin()
-            group.writers += 1
-            try:
-                self._run(group.connection, "SAVEPOINT one")
+        is_last = False
+        try:
+            with self._turn:
+                with self._count:
+                    self._waiting -= 1
+                group = self._group or self._begin()
+                group.writers += 1
                 try:
-                    yield group.connection
-                except BaseException:
-                    self._run(group.connection, "ROLLBACK TO one")
-                    raise
+                    self._run(group.connection, "SAVEPOINT one")
+                    try:
+                        yield group.connection
+                    except BaseException:
+                        group.has_failed = True
+                        self._run(group.connection, "ROLLBACK TO one")
+                        raise
+                    finally:
+                        self._run(group.connection, "RELEASE one")
                 finally:
-                    self._run(group.connection, "RELEASE one")
-            finally:
-                if not self._waiting or group.writers >= MOST_WRITERS:
-                    self._commit(group)
+                    is_last = not self._waiting or group.writers >= MOST_WRITERS
+                    if is_last:
+                        self._commit(group)
+        finally:
+            if is_last and group.has_news and group.error is None:
+                tell()
         group.committed.wait()
         if group.error is not None:
             raise DatabaseError(f"The database refused to commit: {group.error}. Nothing was stored.") from group.error
 
     @contextmanager
-    def rehearse(self) -> Iterator[Connection]:
+    def rehearse(self, tell: Callable[[], None] = lambda: None) -> Iterator[Connection]:
         """Give a connection for one unit of work that is always taken back; it waits its turn, and rides in no group.
 
         Who has written and left the commit to those that follow is not kept waiting by what commits nothing.
+
+        Args:
+            tell: Called if what those had written was news.
         """
         with self._turn:
-            if self._group is not None:
-                self._commit(self._group)
-            connection = self._locked()
+            if (left := self._group) is not None:
+                self._commit(left)
+                if left.has_news and left.error is None:
+                    tell()
+            connection = self._locked(self._connect())
             try:
                 yield connection
             finally:
@@ -105,13 +119,19 @@ class GroupCommit:
                 finally:
                     connection.close()
 
+    def close(self) -> None:
+        """Give back the connection that is kept from one group to the next."""
+        with self._turn:
+            if self._spare is not None:
+                self._spare.close()
+                self._spare = None
+
     def _begin(self) -> _Group:
-        self._group = _Group(self._locked())
+        connection, self._spare = self._spare or self._connect(), None
+        self._group = _Group(self._locked(connection))
         return self._group
 
-    def _locked(self) -> Connection:
-        kept, self._kept = self._kept, None
-        connection = kept or self._connect()
+    def _locked(self, connection: Connection) -> Connection:
         try:
             # Taking the lock now cannot fail half-way through, as turning a read lock into a write lock can
             # (sqlite.org, lang_transaction, section 2.2).
@@ -125,9 +145,11 @@ class GroupCommit:
         self._group = None
         try:
             self._run(group.connection, "COMMIT")
-            self._kept = group.connection
         except Exception as error:  # noqa: BLE001 - every writer of the group raises it
             group.error = error
-            group.connection.close()  # takes back what was not committed
         finally:
+            if group.error is None and not group.has_failed:
+                self._spare = group.connection  # opening one is dearer than most writes
+            else:
+                group.connection.close()  # takes back what was not committed
             group.committed.set()

@@ -5,7 +5,7 @@ many rows there are. ``ids=None`` means the whole table, which needs no list of 
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -37,6 +37,7 @@ from controller.records import (
     SubnetId,
 )
 from controller.store import subnet_ipam
+from controller.store.direct import Direct
 from controller.store.ipam_driver_schema import SUBNET_DRIVERS
 from controller.store.ipam_schema import SUBNET_IPAM
 from controller.store.physnets import PHYSNETS, has_way
@@ -141,6 +142,7 @@ _SUBNET_IDS_AMONG = _SUBNET_IDS.where(_among(SUBNETS.c.network_id))
 _SCOPES_AMONG = _SCOPES.where(_among(SUBNETS.c.network_id))
 _POOLS_AMONG = _POOLS.where(_among(ALLOCATION_POOLS.c.subnet_id))
 _FIXED_IPS_AMONG = _FIXED_IPS.where(_among(ALLOCATIONS.c.port_id))
+_FIXED_IPS_OF_ONE = Direct(_FIXED_IPS.where(ALLOCATIONS.c.port_id == bindparam("of_port")))
 _PHYSNETS_AMONG = _PHYSNETS.where(_among(PHYSNETS.c.host_id))
 _RULES_AMONG = _RULES.where(_among(SECURITY_GROUP_RULES.c.security_group_id))
 
@@ -193,7 +195,12 @@ def ports_of(connection: Connection, rows: Sequence[Row[Any]], *, is_all: bool =
     """Complete rows of ``SELECT_PORTS``."""
     fixed_ips: dict[str, list[FixedIp]] = {}
     ids = None if is_all else [row.id for row in rows]
-    for row in _details(connection, _FIXED_IPS, _FIXED_IPS_AMONG, ids):
+    details: Iterable[Any] = (
+        _FIXED_IPS_OF_ONE.rows(connection, {"of_port": ids[0]})
+        if ids is not None and len(ids) == 1
+        else _details(connection, _FIXED_IPS, _FIXED_IPS_AMONG, ids)
+    )
+    for row in details:
         one = FixedIp(subnet_id=row.subnet_id, ip_address=row.address)
         fixed_ips.setdefault(row.port_id, []).append(one)
     return [_port(row, in_display_order(fixed_ips.get(row.id, ()))) for row in rows]

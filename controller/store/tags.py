@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import Column, Connection, Index, String, Table, bindparam, delete, insert, select
 
+from controller.store.direct import Direct
 from controller.store.loading import in_chunks
 from controller.store.schema import METADATA, NAME_LENGTH, UUID_LENGTH
 from controller.store.transaction import Transaction
@@ -27,6 +28,7 @@ _OF_OBJECTS = (
     .where(TAGS.c.object_id.in_(bindparam("ids", expanding=True)))
     .order_by(TAGS.c.object_id, TAGS.c.tag)
 )
+_OF_ONE = Direct(select(TAGS.c.tag).where(TAGS.c.object_id == bindparam("of_object")).order_by(TAGS.c.tag))
 _REMOVE = delete(TAGS).where(
     TAGS.c.object_id == bindparam("of_object"), TAGS.c.tag.in_(bindparam("gone", expanding=True))
 )
@@ -34,11 +36,14 @@ _REMOVE = delete(TAGS).where(
 
 def tags_of(connection: Connection, ids: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
     """Return the tags of those objects that have any, in alphabetical order."""
+    if len(ids) == 1:
+        tags = tuple(row.tag for row in _OF_ONE.rows(connection, {"of_object": ids[0]}))
+        return {ids[0]: tags} if tags else {}
     found: dict[str, list[str]] = {}
     for chunk in in_chunks(ids):
         for row in connection.execute(_OF_OBJECTS, {"ids": list(chunk)}):
             found.setdefault(row.object_id, []).append(row.tag)
-    return {object_id: tuple(tags) for object_id, tags in found.items()}
+    return {object_id: tuple(all_of) for object_id, all_of in found.items()}
 
 
 def add_tags(tx: Transaction, kind: str, tags: Mapping[str, Collection[str]]) -> None:

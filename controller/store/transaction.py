@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Insert, func, insert, select
 
 from controller.plugins.faces import Faces
+from controller.store.direct import Direct
 from controller.store.schema import JOURNAL
 
 if TYPE_CHECKING:  # it writes with transactions itself
@@ -16,6 +17,8 @@ if TYPE_CHECKING:  # it writes with transactions itself
 
 JOURNAL_LOCK = 0x57454654
 """Key of the advisory lock that makes journal numbers visible in commit order on PostgreSQL ("WEFT")."""
+
+_NOTE = Direct(insert(JOURNAL), columns=("kind", "object_id", "network_id", "at"))
 
 Variants = Mapping[str, Insert]
 """One statement in the words of each supported dialect."""
@@ -116,4 +119,4 @@ class Transaction:
             return
         if self.connection.dialect.name == "postgresql":
             self.connection.execute(select(func.pg_advisory_xact_lock(JOURNAL_LOCK)))
-        self.connection.execute(insert(JOURNAL), list(self._journal.values()))
+        _NOTE.run(self.connection, list(self._journal.values()))

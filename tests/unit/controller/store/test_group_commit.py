@@ -1,6 +1,5 @@
 """Writers that queue share one commit, and fail alone."""
 
-import contextlib
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -109,14 +108,105 @@ def test_a_failed_commit_fails_everybody_and_stores_nothing(store: Store) -> Non
     assert store.stored() == [5]
 
 
-def test_one_connection_goes_from_commit_to_commit_until_one_is_refused(store: Store) -> None:
-    connections = []
-    for number, refusing in enumerate((False, False, True, False)):
-        store.refusing = refusing
-        with contextlib.suppress(DatabaseError), store.group.write() as connection:
-            connections.append(connection)
-            connection.execute(text("INSERT INTO t VALUES (:n)"), {"n": number})
-    assert [connection is connections[0] for connection in connections] == [True, True, True, False]
-    assert store.stored() == [0, 1, 3]
+def test_a_connection_serves_one_group_after_the_other(store: Store) -> None:
+    opened: list[Connection] = []
+    connect = store.connect
+
+    def counting() -> Connection:
+        opened.append(connect())
+        return opened[-1]
+
+    store.group = GroupCommit(counting, store.run)
+    for number in (1, 2, 3):
+        store.write(number)
+    assert len(opened) == 1
+    assert not opened[0].closed
+    with pytest.raises(Exception, match="UNIQUE"):
+        store.write(3)
+    assert opened[0].closed, "whose writer failed is not trusted with another group"
+    store.write(4)
+    assert len(opened) == 2
     store.group.close()
-    assert connections[3].closed
+    assert opened[1].closed
+    assert store.stored() == [1, 2, 3, 4]
+
+
+def test_a_rehearsal_has_a_connection_of_its_own(store: Store) -> None:
+    store.write(1)
+    with store.group.rehearse() as connection:
+        rehearsed = connection
+        connection.execute(text("INSERT INTO t VALUES (2)"))
+    with store.group.write() as connection:
+        assert connection is not rehearsed
+    assert store.stored() == [1]
+
+
+def test_writers_of_one_group_are_told_of_once_and_only_if_one_had_news(store: Store) -> None:
+    told: list[list[int]] = []
+
+    def write(number: int, *, is_news: bool) -> None:
+        with store.group.write(lambda: told.append(store.stored())) as connection:
+            connection.execute(text("INSERT INTO t VALUES (:n)"), {"n": number})
+            if is_news:
+                store.group.note()
+
+    threads = [threading.Thread(target=write, args=(n,), kwargs={"is_news": n < 3}) for n in range(1, 6)]
+    with store.group.write(lambda: told.append(store.stored())):
+        for thread in threads:
+            thread.start()
+        eventually(lambda: store.group._waiting == len(threads), 5, "everybody waits")
+    for thread in threads:
+        thread.join()
+    assert told == [[1, 2, 3, 4, 5]], "when all of it is there to be read"
+    write(6, is_news=False)
+    assert len(told) == 1
+
+
+def test_nobody_is_told_of_a_commit_that_failed(store: Store) -> None:
+    told: list[None] = []
+    store.refusing = True
+    with pytest.raises(DatabaseError), store.group.write(lambda: told.append(None)):
+        store.group.note()
+    assert told == []
+
+
+def test_others_of_a_group_are_told_of_when_its_last_writer_fails(store: Store) -> None:
+    told: list[None] = []
+    committed = threading.Event()
+
+    def first() -> None:
+        with store.group.write(lambda: told.append(None)) as connection:
+            connection.execute(text("INSERT INTO t VALUES (1)"))
+            store.group.note()
+            second.start()
+            eventually(lambda: store.group._waiting == 1, 5, "the other waits")
+        committed.set()
+
+    def fail() -> None:
+        with pytest.raises(ZeroDivisionError), store.group.write(lambda: told.append(None)):
+            1 // 0  # noqa: B018
+
+    second = threading.Thread(target=fail)
+    first()
+    second.join()
+    assert committed.is_set()
+    assert told == [None]
+    assert store.stored() == [1]
+
+
+def test_a_rehearsal_that_commits_what_others_left_tells_of_it(store: Store) -> None:
+    told: list[list[int]] = []
+
+    def write() -> None:
+        with store.group.write() as connection:
+            connection.execute(text("INSERT INTO t VALUES (1)"))
+            store.group.note()
+
+    store.group._waiting = 1  # somebody who has not had the turn yet
+    writer = threading.Thread(target=write)
+    writer.start()
+    eventually(lambda: store.group._group is not None and not store.group._turn.locked(), 5, "it has left the commit")
+    with store.group.rehearse(lambda: told.append(store.stored())):
+        pass
+    writer.join()
+    assert told == [[1]]
