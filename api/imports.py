@@ -249,6 +249,9 @@ def _store(tx: Transaction, caller: Caller, resource: Resource[Any, Any], one: _
             security_groups.ensure_default(tx, str(wanted["project_id"]))
         with _named(tx, object_id):
             made = create(tx, caller, wanted)
+    if resource is SUBNET and wire.get("allocation_pools") == [] and resource.service.update is not None:
+        # A request for a new subnet cannot say this: without pools it gets the usual ones.
+        made = resource.service.update(tx, caller, made.id, {"allocation_pools": ()})
     if resource is SECURITY_GROUP:  # its rules are objects of their own
         tx.connection.execute(delete(SECURITY_GROUP_RULES).where(SECURITY_GROUP_RULES.c.security_group_id == made.id))
     tags = one.attributes.get("tags") or ()
