@@ -35,7 +35,7 @@ from controller.caller import Caller
 from controller.errors import InvalidInput, Kind, WeftError
 from controller.ipam_drivers.hand import AsksFirst, Question
 from controller.policy.words import Target
-from controller.services import security_groups
+from controller.services import security_groups, subnets
 from controller.services.addressing import is_automatic
 from controller.services.rules import authorize
 from controller.store.database import Database, Transaction
@@ -249,9 +249,14 @@ def _store(tx: Transaction, caller: Caller, resource: Resource[Any, Any], one: _
             security_groups.ensure_default(tx, str(wanted["project_id"]))
         with _named(tx, object_id):
             made = create(tx, caller, wanted)
-    if resource is SUBNET and wire.get("allocation_pools") == [] and resource.service.update is not None:
-        # A request for a new subnet cannot say this: without pools it gets the usual ones.
-        made = resource.service.update(tx, caller, made.id, {"allocation_pools": ()})
+    _complete(tx, caller, resource, one, made)
+    return True
+
+
+def _complete(tx: Transaction, caller: Caller, resource: Resource[Any, Any], one: _Given, made: Any) -> None:
+    """Give a new object what a request for one cannot say, and take from it what was not given."""
+    if resource is SUBNET and one.attributes.get("allocation_pools") == []:
+        subnets.update(tx, caller, made.id, {"allocation_pools": ()})  # without pools a new one gets the usual ones
     if resource is SECURITY_GROUP:  # its rules are objects of their own
         tx.connection.execute(delete(SECURITY_GROUP_RULES).where(SECURITY_GROUP_RULES.c.security_group_id == made.id))
     tags = one.attributes.get("tags") or ()
@@ -259,7 +264,6 @@ def _store(tx: Transaction, caller: Caller, resource: Resource[Any, Any], one: _
         add_tags(tx, resource.tagged.table.name, {made.id: tags})
     if resource is PORT:
         _check_addresses(made, one.attributes)
-    return True
 
 
 def _settable(resource: Resource[Any, Any], one: _Given, outcome: _Outcome) -> dict[str, Any]:
