@@ -114,6 +114,7 @@ def _kind(resource: Resource[Any, Any]) -> Kind:
     return Kind(
         changeable=Changeable(updatable=frozenset(updatable), resettable=frozenset(resettable)),
         required=frozenset(one.name for one in resource.attributes if one.default is Default.REQUIRED),
+        shown=frozenset(attributes),
         has=partial(_has, resource, attributes),
         refusal=partial(_refusal, resource, attributes),
         wanted=partial(body.wanted, resource),
