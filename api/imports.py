@@ -128,7 +128,8 @@ class _Given:
 
     def __str__(self) -> str:
         named = self.attributes.get("name") or self.attributes.get("id") or ""
-        return f"{self.where}: {self.type} {named}".rstrip()
+        named = f"{self.type} {named}".rstrip()
+        return self.where if named == self.where else f"{self.where}: {named}"
 
 
 class Imports:
@@ -336,12 +337,12 @@ def _differences(
 
 
 def _plain(value: object) -> object:
-    """Return a value that is equal whatever the order of lists in it, and of what is null beside not given."""
+    """Return a value that is equal whatever the order of lists in it, and of what is null, empty or not given."""
     if isinstance(value, Mapping):
         return tuple(sorted((str(name), repr(_plain(one))) for name, one in value.items() if one is not None))
     if isinstance(value, list | tuple | set | frozenset):
         return tuple(sorted(repr(_plain(one)) for one in value))
-    return value.lower() if isinstance(value, str) else value
+    return (value.lower() or None) if isinstance(value, str) else value
 
 
 def _default_group(tx: Transaction, caller: Caller, wire: Mapping[str, Any], object_id: object) -> Any:
