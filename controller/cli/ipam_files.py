@@ -1,8 +1,8 @@
 """How are scopes, subnet pools, networks, subnets, reservations and addresses written into one file, and read from it?
 
-CSV has one line for each scope, pool, network, subnet, reservation, and address of a port, the same columns for all, and
-in the last what else there is to say, as JSON. In JSON each object is as the API shows it. A line that cannot be read is
-named; whether the objects can be stored is the server's to say.
+CSV has one line for each scope, pool, network, subnet, reservation, and address of a port, the same columns for all,
+and in the last what else there is to say, as JSON. In JSON each object is as the API shows it. A line that cannot be
+read is named; whether the objects can be stored is the server's to say.
 """
 
 import csv
