@@ -23,6 +23,7 @@ from controller.cli import (
     quota,
     reconcile,
     subnet,
+    tag,
     trace,
     usage,
 )
@@ -78,6 +79,7 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     trace.add_commands(commands)
     usage.add_commands(commands)
     quota.add_commands(commands)
+    tag.add_commands(commands)
     plugin.add_commands(commands)
     ipam.add_commands(commands)
     importing.add_commands(commands)

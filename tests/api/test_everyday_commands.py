@@ -164,6 +164,17 @@ def test_quotas_are_set_shown_listed_and_taken_away(weft: Run) -> None:
     assert '"limit": -1' in weft("quota show blue --format json")[1]
 
 
+def test_objects_are_tagged_and_found_by_their_tags(weft: Run) -> None:
+    weft("network create tagged")
+    assert weft("tag add network tagged red blue") == (0, "blue\nred\n", "")
+    assert "nothing was changed" in weft("tag set network tagged --plan")[1]
+    assert weft("network list --filter tags=red,blue --format value -c name")[1] == "tagged\n"
+    assert weft("tag remove network tagged red --format json") == (0, '[\n  "blue"\n]\n', "")
+    assert weft("tag remove network tagged red")[0] == 1
+    assert weft("tag set network tagged green")[1] == weft("tag list network tagged")[1] == "green\n"
+    assert weft("tag set network tagged") == (0, "", "")
+
+
 def typed_into_bash(keys: str, environ: dict[str, str], *, until: str) -> str:
     """Type into a real, interactive bash that has our completion; return the line as it then is."""
     pid, terminal = pty.fork()
