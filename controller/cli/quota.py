@@ -6,8 +6,17 @@ from controller.cli.client import Client, CommandFailed, add_options, add_plan
 from controller.cli.output import member, members, print_json, print_table
 from controller.cli.plan import print_plan
 
-_RESOURCES = ("network", "subnet", "port", "security_group", "security_group_rule", "subnetpool", "rbac_policy")
-"""What a limit can be set for; the API refuses what it does not count."""
+RESOURCES = (
+    "network",
+    "subnet",
+    "port",
+    "security_group",
+    "security_group_rule",
+    "subnetpool",
+    "rbac_policy",
+    "ip_reservation",
+)
+"""What a limit can be set for, as ``controller.store.quotas`` says; its imports would cost every command a second."""
 
 
 def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -24,7 +33,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
     change = _verb(verbs, "set", "give a project limits of its own; those not named stay")
     change.add_argument("project", metavar="PROJECT", help="id of a project")
-    for resource in _RESOURCES:
+    for resource in RESOURCES:
         option = f"--{resource.replace('_', '-')}"
         change.add_argument(option, dest=resource, type=int, metavar="N", help="at most so many; -1 is no limit")
     change.add_argument("--force", action="store_true", help="also below what the project has already")
@@ -50,7 +59,7 @@ def _list(args: argparse.Namespace) -> int:
     if args.format == "json":
         print_json(found)
     else:
-        columns = ("project_id", *_RESOURCES)
+        columns = ("project_id", *RESOURCES)
         headings = [column.replace("_", " ").upper() for column in columns]
         print_table(headings, [[one.get(column) for column in columns] for one in found])
     return 0
@@ -70,7 +79,7 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _set(args: argparse.Namespace) -> int:
-    wanted = {name: getattr(args, name) for name in _RESOURCES if getattr(args, name) is not None}
+    wanted = {name: getattr(args, name) for name in RESOURCES if getattr(args, name) is not None}
     if not wanted:
         raise CommandFailed("name at least one limit, for example --network 10")
     body = {"quota": {**wanted, **({"force": True} if args.force else {})}}
