@@ -216,6 +216,12 @@ EXTENSIONS: tuple[Extension, ...] = (
         updated="2016-06-10T23:00:00-00:00",
     ),
     Extension(
+        alias="l2_adjacency",
+        name="L2 Adjacency",
+        description="Display L2 Adjacency for Neutron Networks.",
+        updated="2016-04-12T16:00:00-00:00",
+    ),
+    Extension(
         alias="segment",
         name="Segment",
         description="Segments extension.",

@@ -35,7 +35,7 @@ from controller.caller import Caller
 from controller.errors import InvalidInput, Kind, WeftError
 from controller.ipam_drivers.hand import AsksFirst, Question
 from controller.policy.words import Target
-from controller.services import security_groups
+from controller.services import security_groups, subnets
 from controller.services.addressing import is_automatic
 from controller.services.rules import authorize
 from controller.store.database import Database, Transaction
@@ -128,7 +128,8 @@ class _Given:
 
     def __str__(self) -> str:
         named = self.attributes.get("name") or self.attributes.get("id") or ""
-        return f"{self.where}: {self.type} {named}".rstrip()
+        named = f"{self.type} {named}".rstrip()
+        return self.where if named == self.where else f"{self.where}: {named}"
 
 
 class Imports:
@@ -249,6 +250,14 @@ def _store(tx: Transaction, caller: Caller, resource: Resource[Any, Any], one: _
             security_groups.ensure_default(tx, str(wanted["project_id"]))
         with _named(tx, object_id):
             made = create(tx, caller, wanted)
+    _complete(tx, caller, resource, one, made)
+    return True
+
+
+def _complete(tx: Transaction, caller: Caller, resource: Resource[Any, Any], one: _Given, made: Any) -> None:
+    """Give a new object what a request for one cannot say, and take from it what was not given."""
+    if resource is SUBNET and one.attributes.get("allocation_pools") == []:
+        subnets.update(tx, caller, made.id, {"allocation_pools": ()})  # without pools a new one gets the usual ones
     if resource is SECURITY_GROUP:  # its rules are objects of their own
         tx.connection.execute(delete(SECURITY_GROUP_RULES).where(SECURITY_GROUP_RULES.c.security_group_id == made.id))
     tags = one.attributes.get("tags") or ()
@@ -256,7 +265,6 @@ def _store(tx: Transaction, caller: Caller, resource: Resource[Any, Any], one: _
         add_tags(tx, resource.tagged.table.name, {made.id: tags})
     if resource is PORT:
         _check_addresses(made, one.attributes)
-    return True
 
 
 def _settable(resource: Resource[Any, Any], one: _Given, outcome: _Outcome) -> dict[str, Any]:
@@ -329,12 +337,12 @@ def _differences(
 
 
 def _plain(value: object) -> object:
-    """Return a value that is equal whatever the order of lists in it, and of what is null beside not given."""
+    """Return a value that is equal whatever the order of lists in it, and of what is null, empty or not given."""
     if isinstance(value, Mapping):
         return tuple(sorted((str(name), repr(_plain(one))) for name, one in value.items() if one is not None))
     if isinstance(value, list | tuple | set | frozenset):
         return tuple(sorted(repr(_plain(one)) for one in value))
-    return value.lower() if isinstance(value, str) else value
+    return (value.lower() or None) if isinstance(value, str) else value
 
 
 def _default_group(tx: Transaction, caller: Caller, wire: Mapping[str, Any], object_id: object) -> Any:

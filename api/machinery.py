@@ -16,7 +16,7 @@ from api.auth import CALLER, Auth
 from api.validators import boolean
 from api.wire import API_ROOT, accepts_json, answer, base_url, no_content
 from controller.caller import Caller
-from controller.errors import PolicyNotAuthorized
+from controller.errors import BadRequest, PolicyNotAuthorized
 from controller.policy.rights import Rights
 from controller.store.database import Database, Transaction
 from controller.store.tags import tags_of
@@ -29,7 +29,10 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
 _COLLECTION_METHODS = ("GET", "POST", "OPTIONS")
 _ITEM_METHODS = ("GET", "PUT", "DELETE", "OPTIONS")
 TAGS = "tags"
-_REVISION = re.compile(r"revision_number=([0-9]{1,18})")
+_ETAG = re.compile(r'(?:^|\s|,)(W/)?"([^"]*)"')
+"""One of the entity tags of If-Match (RFC 9110 section 8.8.3), weak or strong."""
+_CONSTRAINT = "revision_number="
+_NUMBER = re.compile(r"\s*[+-]?[0-9]+\s*")
 
 
 class Endpoint(Generic[R, V]):
@@ -211,6 +214,18 @@ def read_body() -> Mapping[str, object]:
 
 
 def if_revision() -> int | None:
-    """Return the revision of ``If-Match: revision_number=N``; Neutron ignores any other If-Match."""
-    found = _REVISION.fullmatch(request.headers.get("If-Match", "").strip())
-    return int(found[1]) if found else None
+    """Return the revision of ``If-Match: revision_number=N``, with or without quotes; Neutron ignores other tags.
+
+    Raises:
+        BadRequest: what follows is no number, or there are two of them; to ignore it would overwrite unconstrained.
+    """
+    given = request.headers.get("If-Match", "").strip()
+    tags = [found[2] for found in _ETAG.finditer(given) if not found[1]] if '"' in given else [given]
+    numbers = [tag.removeprefix(_CONSTRAINT) for tag in tags if tag.startswith(_CONSTRAINT)]
+    if len(numbers) > 1:
+        raise BadRequest("if-match", "Multiple revision_number etags are not supported")
+    if not numbers:
+        return None
+    if not _NUMBER.fullmatch(numbers[0]):
+        raise BadRequest("if-match", "Revision number etag must be in the format of revision_number=<int>")
+    return int(numbers[0])

@@ -23,7 +23,20 @@ _SHOWN_LENGTH = 1024
 _INTEGER_DIGITS = 18
 """More digits than this do not fit a 64-bit column."""
 _DIGITS = re.compile(rf"-?[0-9]{{1,{_INTEGER_DIGITS}}}")
-_MAC = re.compile(r"[0-9A-Fa-f]{2}([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}")
+_BOOLEANS = {"1": True, "t": True, "true": True, "on": True, "y": True, "yes": True} | {
+    "0": False,
+    "f": False,
+    "false": False,
+    "off": False,
+    "n": False,
+    "no": False,
+}
+"""What clients of Neutron may write for a boolean (oslo.utils, bool_from_string)."""
+_MAC = re.compile(
+    r"[0-9A-Fa-f]{2}([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}|(?:[0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4}|[0-9A-Fa-f]{12}"
+)
+_NOBODY_S_MAC = frozenset({"000000000000", "ffffffffffff"})
+"""Addresses no interface may have: the null address and the broadcast address (neutron-lib, INVALID_MAC_ADDRESSES)."""
 
 
 class Refused(Exception):  # noqa: N818 - the word of the rule, not an error class of the tree
@@ -111,13 +124,11 @@ def uuid(value: object) -> object:
 
 @described(schema.BOOLEAN)
 def boolean(value: object) -> object:
-    """Return a boolean from true/false, "true"/"false" in any case, 1/0."""
+    """Return a boolean from true/false, 1/0, or a word for one of them in any case."""
     if isinstance(value, bool):
         return value
-    if isinstance(value, str) and value.lower() in ("true", "1"):
-        return True
-    if isinstance(value, str) and value.lower() in ("false", "0"):
-        return False
+    if isinstance(value, str) and value.strip().lower() in _BOOLEANS:
+        return _BOOLEANS[value.strip().lower()]
     if isinstance(value, int) and value in (0, 1):
         return bool(value)
     raise InvalidInput(f"'{shown(value)}' cannot be converted to boolean")
@@ -166,9 +177,11 @@ def one_of(allowed: Sequence[object], *, of: Parse | None = None) -> Parse:
 
 @described(schema.MAC)
 def mac_address(value: object) -> object:
-    """Return a MAC address in lower case with colons; multicast addresses pass, as in Neutron."""
+    """Return a MAC address in lower case with colons; multicast addresses pass, as in Neutron, broadcast does not."""
     if isinstance(value, str) and _MAC.fullmatch(value):
-        return value.lower().replace("-", ":")
+        digits = re.sub("[^0-9a-f]", "", value.lower())
+        if digits not in _NOBODY_S_MAC:
+            return ":".join(digits[at : at + 2] for at in range(0, len(digits), 2))
     raise Refused(f"'{shown(value)}' is not a valid MAC address")
 
 

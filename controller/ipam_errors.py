@@ -21,11 +21,14 @@ class IpAddressHeld(WeftError):
 
     kind = Kind.CONFLICT
 
-    def __init__(self, address: str, subnet_id: str, held_as: HeldAs, until: datetime | None) -> None:
+    def __init__(
+        self, address: str, subnet_id: str, held_as: HeldAs, until: datetime | None, *, is_own: bool = False
+    ) -> None:
         self.address, self.subnet_id, self.held_as, self.until = address, subnet_id, held_as, until
         end = "" if until is None else f" until {until:%Y-%m-%dT%H:%M:%SZ}"
+        whose = "already" if is_own else "for another project"
         super().__init__(
-            f"IP address {address} of subnet {subnet_id} is reserved for another project{end}."
+            f"IP address {address} of subnet {subnet_id} is reserved {whose}{end}."
             if held_as is HeldAs.RESERVATION
             else f"IP address {address} of subnet {subnet_id} was released and is in quarantine{end}. "
             f"Only the project that had it may ask for it; or take it back with PUT /v2.0/subnets/{subnet_id}/restore."

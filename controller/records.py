@@ -143,6 +143,8 @@ class Network:
     ipv4_address_scope: str | None = None
     """The scope that the pools of its subnets are in."""
     ipv6_address_scope: str | None = None
+    l2_adjacency: bool = True
+    """Whether all its ports can be in one broadcast domain: none of its subnets belongs to one segment."""
     availability_zone_hints: tuple[str, ...] = ()
     """The zones it is wanted in, in the order they were given; none: all."""
     availability_zones: tuple[str, ...] = ()

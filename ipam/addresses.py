@@ -186,8 +186,8 @@ def check_pools(cidr: Cidr, pools: Sequence[Pool], gateway: int | None) -> None:
         if higher.first <= lower.last:
             one, other = sorted((lower, higher), key=list(pools).index)
             raise PoolsOverlap(str(one), str(other))
-    if gateway is not None:
-        check_gateway_outside(gateway, pools)
+    if gateway is not None and whole.size > 1:
+        check_gateway_outside(gateway, pools)  # the only address of a subnet may be both, as by default
 
 
 def check_gateway_outside(gateway: int, pools: Iterable[Pool]) -> None:

@@ -80,6 +80,7 @@ NEWER = frozenset(
         "dns_assignment",
         "segment_id",
         "ip_allocation",
+        "l2_adjacency",
         "ipam:strategy",
         "ipam:quarantine",
         "ipam:exclusions",

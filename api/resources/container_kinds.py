@@ -17,6 +17,7 @@ from api.validators import Refused, uuid
 from controller.caller import Caller
 from controller.containers.difference import Changeable
 from controller.errors import WeftError
+from controller.services import dhcp_options, ports
 from controller.services.container_kinds import PLUG, Kind, Kinds, Views
 from controller.services.query import Filter, Query
 from controller.services.sentinels import Sentinel
@@ -25,6 +26,7 @@ from controller.store.transaction import Transaction
 
 _OWNER = frozenset({"project_id", "tenant_id"})
 """Members belong to the project of their container."""
+_DHCP_OPTIONS = "extra_dhcp_opts"
 
 
 def _has(resource: Resource[Any, Any], attributes: Mapping[str, Attribute[Any]], name: str) -> str:
@@ -85,6 +87,14 @@ def _views(
     return found
 
 
+def _update_port(tx: Transaction, caller: Caller, object_id: str, changes: Mapping[str, Any]) -> object:
+    """Update a port; a template says which DHCP options it has, a request for a port which of them change."""
+    if _DHCP_OPTIONS in changes:
+        old = ports.get(tx, caller, object_id).extra_dhcp_opts
+        changes = {**changes, _DHCP_OPTIONS: dhcp_options.replacing(old, changes[_DHCP_OPTIONS])}
+    return ports.update(tx, caller, object_id, changes)
+
+
 def _is_resettable(attribute: Attribute[Any]) -> bool:
     special = isinstance(attribute.default, Default | Sentinel) or attribute.key is None
     return attribute.put and not special
@@ -104,12 +114,13 @@ def _kind(resource: Resource[Any, Any]) -> Kind:
     return Kind(
         changeable=Changeable(updatable=frozenset(updatable), resettable=frozenset(resettable)),
         required=frozenset(one.name for one in resource.attributes if one.default is Default.REQUIRED),
+        shown=frozenset(attributes),
         has=partial(_has, resource, attributes),
         refusal=partial(_refusal, resource, attributes),
         wanted=partial(body.wanted, resource),
         changes=partial(_changes, resource, attributes),
         create_many=service.create_many,
-        update=service.update,
+        update=_update_port if resource is PORT else service.update,
         delete=service.delete,
         views=partial(_views, resource),
     )

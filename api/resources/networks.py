@@ -21,7 +21,7 @@ from api.attributes import (
 from api.common import TAG_FILTERS, bookkeeping, identity
 from api.resources.dns_values import NETWORK_DNS
 from api.resources.segment_values import LONGEST_PHYSNET, LONGEST_TYPE, segmentation_id, wanted_segments
-from api.schema import INTEGER, TEXT, UUID, array, or_null
+from api.schema import BOOLEAN, INTEGER, TEXT, UUID, array, or_null
 from api.validators import boolean, described, integer, list_of, nullable, text, without_duplicates
 from controller.caller import Caller
 from controller.records import Network
@@ -261,6 +261,12 @@ NETWORK: Resource[Network, Network] = Resource(
                 shows=or_null(UUID),
             )
             for name in ("ipv4_address_scope", "ipv6_address_scope")
+        ),
+        Attribute(
+            name="l2_adjacency",
+            doc="False on a routed network, whose subnets belong to segments.",
+            show=attrgetter("l2_adjacency"),
+            shows=BOOLEAN,
         ),
         *NETWORK_DNS,
         *bookkeeping(_record),

@@ -26,6 +26,7 @@ from api.validators import (
 )
 from controller.errors import InvalidInput
 from controller.records import Binding
+from controller.services.dhcp_options import MAY_BE_BLANK
 from controller.services.pvlan import COMMUNITY_NAME
 from controller.services.query import Filter
 
@@ -128,19 +129,24 @@ def _refuse_multicast(mac: object, address: str) -> None:
 
 
 _option_name = text(longest=64, shortest=1)
-_option_value = nullable(text())
+_option_value = nullable(text(shortest=1))
+_blank_option_value = nullable(text())
 
 
 @described(
     record(
-        {"opt_name": schema_of(_option_name), "opt_value": schema_of(_option_value), "ip_version": {"enum": [4, 6]}},
-        required=("opt_name",),
+        {
+            "opt_name": schema_of(_option_name),
+            "opt_value": schema_of(_blank_option_value),
+            "ip_version": {"enum": [4, 6]},
+        },
+        required=("opt_name", "opt_value"),
     )
 )
 def _dhcp_option(value: object) -> object:
-    option = members(value, what="extra DHCP option", required=("opt_name",), optional=("opt_value", "ip_version"))
+    option = members(value, what="extra DHCP option", required=("opt_name", "opt_value"), optional=("ip_version",))
     name = _option_name(option["opt_name"])
-    opt_value = _option_value(option.get("opt_value"))
+    opt_value = (_blank_option_value if name in MAY_BE_BLANK else _option_value)(option["opt_value"])
     return (name, opt_value, one_of((4, 6), of=integer())(option.get("ip_version", 4)))
 
 

@@ -97,12 +97,12 @@ def _host_route(value: object) -> object:
     destination = route["destination"]
     if isinstance(destination, str) and "%" not in destination:
         try:
-            prefix = str(ipaddress.ip_network(destination, strict=False))
+            prefix = str(ipaddress.ip_network(destination))
         except ValueError:
             pass
         else:
             return (prefix, ip_address(route["nexthop"]))
-    raise Refused(f"'{shown(destination)}' is not a valid IP subnet")
+    raise Refused(f"'{shown(destination)}' is not a valid CIDR")
 
 
 def _not_shown(_view: SubnetView) -> object:
@@ -297,7 +297,7 @@ SUBNET: Resource[Subnet, SubnetView] = Resource(
             doc="Ranges, both ends included, that addresses are chosen from; left out, everything but the gateway.",
             show=_wire_pools,
             key="allocation_pools",
-            parse=list_of(_pool, what="IP pool"),
+            parse=nullable(list_of(_pool, what="IP pool"), null=()),
             default=None,
             post=True,
             put=True,

@@ -20,8 +20,10 @@ from controller.cli import (
     network,
     plugin,
     port,
+    quota,
     reconcile,
     subnet,
+    tag,
     trace,
     usage,
 )
@@ -76,6 +78,8 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     reconcile.add_commands(commands)
     trace.add_commands(commands)
     usage.add_commands(commands)
+    quota.add_commands(commands)
+    tag.add_commands(commands)
     plugin.add_commands(commands)
     ipam.add_commands(commands)
     importing.add_commands(commands)

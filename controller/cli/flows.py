@@ -3,6 +3,8 @@
 import argparse
 
 from controller.cli.client import Client, add_options
+from controller.cli.everyday.catalog import load
+from controller.cli.everyday.names import Names
 from controller.cli.output import members, print_json, print_table
 
 _COLUMNS = ("table", "priority", "match", "actions", "owner", "why", "packets", "bytes")
@@ -13,16 +15,23 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add ``flows``."""
     parser = commands.add_parser("flows", help="print the live flows of a host, with owners and reasons")
     parser.add_argument("host", help="name or id")
-    parser.add_argument("--port", metavar="ID", help="only the flows of this port")
-    parser.add_argument("--network", metavar="ID", help="only the flows of this network")
+    parser.add_argument("--port", metavar="PORT", help="only the flows of this port (name or id)")
+    parser.add_argument("--network", metavar="NETWORK", help="only the flows of this network (name or id)")
     parser.add_argument("--table", metavar="NAME", help="only the flows of this table")
     add_options(parser)
     parser.set_defaults(run=_flows)
 
 
 def _flows(args: argparse.Namespace) -> int:
-    answer = Client(args.url).get(
-        "hosts", args.host, "flows", port_id=args.port, network_id=args.network, table=args.table
+    client = Client(args.url)
+    names = Names(client, load())
+    answer = client.get(
+        "hosts",
+        args.host,
+        "flows",
+        port_id=names.id("ports", args.port) if args.port else None,
+        network_id=names.id("networks", args.network) if args.network else None,
+        table=args.table,
     )
     flows = members(answer, "flows")
     if args.format == "json":

@@ -36,7 +36,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     check.set_defaults(run=_check)
 
-    summary = "write subnet pools, networks, subnets, reservations and addresses into a file"
+    summary = "write address scopes, subnet pools, networks, subnets, reservations and addresses into a file"
     export = verbs.add_parser("export", help=summary, description=summary)
     export.add_argument("--format", choices=("csv", "json"), default="csv", help="of the file (default: csv)")
     export.add_argument("--output", type=Path, metavar="FILE", help="where to (default: standard output)")

@@ -1,8 +1,8 @@
-"""How are subnet pools, networks, subnets, reservations and addresses written into one file, and read from it?
+"""How are scopes, subnet pools, networks, subnets, reservations and addresses written into one file, and read from it?
 
-CSV has one line for each pool, network, subnet, reservation, and address of a port, the same columns for all, and in
-the last what else there is to say, as JSON. In JSON each object is as the API shows it. A line that cannot be read is
-named; whether the objects can be stored is the server's to say.
+CSV has one line for each scope, pool, network, subnet, reservation, and address of a port, the same columns for all,
+and in the last what else there is to say, as JSON. In JSON each object is as the API shows it. A line that cannot be
+read is named; whether the objects can be stored is the server's to say.
 """
 
 import csv
@@ -13,7 +13,7 @@ from typing import Any
 
 from controller.cli.client import CommandFailed
 
-TYPES = ("subnetpool", "network", "subnet", "ip_reservation", "port")
+TYPES = ("address_scope", "subnetpool", "network", "subnet", "ip_reservation", "port")
 COLUMNS = (
     "type",
     "id",
@@ -169,7 +169,8 @@ def _attributes(line: Mapping[str | Any, Any]) -> tuple[str, dict[str, Any]]:
     kind = line["type"]
     if kind not in {*TYPES, *_NAMES} - {*_NAMES.values()}:
         raise ValueError(
-            f"there is no type {kind!r}; write subnetpool, network, subnet, {_RESERVATION} or {_ALLOCATION}"
+            f"there is no type {kind!r}; write address_scope, subnetpool, network, subnet, {_RESERVATION} or "
+            f"{_ALLOCATION}"
         )
     try:
         more = json.loads(line.get("attributes") or "{}")

@@ -4,6 +4,9 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 
+_OLD_NAME = "tenant_id"
+"""Of project_id, which says the same; Neutron shows both."""
+
 
 def print_json(value: object) -> None:
     """Print JSON, one value, indented."""
@@ -41,13 +44,17 @@ def objects(value: object) -> list[Mapping[str, object]]:
 
 
 def cell(value: object) -> str:
-    """Return a value on one line, control characters made visible: names come from users."""
+    """Return a value on one line, control characters made visible: names come from users.
+
+    Of an object within another only what it has is said.
+    """
     if value is None or value == "":
         text = "-"
     elif isinstance(value, bool):
         text = "yes" if value else "no"
     elif isinstance(value, Mapping):
-        text = ", ".join(f"{key}={cell(inner)}" for key, inner in value.items()) or "-"
+        said = {key: inner for key, inner in value.items() if inner not in (None, "", [], {}) and key != _OLD_NAME}
+        text = ", ".join(f"{key}={cell(inner)}" for key, inner in said.items()) or "-"
     elif isinstance(value, Sequence) and not isinstance(value, str):
         text = ", ".join(cell(inner) for inner in value) or "-"
     else:

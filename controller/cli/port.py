@@ -3,6 +3,8 @@
 import argparse
 
 from controller.cli.client import Client, add_options
+from controller.cli.everyday.catalog import load
+from controller.cli.everyday.names import Known, Names
 from controller.cli.output import member, members, print_fields, print_json, print_table
 
 
@@ -13,11 +15,16 @@ def add_commands(
     group = commands.add_parser("port", help="make, change and inspect ports")
     verbs = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
     status = verbs.add_parser("status", help="say where a port is plugged, its state, and why it is not ACTIVE")
-    status.add_argument("id")
+    _add_port(status)
     add_options(status)
     status.set_defaults(run=_status)
     _add_network_data(verbs)
     return verbs
+
+
+def _add_port(parser: "argparse._ActionsContainer", **more: str) -> None:
+    port = parser.add_argument("port", metavar="PORT", help="name or id", **more)  # type: ignore[arg-type]
+    port.completer = Known("ports")  # type: ignore[attr-defined]  # argcomplete's documented way
 
 
 def _add_network_data(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -25,7 +32,7 @@ def _add_network_data(verbs: "argparse._SubParsersAction[argparse.ArgumentParser
         "network-data", help="print cloud-init's network_data.json of a port, or of all ports of a device"
     )
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("id", nargs="?", metavar="PORT", help="id of a port")
+    _add_port(which, nargs="?")
     which.add_argument("--device", metavar="ID", help="device_id of the ports")
     parser.add_argument("--static", action="store_true", help="write every address out, also where there is DHCP")
     add_options(parser)
@@ -37,13 +44,14 @@ def _network_data(args: argparse.Namespace) -> int:
     if args.device is not None:
         document = client.get("network-data", device_id=args.device, static=static)
     else:
-        document = client.get("ports", args.id, "network-data", static=static)
+        document = client.get("ports", Names(client, load()).id("ports", args.port), "network-data", static=static)
     print_json(document)
     return 0
 
 
 def _status(args: argparse.Namespace) -> int:
-    answer = Client(args.url).get("ports", args.id, "status")
+    client = Client(args.url)
+    answer = client.get("ports", Names(client, load()).id("ports", args.port), "status")
     state = member(answer, "port_status")
     if args.format == "json":
         print_json(state)

@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -53,6 +53,18 @@ def declared(document: Mapping[str, Any]) -> Parameter:
     )
 
 
+def _contradictions(parameter: Parameter, path: Path) -> Iterator[Problem]:
+    """Yield why no value at all, or not every one that is listed, can be given."""
+    limits = parameter.constraints
+    for lowest, highest in (("minimum", "maximum"), ("min_length", "max_length")):
+        if lowest in limits and highest in limits and limits[lowest] > limits[highest]:
+            message = f"{limits[lowest]} is more than {highest}, {limits[highest]}: no value fits"
+            yield Problem(path=(*path, lowest), message=message)
+    for position, value in enumerate(limits.get("enum", ())):
+        if not _is_of(parameter.type, value):
+            yield Problem(path=(*path, "enum", position), message=f"{_shown(value)} is no {parameter.type}")
+
+
 def check_declaration(parameter: Parameter, path: Path) -> list[Problem]:
     """Return what is wrong with a parameter itself."""
     problems = []
@@ -72,6 +84,7 @@ def check_declaration(parameter: Parameter, path: Path) -> list[Problem]:
         fault = _pattern_refusal(pattern)
         if fault:
             problems.append(Problem(path=(*path, "pattern"), message=fault))
+    problems += _contradictions(parameter, path)
     if not problems and not parameter.is_required:
         fault = refusal(parameter, parameter.default)
         if fault:

@@ -129,6 +129,16 @@ def _of_schema(error: Any) -> Problem:
     return Problem(path=path, message=error.message)
 
 
+def attributes_named(template: Template) -> Iterator[tuple[Path, str, str, str]]:
+    """Yield every attribute of a member that an expression names: where, in which words, the type, the attribute."""
+    for value, path, _declared_by in _values(template):
+        for place, expression in expressions(value, path):
+            target = template.resources.get(expression.name)
+            words = [step for step in expression.steps if isinstance(step, str)]
+            if target is not None and target.type != CONTAINER and words:
+                yield place, expression.text, target.type, words[0]
+
+
 def _declared(name: str, document: Mapping[str, Any]) -> Declared:
     return Declared(
         name=name, type=document["type"], count=document.get("count"), properties=document.get("properties", {})

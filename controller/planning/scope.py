@@ -59,6 +59,7 @@ _TOLD: Mapping[str, object] = {
     "subnet_ids": (),
     "ipv4_address_scope": None,
     "ipv6_address_scope": None,
+    "l2_adjacency": True,
     "service_types": (),
     "subnetpool_id": None,
     "allocation_pools": (),

@@ -247,7 +247,8 @@ _CLAUSE = (
 
 PLAIN: Mapping[str, str] = {
     "network": f"{_STANDARD} admin_state_up mtu status subnets shared port_security_enabled router:external pvlan "
-    "availability_zone_hints availability_zones ipv4_address_scope ipv6_address_scope is_default dns_domain",
+    "availability_zone_hints availability_zones ipv4_address_scope ipv6_address_scope "
+    "l2_adjacency is_default dns_domain",
     "subnet": f"{_STANDARD} network_id ip_version subnetpool_id enable_dhcp ipv6_ra_mode ipv6_address_mode gateway_ip "
     "cidr prefixlen use_default_subnetpool allocation_pools host_routes dns_nameservers router:external service_types "
     "shared ipam:driver ipam:strategy ipam:quarantine ipam:exclusions",

@@ -212,6 +212,13 @@ def _part(tx: Transaction, caller: Caller, declared: Declared) -> Flavor:
 
 def _check_attributes(template: Template, kinds: Kinds) -> None:
     problems = [problem for one in template.resources.values() for problem in _attribute_problems(one, kinds)]
+    problems += [
+        Problem(
+            path=place, message=f"{text}: a {kind} has no {attribute}; it has {', '.join(sorted(kinds[kind].shown))}"
+        )
+        for place, text, kind, attribute in templates.attributes_named(template)
+        if attribute not in kinds[kind].shown
+    ]
     if problems:
         raise TemplateError([located(problem, template.places) for problem in problems])
 

@@ -32,6 +32,8 @@ class Kind:
     changeable: Changeable
     required: frozenset[str]
     """Attributes a new one must be given."""
+    shown: frozenset[str]
+    """Attributes that expressions may name."""
     refusal: Callable[[str, Any], str]
     """Why an attribute cannot be given to a new one, or not with a value; empty when it can."""
     has: Callable[[str], str]

@@ -34,6 +34,14 @@ def changed(old: Sequence[Option], asked: Iterable[Option]) -> tuple[Option, ...
     return tuple((name, value, version) for (name, version), value in options.items())
 
 
+def replacing(old: Sequence[Option], wanted: Iterable[Option]) -> tuple[Option, ...]:
+    """Return what to ask for so that a port has the wanted options and no others, as a template says it."""
+    wanted = tuple(map(_as_option, wanted))
+    named = {(name, version) for name, _, version in wanted}
+    gone = tuple((name, None, version) for name, _, version in old if (name, version) not in named)
+    return (*gone, *wanted)
+
+
 def _as_option(asked: Iterable[object]) -> Option:
     name, value, version = asked
     return str(name), None if value is None else str(value), int(str(version))

@@ -207,7 +207,8 @@ def _hold_named(
             holds.let_go(tx, [held.id])
         else:
             end = None if held.held_until == holds.FOREVER else instant(held.held_until)
-            raise IpAddressHeld(address, subnet.id, HeldAs(held.held_as), end)
+            is_own = held.held_for == project_id
+            raise IpAddressHeld(address, subnet.id, HeldAs(held.held_as), end, is_own=is_own)
     if not _hold(tx, subnet, address, project_id, until) and _holder(tx, subnet.id, address) != project_id:
         raise IpAddressAlreadyAllocated(address, subnet.id)
     return address

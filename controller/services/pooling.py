@@ -65,7 +65,7 @@ def check_asked(wanted: Mapping[str, Any]) -> None:
         subnet_rules.checked_cidr(wanted["cidr"], wanted["ip_version"])
     elif not is_pooled:
         raise BadRequest("subnets", "a subnetpool must be specified in the absence of a cidr")
-    elif wanted["allocation_pools"] is not None:
+    elif wanted["allocation_pools"]:
         raise BadRequest("subnets", "allocation_pools allowed only for specific subnet requests.")
 
 

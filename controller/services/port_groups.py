@@ -71,7 +71,7 @@ def of_new_port(
         tx: The transaction the port is made in.
         caller: Whoever asks.
         wanted: What is asked for.
-        port_security_enabled: The port's own, or its network's.
+        port_security_enabled: The port's own, or its network's; never of a port of the network itself.
         known: What other ports of the same transaction asked for, with the answers; many ports that ask for the same
             groups cost one look.
 
@@ -83,10 +83,9 @@ def of_new_port(
     if not port_security_enabled:
         if wanted["allowed_address_pairs"]:
             raise AddressPairAndPortSecurityRequired
-        if not isinstance(asked, Sentinel) and asked:
+        is_trusted = wanted["device_owner"].startswith(TRUSTED_OWNER)
+        if not isinstance(asked, Sentinel) and asked and not is_trusted:
             raise PortSecurityAndIPRequiredForSecurityGroups
-        return NONE
-    if wanted["device_owner"].startswith(TRUSTED_OWNER):
         return NONE
     question = wanted["project_id"] if isinstance(asked, Sentinel) else tuple(asked)
     if known is not None and question in known:

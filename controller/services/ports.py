@@ -51,6 +51,7 @@ from controller.store.schema import ALLOCATIONS, BINDINGS, PORTS
 from controller.store.tags import add_tags
 from controller.store.transaction import Transaction
 from controller.store.vnics import leave_port
+from controller.vnic_errors import PortInUse
 from ipam.driver import AddressRequest
 
 BASE_MAC = "fa:16:3e"
@@ -193,8 +194,8 @@ def update(
     Raises:
         PortNotFound, RevisionNumberConstraintFailed, InvalidInput, InvalidIpForNetwork, InvalidIpForSubnet,
         SubnetNotFound, MacAddressInUse, IpAddressAlreadyAllocated, IpAddressGenerationFailure, OfPortExhausted,
-        PolicyNotAuthorized, and what ``port_groups.of_changed_port``, ``attachments.of_changed_port`` and
-        ``pvlan.isolation_of`` raise
+        PolicyNotAuthorized, PortInUse (another vnic_type while it is bound), and what
+        ``port_groups.of_changed_port``, ``attachments.of_changed_port`` and ``pvlan.isolation_of`` raise
     """
     old = ports_of(tx.connection, [listing.one(tx, caller, RESOURCE, object_id, lock=True)])[0]
     authorize(caller, "update_port", lambda: target_of(tx, caller, old, changes), changes)
@@ -204,6 +205,8 @@ def update(
     new = port_groups.of_changed_port(tx, caller, _with_plain_changes(old, changes), changes)
     if (new.dns_name, new.dns_domain) != (old.dns_name, old.dns_domain):
         check_name(new.dns_name, domain_of(new.dns_domain, new.network_dns_domain))
+    if new.vnic_type != old.vnic_type and old.binding is not None:
+        raise PortInUse(old.id, old.network_id, old.device_id)
     if old.vnic_id is not None:
         new = attachments.of_changed_port(tx, old, new, new_mac=_generated_mac(tx))
     if new.mac_address != old.mac_address:
@@ -289,14 +292,21 @@ def _drafts(tx: Transaction, caller: Caller, wanted: Sequence[Mapping[str, Any]]
             places[where] = addressing.load_place(tx, caller, *where)
         place = places[where]
         authorize(caller, "create_port", partial(_new_target, place, one), one)
-        asked = one["port_security_enabled"]
-        security = place.port_security_enabled if asked is None else asked
+        security = _is_guarded(place, one)
         check_name(one.get("dns_name") or "", domain_of(one.get("dns_domain") or "", place.dns_domain))
         groups = port_groups.of_new_port(tx, caller, one, port_security_enabled=security, known=known)
         row = _row(tx, place, one, security=security, groups=groups)
         row |= _isolation(tx, place, row, one, roles)
         drafts.append(_Draft(wanted=one, place=place, groups=groups, row=row))
     return drafts
+
+
+def _is_guarded(place: addressing.Place, wanted: Mapping[str, Any]) -> bool:
+    """Say whether a new port has port security: a port of the network itself never has, as in Neutron."""
+    if wanted["device_owner"].startswith(port_groups.TRUSTED_OWNER):
+        return False
+    asked: bool | None = wanted["port_security_enabled"]
+    return place.port_security_enabled if asked is None else asked
 
 
 def _new_target(place: addressing.Place, wanted: Mapping[str, Any]) -> Target:

@@ -97,7 +97,7 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Subnet
     )
     subnet_rules.check_services(cidr.version, wanted)
     gateway = subnet_rules.checked_gateway(cidr, cut.gateway_ip)
-    pools = subnet_rules.checked_pools(cidr, wanted["allocation_pools"], gateway)
+    pools = subnet_rules.checked_pools(cidr, wanted["allocation_pools"] or None, gateway)
     segment_id = routed.checked_segment_id(tx, network.id, wanted)
     _check_overlap(tx, network.id, cidr)
     pooling.check_affinity(tx, network.id, cut)

@@ -114,7 +114,7 @@ SELECT_SEGMENTS = select(SEGMENTS)
 SELECT_NETWORK_SEGMENT_RANGES = select(NETWORK_SEGMENT_RANGES)
 
 _SEGMENTS = select(SEGMENTS).order_by(SEGMENTS.c.network_id, SEGMENTS.c.position, SEGMENTS.c.key)
-_SUBNET_IDS = select(SUBNETS.c.id, SUBNETS.c.network_id).order_by(SUBNETS.c.id)
+_SUBNET_IDS = select(SUBNETS.c.id, SUBNETS.c.network_id, SUBNETS.c.segment_id).order_by(SUBNETS.c.id)
 _SCOPES = (
     select(SUBNETS.c.network_id, SUBNETS.c.ip_version, SUBNETPOOLS.c.address_scope_id)
     .join(POOLED_SUBNETS, POOLED_SUBNETS.c.subnet_id == SUBNETS.c.id)
@@ -165,8 +165,11 @@ def networks_of(connection: Connection, rows: Sequence[Row[Any]], *, is_all: boo
     for row in _details(connection, _SEGMENTS, _SEGMENTS_AMONG, ids):
         segments.setdefault(row.network_id, []).append(segment_of(row))
     subnets: dict[str, list[SubnetId]] = {}
+    routed: set[str] = set()
     for row in _details(connection, _SUBNET_IDS, _SUBNET_IDS_AMONG, ids):
         subnets.setdefault(row.network_id, []).append(SubnetId(row.id))
+        if row.segment_id is not None:
+            routed.add(row.network_id)
     scopes = {
         (row.network_id, row.ip_version): row.address_scope_id
         for row in _details(connection, _SCOPES, _SCOPES_AMONG, ids)
@@ -177,6 +180,7 @@ def networks_of(connection: Connection, rows: Sequence[Row[Any]], *, is_all: boo
             segments.get(row.id, ()),
             subnets.get(row.id, ()),
             scopes=(scopes.get((row.id, 4)), scopes.get((row.id, 6))),
+            l2_adjacency=row.id not in routed,
         )
         for row in rows
     ]
@@ -340,6 +344,7 @@ def _network(
     subnet_ids: Sequence[SubnetId],
     *,
     scopes: tuple[str | None, str | None],
+    l2_adjacency: bool,
 ) -> Network:
     return Network(
         id=NetworkId(row.id),
@@ -358,6 +363,7 @@ def _network(
         dns_domain=row.dns_domain,
         ipv4_address_scope=scopes[0],
         ipv6_address_scope=scopes[1],
+        l2_adjacency=l2_adjacency,
         availability_zone_hints=()
         if row.availability_zone_hints == "[]"
         else tuple(json.loads(row.availability_zone_hints)),

@@ -135,6 +135,46 @@ def test_a_host_is_changed_and_the_older_verbs_stay(weft: Run) -> None:
     assert weft("host remove h1")[0] == 0
 
 
+def test_names_are_taken_where_a_command_was_made_by_hand(weft: Run) -> None:
+    weft("network create named")
+    weft("port create p1 --network named")
+    assert "UNBOUND" in weft("port status p1")[1]
+    assert '"links"' in weft("port network-data p1")[1]
+    assert "There is no port called p2" in weft("port status p2")[2]
+    assert "named" in weft("network-ip-availability show named")[1]
+
+
+def test_quotas_are_set_shown_listed_and_taken_away(weft: Run) -> None:
+    planned = weft("quota set blue --network 1 --port -1 --plan")
+    assert (planned[0], planned[2]) == (0, "")
+    assert "blue" not in weft("quota list")[1]
+    status, out, _err = weft("quota set blue --network 1 --port -1")
+    assert (status, [line.split() for line in out.splitlines()][:2]) == (
+        0,
+        [["RESOURCE", "LIMIT", "USED"], ["network", "1", "0"]],
+    )
+    weft("network create n --project blue")
+    assert "Quota exceeded for resources: ['network']" in weft("network create m --project blue")[2]
+    assert "1      1" in weft("quota show blue")[1]
+    assert "blue" in weft("quota list")[1]
+    assert weft("quota set blue")[0] == 1
+    assert weft("quota set blue --network 0")[0] == 1
+    assert weft("quota set blue --network 0 --force")[0] == 0
+    assert weft("quota delete blue")[0] == 0
+    assert '"limit": -1' in weft("quota show blue --format json")[1]
+
+
+def test_objects_are_tagged_and_found_by_their_tags(weft: Run) -> None:
+    weft("network create tagged")
+    assert weft("tag add network tagged red blue") == (0, "blue\nred\n", "")
+    assert "nothing was changed" in weft("tag set network tagged --plan")[1]
+    assert weft("network list --filter tags=red,blue --format value -c name")[1] == "tagged\n"
+    assert weft("tag remove network tagged red --format json") == (0, '[\n  "blue"\n]\n', "")
+    assert weft("tag remove network tagged red")[0] == 1
+    assert weft("tag set network tagged green")[1] == weft("tag list network tagged")[1] == "green\n"
+    assert weft("tag set network tagged") == (0, "", "")
+
+
 def typed_into_bash(keys: str, environ: dict[str, str], *, until: str) -> str:
     """Type into a real, interactive bash that has our completion; return the line as it then is."""
     pid, terminal = pty.fork()

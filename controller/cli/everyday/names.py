@@ -32,6 +32,8 @@ class Names:
         return self._found[key]
 
     def _find(self, noun: Noun, given: str) -> str:
+        if not noun.has("name") and noun.has("network_name") and not is_id(given):
+            return self.id("networks", given)  # the addresses of a network are known by the network
         if is_id(given) or not noun.has("name"):
             try:
                 found = self._client.send("GET", noun.path, given, query=[("fields", "id")])

@@ -126,7 +126,7 @@ def test_a_bad_network_is_refused_in_neutron_s_words(
         ),
         (
             {"host_routes": [{"destination": "x", "nexthop": "10.1.0.1"}]},
-            "Invalid input for host_routes. Reason: 'x' is not a valid IP subnet.",
+            "Invalid input for host_routes. Reason: 'x' is not a valid CIDR.",
         ),
         (
             {"ipv6_ra_mode": "static"},
@@ -151,6 +151,9 @@ def test_a_bad_subnet_is_refused_in_neutron_s_words(
     [
         ({"mac_address": "fa:16:3e:00:00"}, 400, "HTTPBadRequest"),
         ({"mac_address": "fa-16:3e:00:00:01"}, 400, "HTTPBadRequest"),
+        ({"mac_address": "00:00:00:00:00:00"}, 400, "HTTPBadRequest"),
+        ({"mac_address": "FFFF.ffff.FFFF"}, 400, "HTTPBadRequest"),
+        ({"mac_address": "fa16.3e00.000"}, 400, "HTTPBadRequest"),
         ({"fixed_ips": "10.1.0.5"}, 400, "HTTPBadRequest"),
         ({"fixed_ips": [{}]}, 400, "HTTPBadRequest"),
         ({"fixed_ips": [{"ip": "10.1.0.5"}]}, 400, "HTTPBadRequest"),
@@ -173,6 +176,8 @@ def test_a_bad_subnet_is_refused_in_neutron_s_words(
             "AllowedAddressPairExhausted",
         ),
         ({"extra_dhcp_opts": [{"opt_value": "x"}]}, 400, "HTTPBadRequest"),
+        ({"extra_dhcp_opts": [{"opt_name": "mtu"}]}, 400, "HTTPBadRequest"),
+        ({"extra_dhcp_opts": [{"opt_name": "mtu", "opt_value": ""}]}, 400, "HTTPBadRequest"),
         ({"extra_dhcp_opts": [{"opt_name": "mtu", "opt_value": 1400}]}, 400, "HTTPBadRequest"),
         ({"binding:profile": [1]}, 400, "HTTPBadRequest"),
         ({"binding:profile": {"x": "y" * 5000}}, 400, "InvalidInput"),

@@ -165,6 +165,10 @@ def test_what_fails_half_way_leaves_nothing_and_says_which_member(client: FlaskC
             "resources.n[0].properties.mtu: Invalid input for operation: '0x' is not an integer",
         ),
         ({"c": {"type": "container", "properties": {"flavor": "none:1"}}}, "Container flavor none:1 could not be"),
+        (
+            {"n": {"type": "network", "properties": {"name": "a ${m[0].nmae}"}}, "m": {"type": "network", "count": 1}},
+            "resources.n.properties.name: ${m[0].nmae}: a network has no nmae; it has admin_state_up",
+        ),
     ],
 )
 def test_a_template_that_cannot_be_is_refused_when_it_is_offered(

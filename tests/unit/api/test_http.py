@@ -96,6 +96,27 @@ def test_if_match_guards_changes(client: FlaskClient, make: SimpleNamespace, ver
     assert getattr(client, verb)(path, json=json, headers=fresh).status_code in (200, 204)
 
 
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [
+        ("revision_number=-1", 412),
+        ("revision_number=99999999999999999999", 412),
+        ('"revision_number=99"', 412),
+        ('"abc", "revision_number=99"', 412),
+        ("revision_number=", 400),
+        ("revision_number=x", 400),
+        ('"revision_number=1", "revision_number=2"', 400),
+        ("99", 200),
+        ("*", 200),
+        ('W/"revision_number=99"', 200),
+        ('"revision_number=1"', 200),
+    ],
+)
+def test_a_constraint_is_never_overlooked(client: FlaskClient, make: SimpleNamespace, given: str, status: int) -> None:
+    path = f"/v2.0/networks/{make.network()['id']}"
+    assert client.put(path, json={"network": {"name": "new"}}, headers={"If-Match": given}).status_code == status
+
+
 def test_requests_have_ids_of_their_own(client: FlaskClient) -> None:
     ids = {client.get("/v2.0/networks").headers["x-openstack-request-id"] for _ in range(3)}
     assert len(ids) == 3

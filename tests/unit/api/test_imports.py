@@ -87,7 +87,9 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     weft.make("security-group-rules", "security_group_rule", **rule, port_range_max=90, remote_group_id=group["id"])
     dns = {"security_group_id": group["id"], "direction": "egress", "remote_address_group_id": members["id"]}
     weft.make("security-group-rules", "security_group_rule", **dns)
-    pool = weft.make("subnetpools", "subnetpool", name="p", prefixes=["10.0.0.0/8"], default_prefixlen=24)
+    scope = weft.make("address-scopes", "address_scope", name="s", ip_version=4)["id"]
+    prefixes = {"prefixes": ["10.0.0.0/8"], "default_prefixlen": 24, "address_scope_id": scope}
+    pool = weft.make("subnetpools", "subnetpool", name="p", **prefixes)
     network = weft.make("networks", "network", name="n1", project_id="blue", shared=True)
     weft.client.put(f"/v2.0/networks/{network['id']}/tags", json={"tags": ["red", "blue"]})
     of_pool = {"ip_version": 4, "subnetpool_id": pool["id"]}
@@ -266,7 +268,7 @@ def test_an_exported_file_imports_into_an_empty_weft(
             assert {name: copy[name] for name in same} == {name: one[name] for name in same}
         if "cidr" in one or "prefixes" in one or "expires_at" in one:
             assert here[one["id"]] == one
-    assert [one["name"] for one in here.values() if "expires_at" in one] == ["vip", "later"]
+    assert {one["name"] for one in here.values() if "expires_at" in one} == {"vip", "later"}
     again = json.loads(run(capsys, "ipam", "import", str(file), "--url", target.url, "--format", "json"))
     assert again["created"] == {}
 

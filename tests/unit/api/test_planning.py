@@ -346,7 +346,7 @@ def test_a_plan_of_what_is_refused_is_refused_alike(bench: Bench) -> None:
         ("POST", "?plan=perhaps", 400),
         ("GET", "?plan=true", 400),
         ("GET", "?plan=false", 400),
-        ("POST", "?plan=no", 400),
+        ("POST", "?plan=no", 201),
     ],
 )
 def test_plan_is_a_boolean_of_what_changes_something(bench: Bench, method: str, query: str, status: int) -> None:

@@ -11,6 +11,20 @@ from controller.store.database import Database
 from controller.store.states import bind_unbound
 
 
+def test_a_routed_network_has_no_l2_adjacency(client: FlaskClient, make: SimpleNamespace) -> None:
+    """Extension l2_adjacency."""
+    routed = Routed(client, make)
+
+    def shown() -> object:
+        return client.get(f"/v2.0/networks/{routed.network}").json["network"]["l2_adjacency"]
+
+    assert shown() is True
+    for subnet in [*routed.subnets()]:
+        assert shown() is False
+        client.delete(f"/v2.0/subnets/{subnet}")
+    assert shown() is True
+
+
 class Routed:
     """A network with a VLAN in either of two racks; host h1 is in the first, h2 in the second, h3 in none."""
 

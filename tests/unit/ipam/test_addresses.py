@@ -131,3 +131,10 @@ def test_touching_pools_do_not_overlap() -> None:
 
 def test_the_examples_in_the_documentation_are_true() -> None:
     assert doctest.testmod(addresses).failed == 0
+
+
+@pytest.mark.parametrize("prefix", ["10.0.0.1/32", "2001:db8::/128"])
+def test_the_usual_pools_of_a_single_address_may_be_asked_for_by_name(prefix: str) -> None:
+    """So that what is exported can be imported."""
+    cidr = parse_cidr(prefix)
+    check_pools(cidr, default_pools(cidr, cidr.first), cidr.first)

@@ -111,6 +111,9 @@ def test_a_cycle_is_found_and_told() -> None:
     ("declared", "said"),
     [
         ({"type": "string", "minimum": 1}, "is for integer and number, not for string"),
+        ({"type": "integer", "minimum": 5, "maximum": 1}, "5 is more than maximum, 1: no value fits"),
+        ({"type": "string", "min_length": 3, "max_length": 2}, "3 is more than max_length, 2: no value fits"),
+        ({"type": "integer", "enum": [1, "a"]}, "is no integer"),
         ({"type": "string", "pattern": "("}, "is no regular expression"),
         ({"type": "string", "pattern": "(a+)+"}, "repeats a group"),
         ({"type": "string", "pattern": "a*a*a*a*a*"}, "has more than 4"),

@@ -1,6 +1,6 @@
 """What becomes of a port's DHCP options when some are asked for? As Neutron's extension extra_dhcp_opt does."""
 
-from controller.services.dhcp_options import changed, kept
+from controller.services.dhcp_options import changed, kept, replacing
 
 MTU, NTP = ("mtu", "1400", 4), ("ntp-server", "192.0.2.1", 4)
 
@@ -22,3 +22,8 @@ def test_a_change_adds_and_replaces_by_name_and_version_and_leaves_the_others() 
 def test_null_removes_an_option_and_an_empty_list_all() -> None:
     assert changed([MTU, NTP], [("mtu", None, 4), ("router", None, 4)]) == (NTP,)
     assert changed([MTU, NTP], []) == ()
+
+
+def test_what_replaces_options_leaves_those_wanted_and_no_others() -> None:
+    for wanted in ((), (NTP,), (("mtu", "1300", 4), ("mtu", "1280", 6))):
+        assert changed([MTU, NTP], replacing([MTU, NTP], wanted)) == wanted

@@ -53,6 +53,7 @@ def test_ports_that_are_not_guarded_or_want_none_get_no_group(database: Database
     with database.write() as tx:
         port = a_port(tx, a_network(tx), **wanted)
         assert (port.security_group_ids, port.ruleset) == ((), NO_GROUP)
+        assert port.port_security_enabled == (not port.device_owner and "port_security_enabled" not in wanted)
         assert security_groups.find(tx, ADMIN, Query()) == []
 
 
