@@ -23,6 +23,7 @@ from controller.records import (
     Snapshot,
     Subnet,
 )
+from controller.store.direct import Direct
 from controller.store.loading import (
     SELECT_ADDRESS_GROUPS,
     SELECT_HOSTS,
@@ -38,7 +39,6 @@ from controller.store.loading import (
     security_groups_of,
     subnets_of,
 )
-from controller.store.prepared import Prepared
 from controller.store.schema import (
     ADDRESS_GROUPS,
     HOSTS,
@@ -57,7 +57,7 @@ JOURNAL_PAGE = 1000
 Record = TypeVar("Record", Network, Subnet, Port, Host, SecurityGroup, AddressGroup)
 
 _EPOCH = select(META.c.value).where(META.c.name == "epoch")
-_JOURNAL_SPAN = Prepared(
+_JOURNAL_SPAN = Direct(
     select(
         _EPOCH.scalar_subquery().label("epoch"),
         # Two subqueries: SQLite looks up a minimum or a maximum alone in the index, and reads every row for both at
@@ -66,7 +66,7 @@ _JOURNAL_SPAN = Prepared(
         select(func.max(JOURNAL.c.seq)).scalar_subquery().label("last"),
     )
 )
-_JOURNAL_AFTER = Prepared(
+_JOURNAL_AFTER = Direct(
     select(JOURNAL.c.seq, JOURNAL.c.kind, JOURNAL.c.object_id, JOURNAL.c.network_id)
     .where(JOURNAL.c.seq > bindparam("after"))
     .order_by(JOURNAL.c.seq)
@@ -128,7 +128,7 @@ def last_seq(tx: Transaction) -> int:
 
 def journal_span(tx: Transaction) -> JournalSpan:
     """Return which journal this is and how far it goes."""
-    [span] = _JOURNAL_SPAN.rows(tx.connection)
+    [span] = _JOURNAL_SPAN.rows(tx.connection, {})
     return JournalSpan(epoch=span.epoch, first=span.first or 0, last=span.last or 0)
 
 
@@ -180,7 +180,7 @@ def journal_after(tx: Transaction, seq: int, limit: int = JOURNAL_PAGE) -> list[
     """Return the changes that follow entry ``seq``, oldest first."""
     return [
         JournalEntry(seq=row.seq, kind=row.kind, object_id=row.object_id, network_id=_network_id(row.network_id))
-        for row in _JOURNAL_AFTER.rows(tx.connection, after=seq, most=limit)
+        for row in _JOURNAL_AFTER.rows(tx.connection, {"after": seq, "most": limit})
     ]
 
 

@@ -15,18 +15,18 @@ from controller.records import HostName, HostState, PortEvent, PortId, PortState
 from controller.store.agents import OVS_AGENT, beat
 from controller.store.bindings import activate_binding, bind
 from controller.store.dialects import insert_or_update
+from controller.store.direct import Direct
 from controller.store.loading import in_chunks, instant
-from controller.store.prepared import Prepared
 from controller.store.schema import BINDINGS, HOST_STATES, HOSTS, PORT_EVENTS, PORT_STATES, PORTS
 from controller.store.transaction import Transaction
 
 EVENTS_KEPT = 50
 """Length of a port's timeline."""
 
-_UPSERT_PORT_STATE = Prepared(insert_or_update(PORT_STATES, conflict=(PORT_STATES.c.port_id,)))
+_UPSERT_PORT_STATE = Direct(insert_or_update(PORT_STATES, conflict=(PORT_STATES.c.port_id,)))
 _UPSERT_HOST_STATE = insert_or_update(HOST_STATES, conflict=(HOST_STATES.c.name,))
-_SHOW_STATUS = Prepared(update(PORTS).where(PORTS.c.id == bindparam("port_id")).values(status=bindparam("shown")))
-_ADD_EVENT = Prepared(PORT_EVENTS.insert(), keys=("port_id", "at", "status", "reason", "host", "detail"))
+_SHOW_STATUS = Direct(update(PORTS).where(PORTS.c.id == bindparam("port_id")).values(status=bindparam("shown")))
+_ADD_EVENT = Direct(PORT_EVENTS.insert(), columns=("port_id", "at", "status", "reason", "host", "detail"))
 _EVENTS = select(func.count()).select_from(PORT_EVENTS).where(PORT_EVENTS.c.port_id == PORTS.c.id)
 _BEFORE = (
     select(
@@ -42,7 +42,7 @@ _BEFORE = (
     # Nobody sets another status between this look and what follows from it; nobody else can write SQLite meanwhile.
     .with_for_update(of=PORTS, key_share=True)
 )
-_BEFORE_ONE = Prepared(_BEFORE.where(PORTS.c.id == bindparam("of_port")))
+_BEFORE_ONE = Direct(_BEFORE.where(PORTS.c.id == bindparam("of_port")))
 _BEFORE_AMONG = _BEFORE.where(PORTS.c.id.in_(bindparam("ids", expanding=True)))
 _HOST_NAME = select(HOSTS.c.name).where(HOSTS.c.name == bindparam("of_host"))
 _NEWER = select(PORT_EVENTS.c.id).where(PORT_EVENTS.c.port_id == bindparam("of_port"))
@@ -96,7 +96,7 @@ def _save_port_states(tx: Transaction, latest: Mapping[PortId, PortState]) -> No
 def _before(tx: Transaction, ids: Sequence[str]) -> Sequence[Any]:
     """Return what is known of ports, mostly of one; a port that is gone has no row, one never seen has no status."""
     if len(ids) == 1:
-        return _BEFORE_ONE.rows(tx.connection, of_port=ids[0])
+        return _BEFORE_ONE.rows(tx.connection, {"of_port": ids[0]})
     return tx.connection.execute(_BEFORE_AMONG, {"ids": ids}).all()
 
 
