@@ -1,17 +1,8 @@
-"""What can a caller do with ports?
-
-A port is created with one transaction of at most ten statements and nothing is read back: the project's limit, place
-(network, subnets, pools, host), security groups, port, address candidates, addresses, block counter, OpenFlow port
-number, binding, journal. The first port of a project makes its default group, and the first port with a set of groups
-stores the set. Where the project has a limit its ports are counted, a community of a private VLAN is looked up, and
-tags are stored, with one statement more each.
-"""
+"""What can a caller do with ports?"""
 
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, bindparam, select
@@ -21,17 +12,18 @@ from sqlalchemy.exc import IntegrityError
 
 from controller.caller import Caller
 from controller.dns_names import check_name, domain_of
-from controller.errors import MacAddressGenerationFailure, MacAddressInUse, PortNotFound
+from controller.errors import MacAddressInUse, PortNotFound
 from controller.policy.words import Target
-from controller.records import Binding, FixedIp, NetworkId, Port, PortId, PortKey, PortStatus, RuleKey
+from controller.records import Port, PortStatus
 from controller.services import (
     addressing,
     attachments,
     dhcp_options,
     listing,
+    port_creation,
     port_groups,
+    port_values,
     pvlan,
-    quotas,
     realisation,
     routed,
     tags,
@@ -41,27 +33,15 @@ from controller.services.query import Query
 from controller.services.rules import authorize, check_revision
 from controller.services.sentinels import AUTO, Sentinel
 from controller.store.allocations import Allocations
-from controller.store.bindings import Unbound, activate_binding, bind, bind_all, unbind_all
+from controller.store.bindings import activate_binding, bind, unbind_all
 from controller.store.communities import forget_unused_community
-from controller.store.dialects import insert_or_ignore
-from controller.store.direct import Direct
 from controller.store.loading import SELECT_PORTS, in_display_order, ports_of
 from controller.store.rulesets import forget_unused, has_group
 from controller.store.schema import ALLOCATIONS, BINDINGS, PORTS
-from controller.store.tags import add_tags
 from controller.store.transaction import Transaction
 from controller.store.vnics import leave_port
 from controller.vnic_errors import PortInUse
-from ipam.driver import AddressRequest
 
-BASE_MAC = "fa:16:3e"
-"""Prefix of generated MAC addresses, Neutron's default ``base_mac``."""
-MAC_TRIES = 16
-
-_INSERT = Direct(
-    insert_or_ignore(PORTS, conflict=(PORTS.c.network_id, PORTS.c.mac_address), returning=(PORTS.c.id, PORTS.c.key)),
-    columns=[column.name for column in PORTS.columns if column is not PORTS.c.key],
-)
 _UPDATE = sql_update(PORTS).where(PORTS.c.id == bindparam("changed"))
 _DELETE = sql_delete(PORTS).where(PORTS.c.id == bindparam("gone")).returning(PORTS.c.ruleset, PORTS.c.role)
 _PLAIN_CHANGES = (
@@ -147,24 +127,8 @@ def create(tx: Transaction, caller: Caller, wanted: Mapping[str, Any]) -> Port:
 
 
 def create_many(tx: Transaction, caller: Caller, wanted: Sequence[Mapping[str, Any]]) -> list[Port]:
-    """Create all ports or none; ``create`` says what may be raised.
-
-    The number of statements grows with the networks and hosts the ports are on, not with the ports.
-    """
-    drafts = _drafts(tx, caller, wanted)
-    for project_id, count in sorted(Counter(one["project_id"] for one in wanted).items()):
-        quotas.reserve(tx, "port", project_id, count)
-    keys = _insert(tx, drafts)
-    fixed_ips = _address(tx, drafts)
-    bindings = _bind(tx, drafts)
-    created = []
-    for draft in drafts:
-        port_id, network_id = draft.row["id"], draft.row["network_id"]
-        tx.journal("port", port_id, network_id)
-        created.append(_record(tx, draft, keys[port_id], fixed_ips[port_id], bindings.get(port_id)))
-    add_tags(tx, PORTS.name, {draft.row["id"]: draft.wanted.get("tags") or () for draft in drafts})
-    realisation.check_ports(tx, created, {draft.place.network_id: draft.place.plugin for draft in drafts})
-    return created
+    """Create all ports or none; ``create`` says what may be raised."""
+    return port_creation.create_many(tx, caller, wanted)
 
 
 def get(tx: Transaction, caller: Caller, object_id: str) -> Port:
@@ -201,16 +165,16 @@ def update(
     authorize(caller, "update_port", lambda: target_of(tx, caller, old, changes), changes)
     check_revision(if_revision, old.revision_number)
     if changes.get("mac_address", old) is None:
-        changes = {**changes, "mac_address": _free_mac(tx, old.network_id)}
+        changes = {**changes, "mac_address": port_values.free_mac(tx, old.network_id)}
     new = port_groups.of_changed_port(tx, caller, _with_plain_changes(old, changes), changes)
     if (new.dns_name, new.dns_domain) != (old.dns_name, old.dns_domain):
         check_name(new.dns_name, domain_of(new.dns_domain, new.network_dns_domain))
     if new.vnic_type != old.vnic_type and old.binding is not None:
         raise PortInUse(old.id, old.network_id, old.device_id)
     if old.vnic_id is not None:
-        new = attachments.of_changed_port(tx, old, new, new_mac=_generated_mac(tx))
+        new = attachments.of_changed_port(tx, old, new, new_mac=port_values.generated_mac(tx))
     if new.mac_address != old.mac_address:
-        _check_mac_free(tx, new)
+        port_values.check_mac_free(tx, new)
     host = (changes["host"] or None) if "host" in changes else _host_of(old)
     moves = host != _host_of(old)
     if moves or "fixed_ips" in changes or new.mac_address != old.mac_address:
@@ -270,242 +234,17 @@ def remove(tx: Transaction, port_id: str, network_id: str) -> None:
     tx.journal("port", port_id, network_id)
 
 
-@dataclass(slots=True, kw_only=True)
-class _Draft:
-    """A port on its way into the store."""
-
-    wanted: Mapping[str, Any]
-    place: addressing.Place
-    groups: port_groups.Groups
-    row: dict[str, Any]
-
-
-def _drafts(tx: Transaction, caller: Caller, wanted: Sequence[Mapping[str, Any]]) -> list[_Draft]:
-    """Return what is to be stored; each network is read once."""
-    places: dict[tuple[str, str | None], addressing.Place] = {}
-    known: dict[str | tuple[str, ...], port_groups.Groups] = {}
-    roles: dict[tuple[str, str], RuleKey] = {}
-    drafts = []
-    for one in wanted:
-        where = (one["network_id"], one["host"] or None)
-        if where not in places:
-            places[where] = addressing.load_place(tx, caller, *where)
-        place = places[where]
-        authorize(caller, "create_port", partial(_new_target, place, one), one)
-        security = _is_guarded(place, one)
-        check_name(one.get("dns_name") or "", domain_of(one.get("dns_domain") or "", place.dns_domain))
-        groups = port_groups.of_new_port(tx, caller, one, port_security_enabled=security, known=known)
-        row = _row(tx, place, one, security=security, groups=groups)
-        row |= _isolation(tx, place, row, one, roles)
-        drafts.append(_Draft(wanted=one, place=place, groups=groups, row=row))
-    return drafts
-
-
-def _is_guarded(place: addressing.Place, wanted: Mapping[str, Any]) -> bool:
-    """Say whether a new port has port security: a port of the network itself never has, as in Neutron."""
-    if wanted["device_owner"].startswith(port_groups.TRUSTED_OWNER):
-        return False
-    asked: bool | None = wanted["port_security_enabled"]
-    return place.port_security_enabled if asked is None else asked
-
-
-def _new_target(place: addressing.Place, wanted: Mapping[str, Any]) -> Target:
-    return Target(
-        project_id=wanted["project_id"],
-        network_project_id=place.project_id,
-        shared=place.shared,
-        external=place.external,
-        device_owner=wanted["device_owner"],
-    )
-
-
-def _row(
-    tx: Transaction,
-    place: addressing.Place,
-    wanted: Mapping[str, Any],
-    *,
-    security: bool,
-    groups: port_groups.Groups,
-) -> dict[str, Any]:
-    mac = _canonical_mac(wanted["mac_address"]) if wanted["mac_address"] else _generated_mac(tx)
-    return {
-        "id": tx.new_id(),
-        "project_id": wanted["project_id"],
-        "network_id": place.network_id,
-        "name": wanted["name"],
-        "description": wanted["description"],
-        "mac_address": mac,
-        "admin_state_up": wanted["admin_state_up"],
-        "status": PortStatus.DOWN.value,
-        "device_id": wanted["device_id"],
-        "device_owner": wanted["device_owner"],
-        "port_security_enabled": security,
-        "allowed_address_pairs": _as_json(_pairs(wanted["allowed_address_pairs"], mac)),
-        "extra_dhcp_opts": _as_json(dhcp_options.kept(wanted["extra_dhcp_opts"])),
-        "vnic_type": wanted["vnic_type"],
-        "ruleset": groups.ruleset,
-        "ip_allocation": _ip_allocation(place, wanted["fixed_ips"]),
-        "dns_name": wanted.get("dns_name") or "",
-        "dns_domain": wanted.get("dns_domain") or "",
-        "profile": json.dumps(wanted["profile"]) if wanted["profile"] else "{}",
-        "created_at": tx.timestamp,
-        "updated_at": tx.timestamp,
-        "revision_number": 1,
-    }
-
-
-def _ip_allocation(place: addressing.Place, fixed_ips: Sequence[object] | Sentinel) -> str:
-    """Say how a new port comes to its addresses (extension ip_allocation)."""
-    if isinstance(fixed_ips, Sentinel):
-        return routed.DEFERRED if place.waits_for_host else routed.IMMEDIATE
-    return routed.IMMEDIATE if fixed_ips else routed.NO_ADDRESS
-
-
-def _isolation(
-    tx: Transaction,
-    place: addressing.Place,
-    row: Mapping[str, Any],
-    wanted: Mapping[str, Any],
-    known: dict[tuple[str, str], RuleKey],
-) -> dict[str, Any]:
-    subject = pvlan.Subject(
-        port_id=row["id"],
-        network_id=place.network_id,
-        is_pvlan=place.is_pvlan,
-        port_security_enabled=row["port_security_enabled"],
-        device_owner=row["device_owner"],
-    )
-    isolation = pvlan.isolation_of(subject, wanted, pvlan.Isolation())
-    return {
-        "pvlan_type": isolation.pvlan_type,
-        "pvlan_community": isolation.pvlan_community,
-        "role": pvlan.role_of(tx, place.network_id, isolation, known),
-    }
-
-
-def _insert(tx: Transaction, drafts: Sequence[_Draft]) -> Mapping[str, PortKey]:
-    """Store the ports themselves; a generated MAC address that is taken is drawn again."""
-    keys: dict[str, PortKey] = {}
-    waiting = drafts
-    for _ in range(MAC_TRIES):
-        stored = _INSERT.rows_of_each(tx.connection, [draft.row for draft in waiting])
-        keys |= {row.id: PortKey(row.key) for row in stored}
-        waiting = [draft for draft in waiting if draft.row["id"] not in keys]
-        if not waiting:
-            return keys
-        for draft in waiting:
-            if draft.wanted["mac_address"]:
-                raise MacAddressInUse(draft.place.network_id, draft.row["mac_address"])
-            security = draft.row["port_security_enabled"]
-            again = _row(tx, draft.place, draft.wanted, security=security, groups=draft.groups)
-            draft.row = draft.row | again
-    raise MacAddressGenerationFailure(waiting[0].place.network_id)
-
-
-def _address(tx: Transaction, drafts: Sequence[_Draft]) -> Mapping[str, tuple[FixedIp, ...]]:
-    """Give the ports their addresses, those of one network at once."""
-    on_network: dict[str, list[_Draft]] = {}
-    for draft in drafts:
-        on_network.setdefault(draft.place.network_id, []).append(draft)
-    given: dict[str, tuple[FixedIp, ...]] = {}
-    for _, together in sorted(on_network.items()):  # whoever locks the same does so in the same order
-        requests = {draft.row["id"]: _requests(tx, draft) for draft in together}
-        given |= addressing.assign(tx, together[0].place, requests)
-    return given
-
-
-def _requests(tx: Transaction, draft: _Draft) -> list[AddressRequest]:
-    place, mac, owner = draft.place, draft.row["mac_address"], draft.row["device_owner"]
-    return [
-        *addressing.manual_requests(tx, place, draft.wanted["fixed_ips"], mac_address=mac, device_owner=owner),
-        *addressing.automatic_requests(place, mac_address=mac, device_owner=owner),
-    ]
-
-
-def _bind(tx: Transaction, drafts: Sequence[_Draft]) -> Mapping[str, Binding]:
-    """Bind the ports that name a host, those of one host at once."""
-    on_host: dict[str, list[_Draft]] = {}
-    for draft in drafts:
-        if draft.wanted["host"]:
-            on_host.setdefault(draft.wanted["host"], []).append(draft)
-    bindings: dict[str, Binding] = {}
-    for host, together in on_host.items():
-        unbound = [
-            Unbound(
-                port_id=draft.row["id"], vnic_type=draft.row["vnic_type"], profile=dict(draft.wanted["profile"] or {})
-            )
-            for draft in together
-        ]
-        bindings |= bind_all(tx, unbound, host=host, datapath_type=together[0].place.datapath_type)
-    return bindings
-
-
-def _record(
-    tx: Transaction, draft: _Draft, key: PortKey, fixed_ips: tuple[FixedIp, ...], binding: Binding | None
-) -> Port:
-    row, wanted = draft.row, draft.wanted
-    return Port(
-        id=PortId(row["id"]),
-        key=key,
-        project_id=row["project_id"],
-        network_id=NetworkId(row["network_id"]),
-        name=row["name"],
-        description=row["description"],
-        mac_address=row["mac_address"],
-        admin_state_up=row["admin_state_up"],
-        status=PortStatus.DOWN,
-        device_id=row["device_id"],
-        device_owner=row["device_owner"],
-        port_security_enabled=row["port_security_enabled"],
-        fixed_ips=in_display_order(fixed_ips),
-        allowed_address_pairs=_pairs(wanted["allowed_address_pairs"], row["mac_address"]),
-        extra_dhcp_opts=dhcp_options.kept(wanted["extra_dhcp_opts"]),
-        security_group_ids=draft.groups.ids,
-        ruleset=draft.groups.ruleset,
-        vnic_type=row["vnic_type"],
-        profile=dict(wanted["profile"] or {}),
-        binding=binding,
-        pvlan_type=row["pvlan_type"],
-        pvlan_community=row["pvlan_community"],
-        role=row["role"],
-        ip_allocation=row["ip_allocation"],
-        dns_name=row["dns_name"],
-        dns_domain=row["dns_domain"],
-        network_dns_domain=draft.place.dns_domain,
-        created_at=tx.now,
-        updated_at=tx.now,
-        revision_number=1,
-    )
-
-
 def _with_plain_changes(port: Port, changes: Mapping[str, Any]) -> Port:
     """Apply what concerns the port alone."""
     values = {name: changes[name] for name in _PLAIN_CHANGES if name in changes}
-    mac = _canonical_mac(changes["mac_address"]) if changes.get("mac_address") else port.mac_address
+    mac = port_values.canonical_mac(changes["mac_address"]) if changes.get("mac_address") else port.mac_address
     if "allowed_address_pairs" in changes:
-        values["allowed_address_pairs"] = _pairs(changes["allowed_address_pairs"], mac)
+        values["allowed_address_pairs"] = port_values.pairs_of(changes["allowed_address_pairs"], mac)
     if "extra_dhcp_opts" in changes:
         values["extra_dhcp_opts"] = dhcp_options.changed(port.extra_dhcp_opts, changes["extra_dhcp_opts"])
     if "profile" in changes:
         values["profile"] = dict(changes["profile"] or {})
     return replace(port, mac_address=mac, **values)
-
-
-def _free_mac(tx: Transaction, network_id: str) -> str:
-    """Draw a MAC address that no port of the network has (extension port-mac-address-regenerate)."""
-    for _ in range(MAC_TRIES):
-        drawn = _generated_mac(tx)
-        holder = select(PORTS.c.key).where(PORTS.c.network_id == network_id, PORTS.c.mac_address == drawn)
-        if tx.connection.execute(holder).first() is None:
-            return drawn
-    raise MacAddressGenerationFailure(network_id)
-
-
-def _check_mac_free(tx: Transaction, port: Port) -> None:
-    """Refuse a taken MAC address before its automatic addresses are found taken, which would tell less."""
-    holder = select(PORTS.c.key).where(PORTS.c.network_id == port.network_id, PORTS.c.mac_address == port.mac_address)
-    if tx.connection.execute(holder).first() is not None:
-        raise MacAddressInUse(port.network_id, port.mac_address)
 
 
 def _with_addresses(tx: Transaction, place: addressing.Place, port: Port, changes: Mapping[str, Any]) -> Port:
@@ -577,7 +316,7 @@ def _store(tx: Transaction, old: Port, new: Port) -> None:
         if getattr(new, name) != getattr(old, name)
     }
     values |= {
-        name: _as_json(getattr(new, name))
+        name: port_values.as_json(getattr(new, name))
         for name in ("allowed_address_pairs", "extra_dhcp_opts")
         if getattr(new, name) != getattr(old, name)
     }
@@ -600,21 +339,3 @@ def _store(tx: Transaction, old: Port, new: Port) -> None:
 
 def _host_of(port: Port) -> str | None:
     return None if port.binding is None else port.binding.host
-
-
-def _canonical_mac(mac: str) -> str:
-    return mac.lower().replace("-", ":")
-
-
-def _generated_mac(tx: Transaction) -> str:
-    low = tx.rng.getrandbits(24)
-    return f"{BASE_MAC}:{low >> 16:02x}:{low >> 8 & 0xFF:02x}:{low & 0xFF:02x}"
-
-
-def _pairs(wanted: Sequence[tuple[str | None, str]], mac: str) -> tuple[tuple[str, str], ...]:
-    """An allowed pair without a MAC address means the port's own (Neutron API reference, allowed_address_pairs)."""
-    return tuple((_canonical_mac(pair_mac) if pair_mac else mac, ip_address) for pair_mac, ip_address in wanted)
-
-
-def _as_json(pairs: Sequence[Sequence[object]]) -> str:
-    return json.dumps([list(pair) for pair in pairs]) if pairs else "[]"

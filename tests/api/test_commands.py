@@ -147,12 +147,16 @@ def test_flows_are_printed_with_owner_and_reason(weft: Server, capsys: pytest.Ca
         listener.listen()
         threading.Thread(target=controller, args=(listener,), daemon=True).start()
         assert main(["host", "add", "h1", "--ovsdb", ADDRESS]) == 0
+        api = f"{weft.url}/v2.0"
+        network = requests.post(f"{api}/networks", json={"network": {"name": "n"}}, timeout=10).json()["network"]["id"]
+        port = {"network_id": network, "name": "p"}
+        port_id = requests.post(f"{api}/ports", json={"port": port}, timeout=10).json()["port"]["id"]
         capsys.readouterr()
         assert main(["flows", "h1", "--port", "p", "--network", "n", "--table", "classify"]) == 0
         table = capsys.readouterr().out
         assert main(["flows", "h1", "--format", "json"]) == 0
         assert [flow] == json.loads(capsys.readouterr().out)
-    assert asked == [{"host": "h1", "port_id": "p", "network_id": "n", "table": "classify"}, {"host": "h1"}]
+    assert asked == [{"host": "h1", "port_id": port_id, "network_id": network, "table": "classify"}, {"host": "h1"}]
     headings, row = table.splitlines()
     assert headings.split() == ["TABLE", "PRIORITY", "MATCH", "ACTIONS", "OWNER", "REASON", "PACKETS", "BYTES"]
     assert "port web-1 (3f2a)" in row

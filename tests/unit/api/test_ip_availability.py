@@ -20,7 +20,8 @@ def world(client: FlaskClient, make: SimpleNamespace) -> SimpleNamespace:
     gone = make.port(network_id=a)["id"]
     client.delete(f"/v2.0/ports/{gone}")
     b = make.network(name="b", project_id="other")["id"]
-    make.subnet(b, "10.2.0.0/30", allocation_pools=[], gateway_ip=None)
+    bare = make.subnet(b, "10.2.0.0/30", gateway_ip=None)["id"]
+    client.put(f"/v2.0/subnets/{bare}", json={"subnet": {"allocation_pools": []}})
     return SimpleNamespace(a=a, b=b, four=four, six=six)
 
 

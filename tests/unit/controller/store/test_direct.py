@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Connection, bindparam, event, insert, select, update
 
 from controller.errors import DatabaseError
-from controller.services import addressing, ports, quotas, security_groups
+from controller.services import addressing, port_creation, ports, quotas, security_groups
 from controller.store import allocations, bindings, blocks, loading, snapshot, states, tags, transaction
 from controller.store.database import Database
 from controller.store.dialects import insert_or_ignore
@@ -85,7 +85,7 @@ def test_the_statements_of_one_port_are_the_same_each_time() -> None:
     """What SQLAlchemy had to render anew would still be right, and cost as before: nobody would notice."""
     hot = (
         addressing._ANY_PLACE, bindings._ADVANCE, bindings._BIND, blocks._COUNT, allocations._CLAIM,
-        allocations._taken_among(8), loading._FIXED_IPS_OF_ONE, ports._INSERT, quotas._LIMIT,
+        allocations._taken_among(8), loading._FIXED_IPS_OF_ONE, port_creation._INSERT, quotas._LIMIT,
         security_groups._FIND_DEFAULT, tags._OF_ONE, transaction._NOTE, snapshot._JOURNAL_SPAN, snapshot._JOURNAL_AFTER,
         states._UPSERT_PORT_STATE, states._SHOW_STATUS, states._ADD_EVENT, states._BEFORE_ONE,
     )  # fmt: skip
