@@ -17,16 +17,18 @@ from controller.reconcile import dirty as marks
 from controller.reconcile.advertiser import INITIAL_S, Advertiser
 from controller.reconcile.alike import Compiled, Remotes
 from controller.reconcile.bridge import Bridge, refused_units
-from controller.reconcile.crossings import Crossings, is_own
+from controller.reconcile.crossings import Crossings
 from controller.reconcile.dirty import Dirty
 from controller.reconcile.feed import Changes, Feed
 from controller.reconcile.hearing import Heard
 from controller.reconcile.inbox import Arrival, Batch, Inbox
+from controller.reconcile.live_hosts import LiveHosts
 from controller.reconcile.model import Model
 from controller.reconcile.neighbours import Leases, OpenFlow, Ovsdb, Sink
 from controller.reconcile.ovsdb_rows import StatedRows, bridge_rows
 from controller.reconcile.places import moving_on
-from controller.reconcile.plugs import LiveHosts, Plugs
+from controller.reconcile.plug_binding import PlugBinding
+from controller.reconcile.plugs import Plugs
 from controller.reconcile.probing import Probing
 from controller.reconcile.raising import Raising
 from controller.reconcile.taking import Surveyor, Takings
@@ -34,7 +36,7 @@ from controller.reconcile.translate import BridgeView
 from controller.reconcile.verdicts import GRACE_S, Verdicts
 from controller.reconcile.watch import KEEP_S, Sighted, Watch
 from controller.reconcile.ways import GENEVE_TYPE, TUNNEL_TYPE
-from controller.records import Host, HostName, Port, PortId, PortKey, PortState, PortStatus, Reason
+from controller.records import Host, HostName, PortId, PortKey, PortState
 from controller.southbound.openflow.events import Applied, Connected, Disconnected, Failed, SwitchEvent, Synced
 from controller.southbound.ovsdb.model import HostView
 from flows.intent import Moving, Unit, UnitKind
@@ -97,6 +99,7 @@ class Reconciler:
         """Hosts whose bridges are still to be compiled for the first time, in turn."""
         self._host_of_dpid: dict[int, HostName] = {}
         self._live_hosts = LiveHosts()
+        self._plug_binding = PlugBinding(self._live_hosts, self._bridges, sink)
         self._probing = probing
         self._raising = Raising(openflow.raise_port, monotonic)
         self._verdicts = Verdicts(
@@ -121,11 +124,7 @@ class Reconciler:
         snapshot, states = self._feed.open()
         self._model = Model.of(snapshot)
         self._verdicts.port_states.update(states)
-        for port_id, state in states.items():
-            port = self._model.ports.get(port_id)
-            was_plugged = state.reason is Reason.UNBOUND or state.status in (PortStatus.ACTIVE, PortStatus.BUILD)
-            if port is not None and port.binding is None and state.host is not None and was_plugged:
-                self._live_hosts.let_go(port_id, [HostName(state.host)])
+        self._plug_binding.recall(self._model, states)
         dirty = Dirty()
         for host in self._model.hosts.values():
             self._add_bridge(host)
@@ -273,7 +272,9 @@ class Reconciler:
         _log.warning("intent_reloaded seq=%d", snapshot.seq)
         before = self._model
         self._model = Model.of(snapshot)
-        self._bindings_changed({port_id: before.ports.get(port_id) for port_id in {*before.ports, *self._model.ports}})
+        self._plug_binding.intent_changed(
+            self._model, {port_id: before.ports.get(port_id) for port_id in {*before.ports, *self._model.ports}}
+        )
         dirty = Dirty()
         for name in [n for n in self._bridges if self._model.hosts.get(n) != before.hosts.get(n)]:
             self._drop_bridge(name)
@@ -295,34 +296,11 @@ class Reconciler:
         before = {port_id: self._model.ports.get(port_id) for port_id in changes.ports}
         meetings = self._model.meetings
         marks.take_in(dirty, self._model, changes)
-        self._bindings_changed(before)
+        self._plug_binding.intent_changed(self._model, before)
         for host_id, host in changes.hosts.items():
             self._host_said(dirty, host_id, host)
         if self._model.meetings != meetings:
             self._probing.outdated()
-
-    def _bindings_changed(self, before: Mapping[PortId, Port | None]) -> None:
-        """See which ports a device binds no longer, and which new ones a device binds that was there before them."""
-        for port_id, old in before.items():
-            port = self._model.ports.get(port_id)
-            if port is None or port.binding is not None:
-                self._live_hosts.take_up(port_id)
-            elif old is None:
-                self._bind_by_plug(port)
-            elif old.binding is not None:
-                self._live_hosts.let_go(port_id, self._live_hosts.of(port_id))
-            elif port.device_id and port.device_id != old.device_id:  # somebody has it again: a vNIC plugged back
-                self._live_hosts.take_up(port_id)
-                self._bind_by_plug(port)
-
-    def _bind_by_plug(self, port: Port) -> None:
-        """Have a port that is bound to no host bound where it is plugged."""
-        if port.binding is not None or not is_own(self._model, port):
-            return
-        for name in sorted(self._live_hosts.of(port.id) - self._live_hosts.let_go_on(port.id)):
-            if self._bridges[name].plugs.plug(port.id).ofport is not None:
-                self._sink.bind(port.id, name)
-                return
 
     def _host_said(self, dirty: Dirty, host_id: str, host: Host | None) -> None:
         old = self._model.put_host(host_id, host)
@@ -357,7 +335,7 @@ class Reconciler:
             if port is None:
                 continue
             dirty.mark(name, Unit(UnitKind.LOCAL_PORT, port.key))
-            self._bind_by_plug(port)
+            self._plug_binding.bind(self._model, port)
         for number in turned.ofports:  # before its device is there a port is wired by the number it asks for
             holder = self._stated.holder(name, number)
             port = None if holder is None else self._model.ports.get(holder)

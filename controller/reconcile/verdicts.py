@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from controller.reconcile.bridge import Bridge
+from controller.reconcile.live_hosts import LiveHosts
 from controller.reconcile.model import Model
 from controller.reconcile.neighbours import OpenFlow, Ovsdb, Sink
 from controller.reconcile.places import hosts_of
-from controller.reconcile.plugs import LiveHosts
 from controller.reconcile.probing import Probing
 from controller.reconcile.reach import no_way
 from controller.reconcile.segments import missing_physnets, segment_on
