@@ -1,6 +1,7 @@
 """Which contribution does a unit's intent make? The one place that says which features a unit has."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from flows.contribution import Contribution
 from flows.features import (
@@ -16,7 +17,6 @@ from flows.features import (
     sightings,
     tunnel,
 )
-from flows.flow import Flow
 from flows.intent import (
     AddressGroupIntent,
     BaseIntent,
@@ -33,6 +33,14 @@ from flows.state import BridgeState
 
 def compile_unit(intent: UnitIntent) -> Contribution:
     """Return what one unit adds to its bridge; the same intent gives the same value."""
+    wanted = _wanted(intent)
+    if len(set(wanted.keys)) == len(wanted.keys):
+        return wanted
+    # Rules overlap, and so do the addresses of allowed pairs: of flows with one key the last stands.
+    return replace(wanted, flows=tuple({flow.key: flow for flow in wanted.flows}.values()))
+
+
+def _wanted(intent: UnitIntent) -> Contribution:
     match intent:
         case LocalPortIntent():
             return Contribution(
@@ -87,16 +95,11 @@ def compile_unit(intent: UnitIntent) -> Contribution:
                 meters=tuple(meters.of_peer(intent)),
             )
         case RulesetIntent():
-            return Contribution(flows=_distinct(rules.ruleset_flows(intent)))
+            return Contribution(flows=tuple(rules.ruleset_flows(intent)))
         case AddressGroupIntent():
             return Contribution(flows=tuple(rules.address_group_flows(intent)))
         case BaseIntent():
             return Contribution(flows=tuple(base.flows()), whole_groups=tuple(base.groups()))
-
-
-def _distinct(flows: Iterable[Flow]) -> tuple[Flow, ...]:
-    """Return the flows, of those with one key the last: rules may overlap."""
-    return tuple({flow.key: flow for flow in flows}.values())
 
 
 def compile_bridge(intents: Iterable[UnitIntent]) -> BridgeState:

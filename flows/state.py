@@ -189,7 +189,7 @@ class BridgeState:
             self._units[unit] = wanted
 
     def _withdraw(self, unit: Unit, old: Contribution) -> None:
-        for key in old.keys:
+        for key in set(old.keys):
             self._flows.remove(key, unit)
         for meter in old.meters:
             self._meters.remove(meter.id, unit)

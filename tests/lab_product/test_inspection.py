@@ -1,6 +1,7 @@
 """What network engineers and operators are told: flows with names and reasons, ports and hosts with theirs."""
 
 import json
+from typing import Any
 
 from tests.lab.cloud import Cloud
 from tests.lab.process import eventually
@@ -39,21 +40,24 @@ def test_a_flow_somebody_added_by_hand_is_shown_as_foreign(cloud: Cloud) -> None
         cloud.h1.ofctl("del-flows", "br-int", "table=99")
 
 
+def reasons(cloud: Cloud, port: dict[str, Any]) -> set[str]:
+    """Return the reasons in a port's timeline; what lasts for a moment only need not be there."""
+    told = json.loads(cloud.weft.command("port", "status", port["id"], "--format", "json"))
+    return {event["reason"] for event in told["timeline"]}
+
+
 def test_port_status_says_where_and_why(cloud: Cloud) -> None:
     red = cloud.network()
     port = cloud.port(red)
     assert "UNBOUND" in cloud.weft.command("port", "status", port["id"])
     cloud.weft.api.put(f"/v2.0/ports/{port['id']}", {"port": {"binding:host_id": "nowhere"}})
-    eventually(
-        lambda: "HOST_NOT_REGISTERED" in cloud.weft.command("port", "status", port["id"]), 5, "the host is unknown"
-    )
+    eventually(lambda: "HOST_NOT_REGISTERED" in reasons(cloud, port), 5, "the host is unknown")
     assert cloud.weft.api.show("port", port["id"])["binding:vif_type"] == "binding_failed"
     cloud.weft.api.put(f"/v2.0/ports/{port['id']}", {"port": {"binding:host_id": "h1"}})
-    eventually(lambda: "NOT_PLUGGED" in cloud.weft.command("port", "status", port["id"]), 5, "no device yet")
+    eventually(lambda: "NOT_PLUGGED" in reasons(cloud, port), 5, "no device yet")
     cloud.boot(cloud.h1, port)
     cloud.weft.wait_for_port(port["id"])
-    timeline = json.loads(cloud.weft.command("port", "status", port["id"], "--format", "json"))["timeline"]
-    assert {"HOST_NOT_REGISTERED", "NOT_PLUGGED", "WIRED"} <= {event["reason"] for event in timeline}
+    assert {"HOST_NOT_REGISTERED", "NOT_PLUGGED", "WIRED"} <= reasons(cloud, port)
 
 
 def test_hosts_are_listed_with_what_was_probed(cloud: Cloud) -> None:

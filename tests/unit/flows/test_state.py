@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 from flows.compiler import compile_bridge, compile_unit
 from flows.delta import Tables, apply, diff, same_in_switch
 from flows.groups import MEMBERS_PER_CHUNK
-from flows.intent import BaseIntent, Unit, UnitIntent
+from flows.intent import BaseIntent, Guard, Unit, UnitIntent
 from flows.pipeline import broadcast_group
 from flows.state import BridgeState
-from tests.unit.flows.builders import INTENTS, a_local_port, a_peer, a_remote_port, a_segment
+from tests.unit.flows.builders import INTENTS, a_local_port, a_peer, a_remote_port, a_segment, prefix6
 
 EMPTY = Tables(flows={}, groups={}, meters={})
 STEPS = st.lists(st.lists(st.tuples(INTENTS, st.booleans()), min_size=1, max_size=4), max_size=12)
@@ -125,3 +125,15 @@ def test_no_unit_asks_for_two_flows_with_one_key(intent: UnitIntent) -> None:
     """What a unit keeps is left alone when it changes; it must not stand for something the unit gives up."""
     flows = compile_unit(intent).flows
     assert len({flow.key for flow in flows}) == len(flows)
+
+
+def test_a_port_that_shares_its_address_with_another_mac_of_its_own_wants_each_flow_once() -> None:
+    """What the port may say of the address is asked for twice: for its own MAC and for the allowed pair's."""
+    shared = prefix6(0xFD00 << 112 | 1)
+    port = a_local_port(addresses=(shared,), pairs=(Guard(0x020000000001, shared),))
+    wanted = compile_unit(port)
+    assert len(set(wanted.keys)) == len(wanted.keys)
+    state = BridgeState()
+    state.replace({port.unit: wanted})
+    assert state.replace({port.unit: None})
+    assert state.tables() == EMPTY
