@@ -1,6 +1,7 @@
 """What can be typed after ``weft host``? Registering, looking at and removing hypervisors."""
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -57,6 +58,20 @@ def add_commands(
     remove.add_argument("name", help="name or id")
     remove.add_argument("--force", action="store_true", help="even while ports are bound to it")
     remove.set_defaults(run=_remove)
+
+    check = verbs.add_parser(
+        "check",
+        help="try whether this machine's Open vSwitch does what Weft asks of one",
+        description=(
+            "Run as root on a host: makes a bridge and two namespaces of its own, gives the bridge the flows of two "
+            "ports, lets them send, and removes everything. Existing bridges are not touched. Not tried: tunnels and "
+            "DHCP."
+        ),
+    )
+    check.add_argument("--datapath-type", choices=("system", "netdev"), default="system")
+    check.add_argument("--database", metavar="ADDR", help="of Open vSwitch, as ovs-vsctl(8) takes it with --db")
+    check.add_argument("--format", choices=("table", "json"), default="table", help="how to print (default: table)")
+    check.set_defaults(run=_check)
 
     for parser in (add, remove):
         add_plan(parser)
@@ -131,6 +146,23 @@ def missing(host: Mapping[str, object]) -> str:
     ]
     problem = host.get("problem")
     return "; ".join(lacking or ["it is not reported as up"]) + (f" ({problem})" if problem else "")
+
+
+def _check(args: argparse.Namespace) -> int:
+    # What it needs of the controller would cost every other command half a second.
+    from controller.host_check.trial import findings  # noqa: PLC0415
+
+    if os.geteuid() != 0:
+        raise CommandFailed("weft host check makes a bridge and namespaces: run it as root, on the host to be tried")
+    found = []
+    for finding in findings(args.datapath_type, args.database):
+        found.append(finding)
+        if args.format == "table":
+            sys.stdout.write(f"{'ok' if finding.ok else 'FAILED':6}  {finding.name:20} {finding.detail}\n")
+            sys.stdout.flush()
+    if args.format == "json":
+        print_json([{"check": one.name, "ok": one.ok, "detail": one.detail} for one in found])
+    return 0 if all(one.ok for one in found) else 1
 
 
 def _list(args: argparse.Namespace) -> int:
