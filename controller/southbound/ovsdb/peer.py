@@ -47,8 +47,8 @@ class Peer:
         self._connect_by = 0.0
         self._backoff_s = BACKOFF_FIRST_S
         self._shown_bridge = self.writer.bridge_name
-        self._barren: str | None = None
-        """Why the last connection ended that never showed a database."""
+        self._barren: set[str] = set()
+        """Why connections ended that never showed a database, since one did."""
 
     @property
     def deadline(self) -> float:
@@ -118,10 +118,10 @@ class Peer:
         """Give the connection up and try again later."""
         why = _why(error)
         if self.view.connected or self.view.error is None:
-            level = logging.DEBUG if why == self._barren else logging.WARNING  # told once, not every other second
+            level = logging.DEBUG if why in self._barren else logging.WARNING  # told once, not every other second
             _log.log(level, "ovsdb_lost host=%s target=%s error=%r", self.name, self.target.text, why)
         if self.view.connected and not self.view.synced:
-            self._barren = why
+            self._barren.add(why)
         self.close()
         self.writer.on_lost()
         self.view = replace(self.view, connected=False, synced=False, error=f"OVSDB server {self.target.text} {why}")
@@ -158,7 +158,7 @@ class Peer:
             local_address = peer.getsockname()[0]
         self._session = Session(now)
         self.view = replace(self.view, connected=True, synced=False, local_address=local_address, error=None)
-        level = logging.INFO if self._barren is None else logging.DEBUG
+        level = logging.DEBUG if self._barren else logging.INFO
         _log.log(level, "ovsdb_connected host=%s target=%s local=%s", self.name, self.target.text, local_address)
 
     def _read(self, now: float) -> None:
@@ -185,7 +185,7 @@ class Peer:
         else:
             self.shown.note(replica, name, touched.interfaces)
         if is_new:
-            self._barren = None
+            self._barren.clear()
             _log.info("ovsdb_synced host=%s interfaces=%d", self.name, len(self.shown))
         if touched.settings or writer.drift_count != self.view.drift_count:
             view = host_view(
