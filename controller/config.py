@@ -6,12 +6,14 @@ from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
 from pathlib import Path
 
-from controller import extension_points, journal_settings, network_settings, seen_settings
+from controller import extension_points, network_settings
 from controller.errors import ConfigurationError
 from controller.ipam_drivers import settings as ipam_settings
+from controller.journal_settings import JOURNAL_KEEP
 from controller.plugins import settings as plugin_settings
 from controller.policy import override
 from controller.policy.rights import Policy
+from controller.seen_settings import SEEN_ADDRESSES_KEEP
 from controller.store.transaction import Settings
 from controller.usage import settings as usage_settings
 
@@ -88,8 +90,8 @@ class Config:
     usage_keep: str = "30"
     ipam_quarantine: str = "0"
     quotas: str = ""
-    seen_addresses_keep: str = seen_settings.DEFAULT
-    journal_keep: str = journal_settings.DEFAULT
+    seen_addresses_keep: str = SEEN_ADDRESSES_KEEP.default
+    journal_keep: str = JOURNAL_KEEP.default
     enabled_plugins: str = plugin_settings.DEFAULT
     ipam_drivers: str = ""
     ipam_default_driver: str = ipam_settings.BUILT_IN
@@ -117,12 +119,12 @@ class Config:
     @property
     def seen_flags(self) -> list[str]:
         """What tells the controller process the same about addresses somebody was seen to use."""
-        return seen_settings.flags(self.seen_addresses_keep)
+        return SEEN_ADDRESSES_KEEP.flags(self.seen_addresses_keep)
 
     @property
     def journal_flags(self) -> list[str]:
         """What tells the controller process the same about the journal."""
-        return journal_settings.flags(self.journal_keep)
+        return JOURNAL_KEEP.flags(self.journal_keep)
 
     @property
     def usage(self) -> usage_settings.UsageSettings:
@@ -236,8 +238,8 @@ def _check(config: Config) -> None:
             f"api-listen: {config.api_listen} can be reached from elsewhere, but auth mode 'none' makes every caller "
             "an administrator; listen on 127.0.0.1, or choose another mode"
         )
-    seen_settings.parse(config.seen_addresses_keep)
-    journal_settings.parse(config.journal_keep)
+    SEEN_ADDRESSES_KEEP.parse(config.seen_addresses_keep)
+    JOURNAL_KEEP.parse(config.journal_keep)
     _ = config.openflow, config.advertise, config.settings, config.policy, config.usage, config.plugin_flags
     _ = config.ipam_flags
     if config.log_level not in {"debug", "info", "warning", "error"}:

@@ -13,14 +13,16 @@ import os
 import socket
 from pathlib import Path
 
-from controller import journal_settings, memory, seen_settings
+from controller import memory
 from controller.app import Controller
 from controller.config import Address
 from controller.errors import WeftError
+from controller.journal_settings import JOURNAL_KEEP
 from controller.plugins import settings as plugin_settings
 from controller.plugins.faces import Faces
 from controller.plugins.registry import load as load_plugins
 from controller.process import child_stop_event, die_with_parent, set_up_logging
+from controller.seen_settings import SEEN_ADDRESSES_KEEP
 from controller.store.database import Database
 from controller.usage.settings import NAMES as USAGE_NAMES
 from controller.usage.settings import add_arguments as add_usage_arguments
@@ -39,8 +41,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--advertise")
     parser.add_argument("--log-level", default="info")
     add_usage_arguments(parser)
-    seen_settings.add_arguments(parser)
-    journal_settings.add_arguments(parser)
+    SEEN_ADDRESSES_KEEP.add_arguments(parser)
+    JOURNAL_KEEP.add_arguments(parser)
     plugin_settings.add_arguments(parser)
     args = parser.parse_args(argv)
     die_with_parent()
@@ -55,8 +57,8 @@ def main(argv: list[str] | None = None) -> int:
         advertise=Address.parse("openflow-advertise", args.advertise) if args.advertise else None,
         control=args.control,
         usage=usage_settings({name: getattr(args, name) for name in USAGE_NAMES}),
-        seen_keep_s=seen_settings.parse(getattr(args, seen_settings.NAME)),
-        journal_keep=journal_settings.parse(getattr(args, journal_settings.NAME)),
+        seen_keep_s=SEEN_ADDRESSES_KEEP.parse(getattr(args, SEEN_ADDRESSES_KEEP.name)),
+        journal_keep=JOURNAL_KEEP.parse(getattr(args, JOURNAL_KEEP.name)),
         on_loaded=memory.keep_all,
     )
     try:

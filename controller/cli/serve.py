@@ -4,14 +4,15 @@ import argparse
 import sys
 from pathlib import Path
 
-from controller import journal_settings, seen_settings
 from controller.config import AUTH_MODES, DEFAULT_API, DEFAULT_DATABASE, DEFAULT_OPENFLOW, load
 from controller.errors import ConfigurationError, WeftError
 from controller.ipam_drivers import settings as ipam_settings
+from controller.journal_settings import JOURNAL_KEEP
 from controller.network_settings import NAMES
 from controller.network_settings import add_arguments as add_network_arguments
 from controller.plugins import settings as plugin_settings
 from controller.process import set_up_logging
+from controller.seen_settings import SEEN_ADDRESSES_KEEP
 from controller.supervisor import Supervisor
 from controller.usage.settings import NAMES as USAGE_NAMES
 from controller.usage.settings import add_arguments as add_usage_arguments
@@ -50,8 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error (default info)")
     add_network_arguments(parser)
     add_usage_arguments(parser)
-    seen_settings.add_arguments(parser)
-    journal_settings.add_arguments(parser)
+    SEEN_ADDRESSES_KEEP.add_arguments(parser)
+    JOURNAL_KEEP.add_arguments(parser)
     plugin_settings.add_arguments(parser)
     ipam_settings.add_arguments(parser)
 
@@ -71,8 +72,8 @@ def run(args: argparse.Namespace) -> int:
         "enabled_plugins",
         *NAMES,
         *USAGE_NAMES,
-        seen_settings.NAME,
-        journal_settings.NAME,
+        SEEN_ADDRESSES_KEEP.name,
+        JOURNAL_KEEP.name,
         *ipam_settings.NAMES,
     )
     try:

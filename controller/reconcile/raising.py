@@ -43,10 +43,10 @@ class Raising:
                 self._waiting.pop((dpid, uuid), None)
             elif uuid in settled:
                 continue
-            elif is_first or not row.is_down:
+            elif is_first or row.is_down is False:
                 settled.add(uuid)
                 self._waiting.pop((dpid, uuid), None)
-            else:
+            elif row.is_down:
                 due, _ = self._waiting.get((dpid, uuid), (self._monotonic() + PATIENCE_S, row))
                 self._waiting[dpid, uuid] = due, row
 

@@ -4,7 +4,7 @@ Rows are made object by object: a changed port makes its own rows anew and nobod
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Literal
+from typing import Literal, TypeVar
 
 from controller.plugins.ovn import acls, dhcp, switches
 from controller.plugins.ovn.names import drop_name
@@ -24,6 +24,8 @@ from controller.records import (
     Subnet,
 )
 
+_Key = TypeVar("_Key", bound=str)
+_Record = TypeVar("_Record")
 Kind = Literal["network", "subnet", "port", "group", "members", "address-group", "base"]
 Object = tuple[Kind, str]
 """A security group, and its members, are objects of each network: ``GROUP NETWORK``."""
@@ -238,7 +240,7 @@ class Intent:
         return [one for one in self._referring.get(group_id, ()) if one in self._members]
 
 
-def _put(records: dict, key: str, record: object | None) -> None:  # type: ignore[type-arg]
+def _put(records: dict[_Key, _Record], key: _Key, record: _Record | None) -> None:
     if record is None:
         records.pop(key, None)
     else:

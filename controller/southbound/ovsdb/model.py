@@ -37,8 +37,9 @@ class InterfaceRow:
     """The Port's access VLAN; 4095 is what os-vif leaves on a port it isolates."""
     device_gone: bool = False
     """The device went after OVS opened it; OVS keeps ``ofport`` (seen on 3.1, netdev)."""
-    is_down: bool = False
-    """Somebody set the device down, or nobody has set it up yet (``admin_state``); not that its cable is pulled."""
+    is_down: bool | None = None
+    """Somebody set the device down, or nobody has set it up yet (``admin_state``); not that its cable is pulled. None
+    as long as OVS has not said."""
     mac: str | None = None
     """Of the device itself, not of the guest behind it (``mac_in_use``)."""
 

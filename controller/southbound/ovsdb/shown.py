@@ -95,7 +95,7 @@ def interface_row(bridge_name: str, pair: Pair) -> InterfaceRow:
         prewired=MARK_PREWIRED in external_ids,
         tag=port.tag,
         device_gone=interface.is_gone,
-        is_down=interface.admin_state == "down",
+        is_down=None if interface.admin_state is None else interface.admin_state == "down",
         mac=interface.mac_in_use,
     )
 

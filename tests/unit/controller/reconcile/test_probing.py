@@ -1,8 +1,6 @@
 """Which hosts are probed, what is said when the underlay between them breaks, and who may say that a probe arrived?"""
 
 import logging
-from collections.abc import Iterator
-from pathlib import Path as FilePath
 
 import pytest
 
@@ -19,14 +17,6 @@ from tests.unit.controller.reconcile.world import ADMIN, World
 H1, H2, H3 = HostName("h1"), HostName("h2"), HostName("h3")
 UNTIL_DEAD_S = int((MISSES + 1) * INTERVAL_S)
 PUNTED = encode(Feature.PROBE)
-
-
-@pytest.fixture
-def world(tmp_path: FilePath) -> Iterator[World]:
-    world = World(tmp_path)
-    world.reconciler.start()
-    yield world
-    world.close()
 
 
 def register(world: World, *names: str) -> None:

@@ -75,6 +75,13 @@ def test_a_device_is_left_alone_that_came_up_or_went(bench: Bench, then: Interfa
     assert bench.after(2 * PATIENCE_S) == []
 
 
+def test_a_device_of_which_nothing_is_said_yet_is_neither(bench: Bench) -> None:
+    bench.said(replace(DOWN, is_down=None))
+    assert bench.after(2 * PATIENCE_S) == []
+    bench.said(DOWN)
+    assert len(bench.after(PATIENCE_S)) == 1
+
+
 def test_a_device_that_was_up_and_is_set_down_stays_down(bench: Bench) -> None:
     bench.said(UP)
     bench.said(DOWN)

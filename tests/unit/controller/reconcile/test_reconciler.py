@@ -2,7 +2,6 @@
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,121 +20,26 @@ from controller.services import (
     ports,
     security_group_rules,
     security_groups,
-    subnets,
 )
-from controller.services.sentinels import AUTO, DEFAULT_GATEWAY
 from controller.southbound.openflow.events import Connected, Failed, Refusal, Synced
 from controller.southbound.ovsdb.model import HostView
 from controller.store.snapshot import last_seq, load_snapshot, prune_journal
-from controller.store.states import save_port_states
 from controller.store.transaction import Transaction
 from flows.cookie import Feature, ObjectKind, decode, encode
 from flows.delta import same_in_switch
 from flows.pipeline import TABLE_BY_ID, broadcast_group
+from tests.unit.controller.reconcile.asking import (
+    create_address_group,
+    create_group,
+    create_network,
+    create_port,
+    create_rule,
+    create_subnet,
+    write,
+)
 from tests.unit.controller.reconcile.world import ADMIN, World, way_rows
 
 HOSTS = ("h1", "h2", "h3")
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    world = World(tmp_path)
-    world.reconciler.start()
-    yield world
-    world.close()
-
-
-def create_network(tx: Transaction, **attributes: Any) -> Any:
-    values = {
-        "project_id": "p",
-        "name": "",
-        "description": "",
-        "admin_state_up": True,
-        "mtu": None,
-        "shared": False,
-        "router_external": False,
-        "port_security_enabled": True,
-        "network_type": None,
-        "physical_network": None,
-        "segmentation_id": None,
-        **attributes,
-    }
-    return networks.create(tx, ADMIN, values)
-
-
-def create_subnet(tx: Transaction, network_id: str, cidr: str, **attributes: Any) -> Any:
-    values = {
-        "project_id": "p",
-        "network_id": network_id,
-        "name": "",
-        "description": "",
-        "ip_version": 4,
-        "cidr": cidr,
-        "gateway_ip": DEFAULT_GATEWAY,
-        "allocation_pools": None,
-        "enable_dhcp": True,
-        "ipv6_ra_mode": None,
-        "ipv6_address_mode": None,
-        "dns_nameservers": [],
-        "host_routes": [],
-        **attributes,
-    }
-    return subnets.create(tx, ADMIN, values)
-
-
-def create_port(tx: Transaction, network_id: str, host: str | None = None, **attributes: Any) -> Port:
-    values = {
-        "project_id": "p",
-        "network_id": network_id,
-        "name": "",
-        "description": "",
-        "mac_address": None,
-        "admin_state_up": True,
-        "device_id": "",
-        "device_owner": "",
-        "port_security_enabled": None,
-        "fixed_ips": AUTO,
-        "allowed_address_pairs": [],
-        "extra_dhcp_opts": [],
-        "vnic_type": "normal",
-        "profile": {},
-        "host": host,
-        **attributes,
-    }
-    return ports.create(tx, ADMIN, values)
-
-
-def create_group(tx: Transaction, *, stateful: bool = True) -> Any:
-    values = {"project_id": "p", "name": "", "description": "", "stateful": stateful}
-    return security_groups.create(tx, ADMIN, values)
-
-
-def create_rule(tx: Transaction, group_id: str, **attributes: Any) -> Any:
-    values = {
-        "project_id": "p",
-        "security_group_id": group_id,
-        "direction": "ingress",
-        "ethertype": "IPv4",
-        "protocol": None,
-        "port_range_min": None,
-        "port_range_max": None,
-        "remote_ip_prefix": None,
-        "remote_group_id": None,
-        "remote_address_group_id": None,
-        "description": "",
-        **attributes,
-    }
-    return security_group_rules.create(tx, ADMIN, values)
-
-
-def create_address_group(tx: Transaction, *addresses: str) -> Any:
-    values = {"project_id": "p", "name": "", "description": "", "addresses": addresses}
-    return address_groups.create(tx, ADMIN, values)
-
-
-def write(world: World, call: Callable[[Transaction], Any]) -> Any:
-    with world.database.write() as tx:
-        return call(tx)
 
 
 def assert_told_is_compiled(world: World) -> None:
@@ -468,80 +372,6 @@ def test_one_port_more_recompiles_only_itself_and_its_segment(world: World) -> N
     assert names == own, "neither DHCP nor an address without a subnet; the rules are there"
     assert [g.id for g in delta.groups] == [broadcast_group(network.segments[0].key)]
     assert not delta.deleted_flows
-
-
-def test_an_unbound_port_is_bound_by_its_first_plug(world: World) -> None:
-    world.register("h1", 1)
-    network = write(world, create_network)
-    port = write(world, lambda tx: create_port(tx, network.id))
-    world.settle()
-    world.see("h1", ("vnet0", port.id, 7))
-    world.settle()
-    state = world.port_states[port.id]
-    assert (state.status, state.host) == (PortStatus.ACTIVE, "h1")
-
-
-def bound_to(world: World, port_id: str) -> str | None:
-    """Return the host a port is bound to."""
-    with world.database.read() as tx:
-        binding = ports.get(tx, ADMIN, port_id).binding
-    return None if binding is None else binding.host
-
-
-def test_a_port_taken_off_its_host_is_bound_by_a_new_plug_only(world: World, tmp_path: Path) -> None:
-    """Neither a link that flaps nor a restart of the controller undoes what a user decided."""
-    world.register("h1", 1)
-    network = write(world, create_network)
-    port = write(world, lambda tx: create_port(tx, network.id))
-    world.settle()
-    world.see("h1", ("vnet0", port.id, 7))
-    write(world, lambda tx: ports.update(tx, ADMIN, port.id, {"host": None}))
-    world.settle()
-    state = world.port_states[port.id]
-    assert (state.status, state.reason, state.host) == (PortStatus.DOWN, Reason.UNBOUND, "h1")
-    assert "still plugged on h1" in state.detail
-    world.see("h1", ("vnet0", port.id, 8))
-    assert world.port_states[port.id].reason is Reason.UNBOUND
-    with world.database.write() as tx:
-        save_port_states(tx, [world.port_states[port.id]])
-    again = World(tmp_path)
-    again.reconciler.start()
-    again.see("h1", ("vnet0", port.id, 8))
-    assert bound_to(again, port.id) is None
-    again.see("h1")
-    assert again.port_states[port.id].host is None
-    again.see("h1", ("vnet0", port.id, 8))
-    assert bound_to(again, port.id) == "h1"
-    again.close()
-
-
-def test_a_port_taken_off_its_host_is_bound_where_it_is_plugged_once_somebody_has_it_again(world: World) -> None:
-    """A vNIC unplugged and plugged back while its machine runs."""
-    world.register("h1", 1)
-    network = write(world, create_network)
-    port = write(world, lambda tx: create_port(tx, network.id))
-    world.settle()
-    world.see("h1", ("vnet0", port.id, 7))
-    write(world, lambda tx: ports.update(tx, ADMIN, port.id, {"host": None}))
-    world.settle()
-    assert bound_to(world, port.id) is None
-    write(world, lambda tx: ports.update(tx, ADMIN, port.id, {"device_id": "vm1"}))
-    world.settle()
-    assert bound_to(world, port.id) == "h1"
-
-
-def test_a_device_that_was_there_before_its_port_binds_it(world: World) -> None:
-    """Of a port that comes in with its id, and of one whose plug is seen before the journal is read."""
-    world.register("h1", 1)
-    network = write(world, create_network)
-    gone = write(world, lambda tx: create_port(tx, network.id))
-    write(world, lambda tx: ports.delete(tx, ADMIN, gone.id))
-    world.see("h1", ("vnet0", gone.id, 7))
-    with world.database.write() as tx:
-        tx.new_id = lambda: gone.id
-        port = create_port(tx, network.id)
-    world.settle()
-    assert bound_to(world, port.id) == "h1"
 
 
 def test_rows_are_stated_for_bound_ports_only(world: World) -> None:

@@ -1,9 +1,7 @@
 """Is a bridge written on only when it is Weft's, and is it looked at no more often than it must be?"""
 
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -130,14 +128,6 @@ def test_what_a_look_found_of_a_removed_host_is_forgotten(desk: Desk) -> None:
     assert desk.arrived.wait(5)
     desk.takings.forget(desk.host.name)
     assert not desk.takings.found(*desk.told[-1])
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    made.reconciler.start()
-    yield made
-    made.close()
 
 
 def test_a_refused_host_is_told_nothing_its_switch_is_not_admitted_and_its_problem_says_why(world: World) -> None:

@@ -1,10 +1,5 @@
 """Is it written down who uses an address without having it, once, and told again only when it may have changed?"""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
 from controller.caller import Caller
 from controller.reconcile.hearing import Heard
 from controller.reconcile.watch import KEEP_S, LOOKS
@@ -21,14 +16,6 @@ from tests.unit.controller.reconcile.world import ADMIN, World
 from tests.unit.controller.store.builders import a_member
 
 STRANGER = 0x020000000099
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    world = World(tmp_path)
-    world.reconciler.start()
-    yield world
-    world.close()
 
 
 def found(world: World, caller: Caller = ADMIN) -> list[AddressConflict]:
